@@ -1,0 +1,76 @@
+/**
+ * Every expected failure of orco, by code. The wire (`http/problem.ts`) and the CLI (`cli/exit.ts`) map
+ * these to HTTP statuses and exit codes; nothing else branches on a message.
+ */
+export const ERROR_CODES = [
+  "invalid", // the request or file is wrong; `diagnostics` say where
+  "unsupported", // valid, but this version cannot do it; `diagnostics` say where
+  "unauthorized",
+  "forbidden",
+  "not_found",
+  "method_not_allowed",
+  "not_acceptable",
+  "conflict", // another owner, another run under way, another idempotent body
+  "busy", // a change of the same lane is under way; facts: run
+  "too_large",
+  "unsupported_media_type",
+  "unprocessable",
+  "rate_limited",
+  "cancelled",
+  "timeout",
+  "blocked", // something definitely cannot become ready; facts: chain
+  "executable_not_found",
+  "port_in_use",
+  "start_failed",
+  "hook_failed",
+  "disk_full",
+  "journal_corrupt",
+  "journal_newer",
+  "already_running", // a daemon holds this home; facts: pid
+  "unreachable", // the daemon does not answer
+  "config", // an environment variable or flag that does not parse
+  "unavailable",
+  "internal",
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** One finding in a file. `line` and `column` count from 1. */
+export interface Diagnostic {
+  readonly severity: "error" | "unsupported" | "warning";
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** Dotted path of the field, e.g. `services.api.ports[0]`. */
+  readonly path: string;
+  readonly message: string;
+  /** The offending source line, without its line break. */
+  readonly source?: string;
+  readonly hint?: string;
+}
+
+export type Facts = Readonly<Record<string, unknown>>;
+
+/** An expected failure: a code, one sentence for a person, and the facts behind it. */
+export class OrcoError extends Error {
+  override readonly name = "OrcoError";
+  readonly code: ErrorCode;
+  readonly facts: Facts;
+
+  constructor(code: ErrorCode, message: string, facts: Facts = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.facts = facts;
+  }
+}
+
+/** The text of anything thrown, for logs and event details. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The errno code (`ENOENT`, …) of a system error, if it has one. */
+export function errnoOf(error: unknown): string | undefined {
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}

@@ -1,0 +1,90 @@
+import type { HealthSpec } from "../supervise/health.ts";
+import type { LoggingSpec } from "../supervise/logs/record.ts";
+import type { RestartPolicy } from "../supervise/restart.ts";
+import type { Limits, StopSpec } from "../supervise/runtime.ts";
+
+/**
+ * A stack as the daemon keeps it: parsed, interpolated, merged, defaults filled in, validated. Durations in ms, sizes in bytes.
+ * Plain JSON: it is stored in the journal database as it is.
+ */
+export interface StackSpec {
+  readonly version: string;
+  readonly name: string;
+  /** Absolute. */
+  readonly workdir: string;
+  /** Absolute path of the file it came from, where it came from one. */
+  readonly file?: string;
+  readonly services: Readonly<Record<string, ServiceSpec>>;
+}
+
+export interface ServiceSpec {
+  readonly name: string;
+  readonly runtime: "process" | "docker";
+  readonly image?: string;
+  /** A string command is already `["/bin/sh", "-c", text]` for processes. May hold launch variables (see `launchText`). */
+  readonly command: readonly string[];
+  /** Absolute. */
+  readonly workdir: string;
+  readonly user?: string;
+  /** Declared `env` over `envFromFile`, both resolved; without ORCO_* and PORT, which are added at launch. */
+  readonly env: Readonly<Record<string, string>>;
+  /** References only; values are read at each launch. */
+  readonly secrets: Readonly<Record<string, SecretRef>>;
+  readonly ports: readonly PortSpec[];
+  readonly volumes: readonly string[];
+  readonly dependsOn: readonly Dependency[];
+  readonly health?: HealthSpec;
+  readonly replicas: number;
+  readonly restartPolicy: RestartPolicy;
+  readonly update: UpdateSpec;
+  readonly stop: StopSpec;
+  readonly limits?: Limits;
+  readonly hooks: Readonly<Partial<Record<HookName, HookSpec>>>;
+  readonly logging: LoggingSpec;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly description?: string;
+  readonly profiles: readonly string[];
+  readonly disabled: boolean;
+}
+
+export type HookName = "preStart" | "postStart" | "preStop" | "postStop";
+
+export interface HookSpec {
+  readonly command: readonly string[];
+  readonly timeoutMs: number;
+}
+
+export interface SecretRef {
+  /** Absolute path, or name of a variable in the daemon's environment. */
+  readonly from: { readonly file: string } | { readonly env: string };
+  readonly as: "env" | "file";
+  readonly path?: string;
+}
+
+export interface PortSpec {
+  /** Absent: orco assigns a free port to each instance (PORT, `${PORT}`). */
+  readonly host?: number;
+  readonly hostIp?: string;
+  readonly container: number;
+  readonly protocol: "tcp" | "udp" | "http";
+}
+
+export type Requirement = "exists" | "started" | "ready" | "completed";
+
+export interface Dependency {
+  readonly target: string;
+  readonly require: Requirement;
+  readonly timeoutMs?: number;
+}
+
+export interface UpdateSpec {
+  readonly strategy: "rolling" | "canary" | "blueGreen" | "recreate";
+  /** Counts, percentages already applied to `replicas` (surge up, unavailable down). */
+  readonly maxUnavailable: number;
+  readonly maxSurge: number;
+  readonly promoteAfterMs?: number;
+  readonly abortAfterFailures: number;
+  readonly observationWindowMs: number;
+  readonly drainTimeoutMs: number;
+  readonly autoRollback: boolean;
+}
