@@ -1,0 +1,83 @@
+import { OrcoError } from "../kernel/errors.ts";
+import type { Exit } from "./runtime.ts";
+
+/**
+ * The life of one slot (service + replica). `ready` is a flag of Running, not a state.
+ *
+ *             start             started
+ *   Pending ─────────▶ Starting ───────▶ Running ───┐ end (completed)
+ *    ▲ ▲ │                │  │             │ │      ▼
+ *    │ │ │ stop           │  │ stop        │ │    Stopped ──▶ Pending (again)
+ *    │ │ └────▶ Stopped   │  └──────┬──────┘ │      ▲
+ *    │ │                  │         ▼        │      │ end
+ *    │ └── retry ─────────┘      Stopping ───┼──────┘
+ *    │        (exit, start failure)  │       │ giveUp
+ *    └────────── retry ◀─────────────┘       ▼
+ *                                          Failed ──▶ Pending (again)
+ */
+export type InstanceState = "Pending" | "Starting" | "Running" | "Stopping" | "Stopped" | "Failed";
+
+export type InstanceMove = "start" | "started" | "stop" | "end" | "retry" | "giveUp" | "again";
+
+const MOVES: Readonly<Record<InstanceState, Partial<Record<InstanceMove, InstanceState>>>> = {
+  Pending: { start: "Starting", stop: "Stopped", giveUp: "Failed", retry: "Pending", again: "Pending" },
+  Starting: { started: "Running", stop: "Stopping", retry: "Pending", giveUp: "Failed", end: "Stopped" },
+  Running: { stop: "Stopping", retry: "Pending", giveUp: "Failed", end: "Stopped" },
+  Stopping: { stop: "Stopping", end: "Stopped", retry: "Pending", giveUp: "Failed" },
+  Stopped: { again: "Pending", stop: "Stopped" },
+  Failed: { again: "Pending", stop: "Stopped" },
+};
+
+/** The one transition function of instances. Throws `internal` on an illegal move. */
+export function nextState(state: InstanceState, move: InstanceMove): InstanceState {
+  const next = MOVES[state][move];
+  if (!next) throw new OrcoError("internal", `an instance that is ${state} cannot ${move}`);
+  return next;
+}
+
+/** One replica of a service, as journaled with every transition. Times are epoch ms. */
+export interface Slot {
+  readonly id: string;
+  readonly stack: string;
+  readonly service: string;
+  readonly replica: number;
+  /** Hash of the service spec it runs. */
+  readonly config: string;
+  /** Against the stack's desired spec while an update is under way. */
+  readonly version: "old" | "new";
+  readonly wanted: "run" | "stop";
+  readonly state: InstanceState;
+  readonly ready: boolean;
+  /** Why it is in this state: initial_start, restart, instance_crash, probe_ready, dependency_blocked, … */
+  readonly reason: string;
+  /** What a person should know now, where the reason alone does not say it. */
+  readonly message?: string | undefined;
+  /** Restarts since the slot was made, by policy or by hand. */
+  readonly restarts: number;
+  /** Failures in a row that count against maxRetries. */
+  readonly retries: number;
+  readonly nextStartAt?: number | undefined;
+  /** UUIDv7 of the present (or last) start. */
+  readonly instance?: string | undefined;
+  readonly pid?: number | undefined;
+  /** Assigned ports: container port → port on 127.0.0.1. */
+  readonly ports?: Readonly<Record<string, number>> | undefined;
+  readonly createdAt: number;
+  /** When the present start began. */
+  readonly startedAt?: number | undefined;
+  readonly readyAt?: number | undefined;
+  readonly exit?: Exit | undefined;
+}
+
+export function isLive(state: InstanceState): boolean {
+  return state === "Starting" || state === "Running" || state === "Stopping";
+}
+
+/** It ended and stays so until someone asks: completed, stopped by hand, retries exhausted. */
+export function isAtRest(slot: Slot): boolean {
+  return slot.state === "Stopped" || (slot.state === "Failed" && slot.reason !== "dependency_blocked");
+}
+
+export function isCompleted(slot: Slot): boolean {
+  return slot.state === "Stopped" && slot.reason === "completed";
+}

@@ -1,0 +1,121 @@
+import type { Clock } from "../kernel/clock.ts";
+import type { Verdict } from "./health.ts";
+import { runHook } from "./hook.ts";
+import type { Slot } from "./instance.ts";
+import type { Attachment } from "./logs/attachment.ts";
+import { startProber } from "./prober.ts";
+import type { Exit, Handle } from "./runtime.ts";
+import type { HookName, Prepared, SupervisorPorts } from "./supervised.ts";
+
+/** A started instance with everything that watches it. Made by `launch` or `resume`, ended by `halt` or by its own exit. */
+export class Live {
+  private readonly prober: { stop(): void } | undefined;
+  readonly attachment: Attachment;
+  exit: Exit | undefined;
+  /** The last word of the probes. */
+  detail = "";
+  private verdict: Verdict | undefined;
+
+  constructor(
+    readonly handle: Handle,
+    readonly prepared: Prepared,
+    private readonly options: LiveOptions,
+  ) {
+    const { ports, slot } = options;
+    this.attachment = ports.attach({ ...slot, instance: handle.instance }, handle.spools);
+    this.prober = this.probe();
+    void handle.exited.then((exit) => {
+      this.exit = exit;
+      this.prober?.stop();
+      options.onChange();
+    });
+  }
+
+  /** The verdict since the last call, if there is one. */
+  takeVerdict(): Verdict | undefined {
+    const verdict = this.verdict;
+    this.verdict = undefined;
+    return verdict;
+  }
+
+  /** Runs a hook of the service if it has one; true when it went well. A failure is a line in the service's log. */
+  async hook(name: HookName, signal?: AbortSignal): Promise<boolean> {
+    const failure = await tryHook({ prepared: this.prepared, name, clock: this.options.ports.clock, ...(signal && { signal }) });
+    if (failure !== undefined) this.options.ports.note(this.options.slot, "warn", failure);
+    return failure === undefined;
+  }
+
+  /** Stops the tree; resolves when no process of it is left. */
+  async halt(force: AbortSignal): Promise<Exit> {
+    this.prober?.stop();
+    await this.hook("preStop", force);
+    return this.handle.stop(this.prepared.stop, force);
+  }
+
+  /** Reads the logs to their end and removes what the instance left on disk. */
+  async clear(): Promise<void> {
+    this.prober?.stop();
+    await this.attachment.finish();
+    await this.options.ports.runtime.forget(this.handle.instance);
+  }
+
+  /** The daemon leaves; the instance goes on. */
+  release(): void {
+    this.prober?.stop();
+    this.attachment.close();
+  }
+
+  private probe(): { stop(): void } | undefined {
+    const { health, launch } = this.prepared;
+    if (!health) return undefined;
+    const { ports, slot, onChange, resumed } = this.options;
+    if (health.log && !resumed) this.attachment.urgent(true);
+    return startProber({
+      health,
+      cwd: launch.cwd,
+      env: { ...launch.env, ORCO_PID: String(this.handle.pid ?? "") },
+      ...(launch.user !== undefined && { user: launch.user }),
+      clock: ports.clock,
+      resumed,
+      subscribeLog: (listener) => this.attachment.onRecord(listener),
+      onVerdict: (verdict) => {
+        this.attachment.urgent(false);
+        this.verdict = verdict;
+        onChange();
+      },
+      onRound: (detail, latencies) => {
+        this.detail = detail;
+        for (const [probe, latencyMs] of Object.entries(latencies)) ports.onProbe?.(slot, probe, latencyMs);
+      },
+    });
+  }
+}
+
+interface LiveOptions {
+  readonly ports: SupervisorPorts;
+  readonly slot: Slot;
+  /** It was ready before this daemon came: log patterns count as seen. */
+  readonly resumed: boolean;
+  /** It ended, or the probes changed their mind. */
+  readonly onChange: () => void;
+}
+
+interface HookRun {
+  readonly prepared: Prepared;
+  readonly name: HookName;
+  readonly clock: Clock;
+  readonly signal?: AbortSignal;
+}
+
+/** The text of the failure, or undefined when the hook went well or there is none. */
+export async function tryHook({ prepared, name, clock, signal }: HookRun): Promise<string | undefined> {
+  const hook = prepared.hooks[name];
+  if (!hook) return undefined;
+  const { cwd, env, user } = prepared.launch;
+  try {
+    await runHook({ name, command: hook.command, timeoutMs: hook.timeoutMs, cwd, env, clock, ...(user !== undefined && { user }), ...(signal && { signal }) });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,52 @@
+import type { Clock } from "../kernel/clock.ts";
+import type { HealthSpec } from "./health.ts";
+import type { Slot } from "./instance.ts";
+import type { Attachment } from "./logs/attachment.ts";
+import type { RestartPolicy } from "./restart.ts";
+import type { LaunchSpec, Runtime, StopSpec } from "./runtime.ts";
+
+/** May the slot start now? `timeoutMs`: how long it may wait before it counts as failed. */
+export type Gate =
+  | { readonly open: true }
+  | { readonly open: false; readonly waitingFor: string; readonly why: string; readonly timeoutMs?: number };
+
+export type HookName = "preStart" | "postStart" | "preStop" | "postStop";
+
+export interface Hook {
+  readonly command: readonly string[];
+  readonly timeoutMs: number;
+}
+
+/** One start, completely resolved: ports assigned, secrets read, addresses of probes pointing at this very instance. */
+export interface Prepared {
+  readonly launch: LaunchSpec;
+  readonly health?: HealthSpec;
+  readonly hooks: Readonly<Partial<Record<HookName, Hook>>>;
+  readonly stop: StopSpec;
+  readonly ports: Readonly<Record<string, number>>;
+}
+
+/** What a supervisor needs of the world; the stack engine provides it. */
+export interface SupervisorPorts {
+  readonly clock: Clock;
+  readonly runtime: Runtime;
+  readonly newId: () => string;
+  readonly policy: () => RestartPolicy;
+  /** Evaluated at every poke; must be cheap and without side effects. */
+  readonly gate: (slot: Slot) => Gate;
+  /** Throws OrcoError; `executable_not_found`, `invalid` and `start_failed` are final, others are retried by policy. */
+  readonly prepare: (slot: Slot, instance: string) => Promise<Prepared>;
+  readonly attach: (slot: Slot, spools: { stdout: string; stderr: string }) => Attachment;
+  /** Line of orco's own in the service's log. */
+  readonly note: (slot: Slot, level: "info" | "warn" | "error", message: string) => void;
+  /** Journals the slot with the event; resolves after commit, never rejects. */
+  readonly record: (slot: Slot, event: SlotEvent) => Promise<void>;
+  readonly onProbe?: (slot: Slot, probe: string, latencyMs: number) => void;
+}
+
+export interface SlotEvent {
+  /** `instance.running`, `instance.ready`, … */
+  readonly type: string;
+  readonly from: Slot["state"];
+  readonly detail?: string;
+}
