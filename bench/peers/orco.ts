@@ -1,0 +1,56 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { execute } from "./execute.ts";
+import { environment, PATIENCE_MS, type Peer, type Session } from "./peer.ts";
+import { freePort, type BenchService, type BenchStack, type Ground } from "./stack.ts";
+
+/** `ORCO_BIN` names another one, e.g. `dist/orco`. */
+const BIN = process.env["ORCO_BIN"] ?? join(import.meta.dir, "../../bin/orco");
+
+export const orco: Peer = {
+  name: "orco",
+  can: { graph: true, probes: true, restart: true, status: true },
+  available: async () => existsSync(BIN),
+  install: async () => {
+    throw new Error(`${BIN} does not exist`);
+  },
+  version: async () => `${(await execute([BIN, "version"], { timeoutMs: 10_000 })).trim()} (${BIN})`,
+  open,
+};
+
+async function open(ground: Ground, stack: BenchStack): Promise<Session> {
+  const home = ground.home("orco");
+  const file = join(home, "stack.yaml");
+  await Bun.write(file, stackYaml(stack));
+  // A free port of its own: another daemon may hold the default one.
+  const env = environment(home, { ORCO_HOME: join(home, "state"), ORCHD_BIND_ADDR: `127.0.0.1:${await freePort()}` });
+  const call = async (...args: string[]) => void (await execute([BIN, "-f", file, ...args], { env, timeoutMs: PATIENCE_MS }));
+  return {
+    env,
+    says: "up -d --wait returns",
+    status: [BIN, "-f", file, "status"],
+    up: () => call("up", "-d", "--wait"),
+    down: () => call("down"),
+    close: async () => {
+      await execute([BIN, "shutdown"], { env, timeoutMs: PATIENCE_MS }).catch(() => "");
+    },
+  };
+}
+
+function stackYaml(stack: BenchStack): string {
+  const head = ["version: 0.1", "stack:", "  name: bench", "services:"];
+  return `${[...head, ...stack.services.flatMap((service) => serviceYaml(service, stack.probes))].join("\n")}\n`;
+}
+
+function serviceYaml(service: BenchService, probes: boolean): string[] {
+  const lines = [
+    `  ${service.name}:`,
+    "    runtime: process",
+    `    command: ${JSON.stringify(service.command)}`,
+    "    restartPolicy: {condition: always, maxRetries: -1, backoff: {min: 0s, max: 1s}}",
+  ];
+  if (service.dependsOn.length > 0) lines.push("    dependsOn:");
+  for (const target of service.dependsOn) lines.push(`      - {target: ${target}, require: ${probes ? "ready" : "started"}}`);
+  if (probes) lines.push("    health:", "      interval: 1s", "      http:", `        url: http://127.0.0.1:${service.port}/`);
+  return lines;
+}

@@ -1,0 +1,48 @@
+import { mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Ground, BenchStack } from "./stack.ts";
+
+/** A supervisor under test: orco itself or one of its peers. */
+export interface Peer {
+  readonly name: string;
+  /** Whether it starts in dependency order, probes over http, restarts at once. What it cannot do is said in the tables. */
+  readonly can: { readonly graph: boolean; readonly probes: boolean; readonly restart: boolean; readonly status: boolean };
+  /** Whether it is installed already. */
+  available(): Promise<boolean>;
+  /** Brings it into the cache folder; throws with the reason when it cannot be had. */
+  install(): Promise<void>;
+  version(): Promise<string>;
+  /** Writes its configuration for this stack, outside of any timing. */
+  open(ground: Ground, stack: BenchStack): Promise<Session>;
+}
+
+/** One stack in the hands of one tool. */
+export interface Session {
+  /** From nothing to what the tool itself calls up; `says` = how it says so. The supervising daemon starts with it. */
+  up(): Promise<void>;
+  readonly says: string | undefined;
+  /** The command that takes the services down. */
+  down(): Promise<void>;
+  /** Takes the supervising daemon down too. Safe to call in any state. */
+  close(): Promise<void>;
+  /** The command a user types to see the state. */
+  readonly status?: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Peers are installed once and kept here, outside the repository. */
+export const CACHE = join(tmpdir(), "orco-bench-peers");
+
+export function cache(name: string): string {
+  const folder = join(CACHE, name);
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** A tool's environment: its own home, nothing of the caller's configuration. */
+export function environment(home: string, more: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: home, TMPDIR: home, LANG: "C.UTF-8", ...more };
+}
+
+export const PATIENCE_MS = 60_000;

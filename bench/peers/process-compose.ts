@@ -1,0 +1,80 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { execute } from "./execute.ts";
+import { until } from "./observe.ts";
+import { cache, environment, PATIENCE_MS, type Peer, type Session } from "./peer.ts";
+import type { BenchService, BenchStack, Ground } from "./stack.ts";
+
+const MODULE = "github.com/f1bonacc1/process-compose";
+const VERSION = "v1.64.1"; // the last one the Go module proxy serves
+const folder = () => cache("process-compose");
+const bin = () => join(folder(), `process-compose-${VERSION}`);
+
+export const processCompose: Peer = {
+  name: "process-compose",
+  can: { graph: true, probes: true, restart: true, status: true },
+  available: async () => existsSync(bin()),
+  install: async () => {
+    await Bun.write(join(folder(), "go.mod"), `module peer\ngo 1.24\nrequire ${MODULE} ${VERSION}\n`);
+    const go = (...args: string[]) => execute(["go", ...args], { cwd: folder(), timeoutMs: 280_000 });
+    await go("mod", "download", MODULE);
+    await go("build", "-mod=mod", "-o", bin(), `${MODULE}/src`);
+  },
+  version: async () => VERSION,
+  open,
+};
+
+async function open(ground: Ground, stack: BenchStack): Promise<Session> {
+  const home = ground.home("pc");
+  const file = join(home, "process-compose.yaml");
+  await Bun.write(file, configuration(stack));
+  const unix = join(home, "pc.sock");
+  const env = environment(home, { XDG_CONFIG_HOME: home });
+  const api = ["-U", "-u", unix, "-L", join(home, "client.log")];
+  const call = async (...args: string[]) => void (await execute([bin(), ...args], { env, cwd: home, timeoutMs: PATIENCE_MS }));
+  const down = () => call("down", ...api);
+  return {
+    env,
+    says: "its API, asked every 25 ms",
+    status: [bin(), "process", "list", "-o", "wide", ...api],
+    up: async () => {
+      await call("up", "-D", "-t=false", "-f", file, "-U", "-u", unix, "-L", join(home, "server.log"));
+      await until(() => isUp(unix, stack), PATIENCE_MS, "process-compose up");
+    },
+    down,
+    close: () => down().catch(() => {}),
+  };
+}
+
+interface State {
+  readonly is_ready: string;
+  readonly is_running: boolean;
+}
+
+/** `project is-ready --wait` looks once a second; its API can be asked as often as one likes. */
+async function isUp(unix: string, stack: BenchStack): Promise<boolean> {
+  const answer = await fetch("http://localhost/processes", { unix, signal: AbortSignal.timeout(2000) });
+  const { data } = (await answer.json()) as { data: State[] };
+  const good = data.filter((state) => state.is_running && (!stack.probes || state.is_ready === "Ready"));
+  return good.length === stack.services.length;
+}
+
+function configuration(stack: BenchStack): string {
+  const processes = stack.services.map((service) => [service.name, entry(service, stack.probes)] as const);
+  return JSON.stringify({ version: "0.5", is_strict: true, processes: Object.fromEntries(processes) });
+}
+
+function entry(service: BenchService, probes: boolean): Record<string, unknown> {
+  const condition = probes ? "process_healthy" : "process_started";
+  return {
+    command: `exec ${service.command.join(" ")}`, // it always runs a shell; exec keeps that from staying
+    availability: { restart: "always", backoff_seconds: 0 },
+    depends_on: Object.fromEntries(service.dependsOn.map((target) => [target, { condition }])),
+    ...(probes && { readiness_probe: probe(service.port) }),
+  };
+}
+
+function probe(port: number): Record<string, unknown> {
+  const http_get = { host: "127.0.0.1", scheme: "http", path: "/", port };
+  return { http_get, initial_delay_seconds: 0, period_seconds: 1, timeout_seconds: 1, success_threshold: 1, failure_threshold: 3 };
+}
