@@ -1,0 +1,55 @@
+import type { Import } from "./source.ts";
+
+/**
+ * Imports point downward only: a folder may import from folders of a lower rank, and from itself.
+ * Folders of one rank are blind to each other.
+ */
+const RANKS: Readonly<Record<string, number>> = {
+  kernel: 0,
+  supervise: 1,
+  edge: 1,
+  workflow: 1,
+  stack: 2,
+  deploy: 2,
+  runs: 2,
+  inference: 2,
+  repair: 2,
+  http: 3,
+  daemon: 4,
+};
+
+/** The other side of the socket: what each may import besides itself. `types` are `import type` only. */
+const OUTSIDE: Readonly<Record<string, { values: readonly string[]; types: readonly string[] }>> = {
+  client: { values: ["kernel"], types: ["supervise", "workflow", "stack", "http"] },
+  cli: { values: ["kernel", "client"], types: ["supervise", "workflow", "stack", "http"] },
+  tui: { values: ["kernel", "client"], types: ["supervise", "workflow", "stack", "http"] },
+  web: { values: ["kernel", "client"], types: ["supervise", "workflow", "stack", "http"] },
+  main: { values: ["kernel", "cli", "daemon"], types: [] },
+};
+
+/** Single files that may import more, and why. */
+const GRANTS: readonly { readonly file: RegExp; readonly folders: readonly string[]; readonly why: string }[] = [
+  { file: /^src\/cli\/(graph|lint)(-[a-z]+)?\.ts$/, folders: ["stack"], why: "graph and lint work offline" },
+  { file: /^src\/cli\/serve\.ts$/, folders: ["daemon"], why: "`orco serve` is the daemon" },
+  { file: /^src\/http\/.*\.(test|suite)\.ts$/, folders: ["client"], why: "HTTP is tested through the project's own client" },
+];
+
+/** `src/kernel/clock.ts` → kernel, `src/main.ts` → main. */
+export function folderOf(path: string): string {
+  return (path.split("/")[1] ?? "").replace(/\.ts$/, "");
+}
+
+/** Why the import is not allowed; undefined when it is. */
+export function refuseImport(from: string, to: string, { typeOnly }: Pick<Import, "typeOnly">): string | undefined {
+  if (!to.startsWith("src/")) return "code in src imports only from src";
+  const [source, target] = [folderOf(from), folderOf(to)];
+  if (source === target || GRANTS.some((grant) => grant.file.test(from) && grant.folders.includes(target))) return undefined;
+  const outside = OUTSIDE[source];
+  if (outside)
+    return outside.values.includes(target) || (typeOnly && outside.types.includes(target))
+      ? undefined
+      : `${source} may not import from ${target}`;
+  const [rank, below] = [RANKS[source], RANKS[target]];
+  if (rank === undefined || below === undefined) return `${rank === undefined ? source : target} has no rank`;
+  return below < rank ? undefined : `${source} (rank ${rank}) may not import from ${target} (rank ${below})`;
+}
