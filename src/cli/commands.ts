@@ -1,0 +1,162 @@
+import type { Context } from "./context.ts";
+
+/** A command: parse → one call → render. Resolves with the exit code, nothing for 0; throws `OrcoError`. */
+export type Command = (context: Context) => Promise<number | undefined>;
+
+export interface CommandSpec {
+  readonly name: string;
+  /** As commander takes them: `<service> [replicas]`, `[services...]`. */
+  readonly args?: string;
+  readonly summary: string;
+  /** Flags and what they do. */
+  readonly options?: readonly (readonly [flags: string, summary: string])[];
+  /** What the shell completes for its arguments. */
+  readonly completes?: "services" | readonly string[];
+  /** Loaded when it is called: a command pays for itself alone. */
+  load(): Promise<Command>;
+}
+
+const QUEUE = ["--queue", "wait for a change that is under way instead of failing"] as const;
+const DETACH = ["-d, --detach", "return as soon as the change is admitted"] as const;
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "up",
+    args: "[services...]",
+    summary: "bring the stack up; starts the daemon when there is none",
+    options: [
+      ["-d, --detach", "leave it running and return"],
+      ["--wait", "return when everything is ready (implies --detach)"],
+      ["--timeout <duration>", "with --wait: give up after this long (default: 5m)"],
+      ["--profile <name...>", "also services of these profiles"],
+      ["--adopt", "take over a stack of this name that another file started"],
+      QUEUE,
+    ],
+    completes: "services",
+    load: async () => (await import("./up.ts")).up,
+  },
+  {
+    name: "down",
+    summary: "stop and remove the stack",
+    options: [["--volumes", "remove its volumes too"], ["--force", "kill at once instead of stopping politely"], QUEUE, DETACH],
+    load: async () => (await import("./down.ts")).down,
+  },
+  {
+    name: "status",
+    summary: "the services and how they are",
+    options: [
+      ["-w, --watch", "keep showing it; with --json one object per change"],
+      ["--wide", "also CPU and memory"],
+    ],
+    load: async () => (await import("./status.ts")).status,
+  },
+  {
+    name: "logs",
+    args: "[services...]",
+    summary: "what the services print",
+    options: [
+      ["-F, --follow", "keep printing (also -f after the command)"],
+      ["--since <time>", "from a time on: 10m, or RFC 3339"],
+      ["--until <time>", "up to a time"],
+      ["-n, --tail <lines>", "only the last lines"],
+      ["--level <level>", "this level and above: trace debug info warn error fatal"],
+      ["--grep <pattern>", "only lines that match (linear-time regular expression)"],
+      ["--replica <n>", "only this replica"],
+      ["--previous", "of the last ended run of each replica"],
+    ],
+    completes: "services",
+    load: async () => (await import("./logs.ts")).logs,
+  },
+  ...(["restart", "start", "stop"] as const).map(
+    (name): CommandSpec => ({
+      name,
+      args: "<service>",
+      summary: { restart: "stop and start a service", start: "start a service that was stopped", stop: "stop a service, leaving the rest" }[name],
+      options: [DETACH, QUEUE],
+      completes: "services",
+      load: async () => (await import("./action.ts"))[name],
+    }),
+  ),
+  {
+    name: "scale",
+    args: "<service> [replicas]",
+    summary: "run this many replicas: scale jobs 3, or jobs=3",
+    options: [DETACH, QUEUE],
+    completes: "services",
+    load: async () => (await import("./action.ts")).scale,
+  },
+  {
+    name: "apply",
+    summary: "change what runs to what the file says, and only that",
+    options: [
+      ["--dry-run", "show the plan, change nothing"],
+      DETACH,
+      QUEUE,
+      ["--adopt", "take over a stack of this name that another file started"],
+      ["--profile <name...>", "also services of these profiles"],
+    ],
+    load: async () => (await import("./apply.ts")).apply,
+  },
+  {
+    name: "graph",
+    summary: "the dependency graph (works without a daemon)",
+    options: [
+      ["--dot", "for Graphviz"],
+      ["--mermaid", "for Mermaid"],
+    ],
+    load: async () => (await import("./graph.ts")).graph,
+  },
+  { name: "lint", summary: "check the file (works without a daemon)", load: async () => (await import("./lint.ts")).lint },
+  {
+    name: "events",
+    summary: "what happened, from the journal",
+    options: [
+      ["-F, --follow", "keep printing"],
+      ["--since <time>", "from a time on: 10m, or RFC 3339"],
+      ["--all", "of all stacks and runs"],
+    ],
+    load: async () => (await import("./events.ts")).events,
+  },
+  {
+    name: "runs",
+    args: "[run]",
+    summary: "the changes of the stack, newest first; or one of them with its steps",
+    options: [["-n, --limit <n>", "how many (default: 20)"], ["--all", "of all stacks"]],
+    load: async () => (await import("./runs.ts")).runs,
+  },
+  { name: "cancel", args: "<run>", summary: "cancel a change that is under way", load: async () => (await import("./runs.ts")).cancel },
+  {
+    name: "config",
+    args: "<action>",
+    summary: "show: the daemon's settings and where each comes from",
+    completes: ["show"],
+    load: async () => (await import("./config.ts")).config,
+  },
+  {
+    name: "serve",
+    summary: "run the daemon in the foreground",
+    options: [
+      ["--bind <host:port>", "TCP address (default: 127.0.0.1:7070)"],
+      ["--allow-anonymous", "bind beyond this machine without an API key"],
+    ],
+    load: async () => (await import("./serve.ts")).serve,
+  },
+  { name: "shutdown", summary: "stop all stacks and the daemon", load: async () => (await import("./shutdown.ts")).shutdown },
+  { name: "version", summary: "of this program and of the daemon", load: async () => (await import("./version.ts")).version },
+  {
+    name: "completion",
+    args: "<shell>",
+    summary: "completion script for bash, zsh or fish",
+    completes: ["bash", "zsh", "fish"],
+    load: async () => (await import("./completion.ts")).completion,
+  },
+];
+
+export const GLOBAL_OPTIONS = [
+  ["-f, --file <path>", "stack file (default: stack.yaml or stack.yml here)"],
+  ["--stack <name>", "a stack by name; needs no file"],
+  ["--home <folder>", "state of the daemon (default: $ORCO_HOME)"],
+  ["--json", "output for programs"],
+  ["-q, --quiet", "no progress, only results and errors"],
+  ["--no-color", "no colours (also: NO_COLOR)"],
+] as const;

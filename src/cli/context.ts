@@ -1,0 +1,71 @@
+import type { Client } from "../client/client.ts";
+import { orcoHome } from "../kernel/home.ts";
+import type { Io } from "./io.ts";
+import { findStackFile, readStackFile, stackNameOf, type StackFile } from "./stack-file.ts";
+import { usageError } from "./exit.ts";
+
+export interface GlobalOptions {
+  readonly file?: string;
+  readonly stack?: string;
+  readonly home?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** One option of a command as commander parsed it. */
+export type Options = Readonly<Record<string, string | boolean | undefined>>;
+
+/** What every command gets: where to write, which stack is meant, how to reach the daemon. */
+export interface Context {
+  readonly io: Io;
+  readonly global: GlobalOptions;
+  readonly args: readonly string[];
+  readonly options: Options;
+  /** Absolute `$ORCO_HOME`. */
+  readonly home: string;
+  /** Not connected yet; calls fail with `unreachable`. */
+  client(): Promise<Client>;
+  /** `--stack`, else `stack.name` of the file. */
+  stackName(): string;
+  stackFile(): StackFile;
+  /** A line for people; nothing with `--quiet`. Standard error, so that `--json` output stays clean. */
+  note(text: string): void;
+}
+
+export function createContext(io: Io, global: GlobalOptions, given: { args: readonly string[]; options: Options }): Context {
+  const home = orcoHome({ ...io.env, ...(global.home === undefined ? {} : { ORCO_HOME: global.home }) });
+  const stackFile = (): StackFile => readStackFile(io.cwd, global.file);
+  return {
+    io,
+    global,
+    home,
+    ...given,
+    stackFile,
+    async client() {
+      const { connect } = await import("./connect.ts");
+      return connect(home, io.env);
+    },
+    stackName: () => global.stack ?? stackNameOf(stackFile(), io.env),
+    note: (text) => {
+      if (!global.quiet) io.err(`${text}\n`);
+    },
+  };
+}
+
+/** The stack of a command that works on all stacks when none is meant. */
+export function optionalStackName(context: Context): string | undefined {
+  if (context.global.stack !== undefined) return context.global.stack;
+  return findStackFile(context.io.cwd, context.global.file) === undefined ? undefined : context.stackName();
+}
+
+export function textOption(options: Options, name: string): string | undefined {
+  const value = options[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** Errors: usage when it is not a whole number of at least `min`. */
+export function countOf(text: string, name: string, min = 0): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min)) throw usageError(`${name} takes a whole number${min > 0 ? ` from ${min}` : ""}, not ${JSON.stringify(text)}`);
+  return value;
+}

@@ -1,0 +1,74 @@
+import { formatDiagnostics } from "../kernel/diagnostic.ts";
+import { OrcoError, messageOf, type Diagnostic, type ErrorCode } from "../kernel/errors.ts";
+import { OutputClosed, type Io } from "./io.ts";
+import { sanitizeText } from "./sanitize.ts";
+
+/** api.md, CLI. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, notFound: 4, conflict: 5, timedOut: 124 } as const;
+
+/** Codes that are not here exit 1. */
+const EXIT_OF: Partial<Record<ErrorCode, number>> = {
+  unreachable: EXIT.unreachable,
+  not_found: EXIT.notFound,
+  conflict: EXIT.conflict,
+  busy: EXIT.conflict,
+  timeout: EXIT.timedOut,
+  config: EXIT.usage,
+};
+
+/** A command line that cannot be meant; exits 2. */
+export function usageError(message: string): OrcoError {
+  return new OrcoError("invalid", message, { usage: true });
+}
+
+/** A change was admitted and then failed: exits 1 whatever its code. */
+export function runFailed(message: string, facts: Record<string, unknown> = {}): OrcoError {
+  return new OrcoError("internal", message, { ...facts, expected: true });
+}
+
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof OutputClosed) return EXIT.ok;
+  if (!(error instanceof OrcoError)) return EXIT.failed;
+  return error.facts["usage"] === true ? EXIT.usage : (EXIT_OF[error.code] ?? EXIT.failed);
+}
+
+/** What happened, why, what to do next, on standard error. Never a stack trace. */
+export function report(error: unknown, io: Io): void {
+  if (error instanceof OutputClosed) return;
+  const found = diagnosticsOf(error);
+  if (found.length > 0) io.err(`${formatDiagnostics(found.map((one) => nearby(one, io.cwd)), { color: io.color })}\n`);
+  io.err(`orco: ${sanitizeText(textOf(error))}\n`);
+}
+
+function textOf(error: unknown): string {
+  if (error instanceof OrcoError) return [error.message, nextStep(error)].filter(Boolean).join("\n      ");
+  return `internal error: ${messageOf(error)}\n      this is a defect of orco; please report it with the command line`;
+}
+
+function nextStep(error: OrcoError): string | undefined {
+  const next = error.facts["next"];
+  if (typeof next === "string") return next;
+  const run = error.facts["run"];
+  if (error.code === "busy" && typeof run === "string") return `wait for it (orco runs), cancel it (orco cancel ${run}), or pass --queue`;
+  if (error.code === "unauthorized") return "set ORCO_API_KEY to the key of the daemon";
+  return undefined;
+}
+
+/** The findings an error carries, from the daemon or from the offline check. */
+export function diagnosticsOf(error: unknown): Diagnostic[] {
+  if (!(error instanceof OrcoError)) return [];
+  const found = error.facts["diagnostics"];
+  return Array.isArray(found) ? found.filter(isDiagnostic) : [];
+}
+
+function isDiagnostic(value: unknown): value is Diagnostic {
+  if (typeof value !== "object" || value === null) return false;
+  const { file, line, column, message, severity } = value as Partial<Record<keyof Diagnostic, unknown>>;
+  return [file, message, severity].every((one) => typeof one === "string") && [line, column].every((one) => typeof one === "number");
+}
+
+/** Paths below the caller's folder are shown relative to it. */
+export function nearby(found: Diagnostic, cwd: string): Diagnostic {
+  const prefix = cwd.endsWith("/") ? cwd : `${cwd}/`;
+  return found.file.startsWith(prefix) ? { ...found, file: found.file.slice(prefix.length) } : found;
+}

@@ -1,0 +1,71 @@
+import { fstatSync, writeSync } from "node:fs";
+import { errnoOf } from "../kernel/errors.ts";
+
+/** Where a command reads and writes. */
+export interface Io {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Standard output is a terminal. */
+  readonly tty: boolean;
+  /** SGR colours may be written to standard output. */
+  readonly color: boolean;
+  /** Width of the terminal; undefined when there is none. */
+  columns(): number | undefined;
+  out(text: string): void;
+  err(text: string): void;
+}
+
+/** Nobody reads our output any more (`orco logs | head`): a quiet end, not an error. */
+export class OutputClosed extends Error {
+  constructor() {
+    super("standard output is closed");
+  }
+}
+
+/** The process's own streams. Writes are synchronous: nothing is lost at exit, order holds, and a slow reader slows the command down. */
+export function processIo(options: { color: boolean }): Io {
+  const tty = isTerminal(1);
+  const dumb = process.env["TERM"] === "dumb";
+  return {
+    env: process.env,
+    cwd: process.cwd(),
+    tty: tty && !dumb,
+    color: tty && !dumb && options.color && !process.env["NO_COLOR"],
+    columns: () => (tty ? process.stdout.columns : undefined),
+    out: (text) => writeAll(1, text),
+    err: (text) => writeAll(2, text),
+  };
+}
+
+/** Majors of Linux terminals (4 and 5 tty, 136-143 pts): looking at them saves node:tty, which takes 5 ms to load. */
+function isTerminal(fd: number): boolean {
+  const found = fstatOf(fd);
+  if (found === undefined || !found.isCharacterDevice()) return false;
+  const major = (found.rdev >> 8) & 0xfff;
+  if (process.platform === "linux" && (major === 4 || major === 5 || (major >= 136 && major <= 143))) return true;
+  if (process.platform === "linux" && major === 1) return false; // /dev/null and its like
+  return (fd === 1 ? process.stdout : process.stderr).isTTY === true;
+}
+
+function fstatOf(fd: number): ReturnType<typeof fstatSync> | undefined {
+  try {
+    return fstatSync(fd);
+  } catch {
+    return undefined; // Closed by the caller (`>&-`).
+  }
+}
+
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === "EPIPE" || errno === "EIO") throw new OutputClosed();
+      // The pipe is shared with somebody who made it non-blocking.
+      if (errno !== "EAGAIN") throw error;
+      Bun.sleepSync(1);
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { Command as Program, CommanderError } from "commander";
+import { COMMANDS, GLOBAL_OPTIONS, type CommandSpec } from "./commands.ts";
+import { createContext, type GlobalOptions, type Options } from "./context.ts";
+import { EXIT, exitCodeOf, report } from "./exit.ts";
+import { processIo, type Io } from "./io.ts";
+
+/** Runs one command line and resolves with its exit code. Everything a user may see of an error is printed here. */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  const io = processIo({ color: !argv.includes("--no-color") });
+  try {
+    return await parse(argv, io);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const { explain } = await import("./unreachable.ts");
+    report(explain(error, io.env), io);
+    return exitCodeOf(error);
+  }
+}
+
+async function parse(argv: readonly string[], io: Io): Promise<number> {
+  let code = 0;
+  const program = createProgram(io);
+  for (const spec of mentioned(argv)) {
+    addCommand(program, spec).action(async (...given: unknown[]) => {
+      const command = given.at(-1) as Program;
+      const context = createContext(io, program.opts<GlobalOptions>(), {
+        args: command.processedArgs.flat().filter((one) => typeof one === "string"),
+        options: command.opts<Options>(),
+      });
+      code = (await (await spec.load())(context)) ?? 0;
+    });
+  }
+  await program.parseAsync(followFlag(argv), { from: "user" });
+  return code;
+}
+
+function createProgram(io: Io): Program {
+  const program = new Program("orco")
+    .description("One program that orchestrates everything on one machine.")
+    .usage("[options] <command>")
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => io.out(text),
+      writeErr: (text) => io.err(text),
+      outputError: (text, write) => write(text.replace(/^error: /, "orco: ").replace(/\n\((Did you mean [^)]*)\)/, (_, hint: string) => ` (${hint.toLowerCase()})`)),
+    })
+    .showHelpAfterError("usage: orco [options] <command>      all commands: orco --help");
+  for (const [flags, summary] of GLOBAL_OPTIONS) program.option(flags, summary);
+  return program;
+}
+
+function addCommand(program: Program, spec: CommandSpec): Program {
+  const command = program.command([spec.name, spec.args].filter(Boolean).join(" ")).description(spec.summary);
+  for (const [flags, summary] of spec.options ?? []) command.option(flags, summary);
+  return command.showHelpAfterError(`usage: orco ${[spec.name, spec.args].filter(Boolean).join(" ")} [options]      more: orco ${spec.name} --help`);
+}
+
+/** Building all commands costs 3 ms a call: only those whose name occurs, all of them for help and for suggestions. */
+function mentioned(argv: readonly string[]): readonly CommandSpec[] {
+  if (argv.includes("help") || argv.includes("completion")) return COMMANDS;
+  const found = COMMANDS.filter((spec) => argv.includes(spec.name));
+  return found.length > 0 ? found : COMMANDS;
+}
+
+/** `-f` names the file everywhere, except behind `logs`, where it means follow (stack.md, Logs). */
+export function followFlag(argv: readonly string[]): string[] {
+  const at = argv.indexOf("logs");
+  if (at < 0 || argv[at - 1] === "-f" || argv[at - 1] === "--file" || argv[at - 1] === "--stack") return [...argv];
+  return argv.map((one, index) => (index > at && one === "-f" ? "-F" : one));
+}

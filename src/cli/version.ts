@@ -1,0 +1,1 @@
+export const version = async () => 0;
