@@ -47,6 +47,8 @@ export interface Diagnostic {
   /** The offending source line, without its line break. */
   readonly source?: string;
   readonly hint?: string;
+  /** Of `unsupported`: what is missing (`docker`, `edge`, `canary`, …), so that lint can tell them apart. */
+  readonly feature?: string;
 }
 
 export type Facts = Readonly<Record<string, unknown>>;

@@ -45,6 +45,36 @@ export interface ServiceSpec {
   readonly description?: string;
   readonly profiles: readonly string[];
   readonly disabled: boolean;
+  /** What only containers have; absent for processes. */
+  readonly docker?: DockerSpec;
+  readonly watch?: readonly WatchSpec[];
+  readonly schedule?: ScheduleSpec;
+}
+
+export interface DockerSpec {
+  readonly entrypoint?: readonly string[];
+  readonly build?: {
+    /** Absolute. */
+    readonly context: string;
+    readonly dockerfile?: string;
+    readonly args?: Readonly<Record<string, string>>;
+    readonly target?: string;
+  };
+  readonly pull: "missing" | "always" | "never";
+  readonly init: boolean;
+  readonly ulimits: Readonly<Record<string, { readonly soft: number; readonly hard: number }>>;
+}
+
+export interface WatchSpec {
+  readonly path: string;
+  readonly action: "restart" | "rebuild" | "apply";
+  readonly ignore: readonly string[];
+}
+
+export interface ScheduleSpec {
+  readonly cron: string;
+  readonly timezone?: string;
+  readonly overlap: "skip" | "queue" | "replace";
 }
 
 export type HookName = "preStart" | "postStart" | "preStop" | "postStop";
@@ -87,4 +117,6 @@ export interface UpdateSpec {
   readonly observationWindowMs: number;
   readonly drainTimeoutMs: number;
   readonly autoRollback: boolean;
+  /** Share of new requests the canary gets, 0 to 1; by instance count when absent. */
+  readonly weight?: number;
 }
