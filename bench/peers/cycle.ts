@@ -1,6 +1,6 @@
 import { messageOf } from "../../src/kernel/errors.ts";
 import type { Subject } from "./cast.ts";
-import { allAnswer, allGone } from "./observe.ts";
+import { allAnswer, allGone, timeBoth } from "./observe.ts";
 import { PATIENCE_MS, type Session } from "./peer.ts";
 import { memory, supervisors } from "./proc.ts";
 import { makeStack, type BenchStack, type Ground, type Shape } from "./stack.ts";
@@ -32,7 +32,11 @@ export interface Down {
 export type Rounds = Map<Subject, (Cycle | { error: string })[]>;
 
 /** Every subject once per round, in turn. A subject that failed is not asked again. */
-export async function cycles(ground: Ground, subjects: readonly Subject[], shape: Omit<Shape, "probes"> & { rounds: number }): Promise<Rounds> {
+export async function cycles(
+  ground: Ground,
+  subjects: readonly Subject[],
+  shape: Omit<Shape, "probes"> & { rounds: number },
+): Promise<Rounds> {
   const rounds: Rounds = new Map(subjects.map((subject) => [subject, []]));
   for (let round = 0; round < shape.rounds; round++) {
     for (const subject of subjects) {
@@ -51,7 +55,9 @@ export function good(rounds: Rounds, subject: Subject): Cycle[] {
 
 /** One line for each subject that failed. */
 export function failures(rounds: Rounds): string[] {
-  return [...rounds].flatMap(([subject, done]) => done.flatMap((cycle) => ("error" in cycle ? [`${subject.label} failed: ${cycle.error}`] : [])));
+  return [...rounds].flatMap(([subject, done]) =>
+    done.flatMap((cycle) => ("error" in cycle ? [`${subject.label} failed: ${cycle.error}`] : [])),
+  );
 }
 
 async function cycle(ground: Ground, subject: Subject, shape: Omit<Shape, "probes">): Promise<Cycle> {
@@ -72,16 +78,12 @@ async function cycle(ground: Ground, subject: Subject, shape: Omit<Shape, "probe
   }
 }
 
-export async function timeUp(session: Session, stack: BenchStack): Promise<Up> {
-  const started = performance.now();
-  const since = () => performance.now() - started;
-  const [says, answersMs] = await Promise.all([session.up().then(since), allAnswer(stack, PATIENCE_MS).then(since)]);
-  return { saysMs: session.says === undefined ? undefined : says, answersMs };
+async function timeUp(session: Session, stack: BenchStack): Promise<Up> {
+  const { toolMs, seenMs } = await timeBoth(session.up, (signal) => allAnswer(stack, PATIENCE_MS, signal));
+  return { saysMs: session.says === undefined ? undefined : toolMs, answersMs: seenMs };
 }
 
 async function timeDown(session: Session, services: readonly number[]): Promise<Down> {
-  const started = performance.now();
-  const since = () => performance.now() - started;
-  const [returnsMs, goneMs] = await Promise.all([session.down().then(since), allGone(services, PATIENCE_MS).then(since)]);
-  return { returnsMs, goneMs };
+  const { toolMs, seenMs } = await timeBoth(session.down, (signal) => allGone(services, PATIENCE_MS, signal));
+  return { returnsMs: toolMs, goneMs: seenMs };
 }

@@ -20,20 +20,22 @@ export function answer(port: number): Promise<number | undefined> {
  * Resolves when every service has answered. It waits for one port at a time – an open one stays open – so that looking
  * costs next to nothing beside the tool under test; the error is one look (2 ms).
  */
-export async function allAnswer(stack: BenchStack, patienceMs: number): Promise<void> {
+export async function allAnswer(stack: BenchStack, patienceMs: number, signal?: AbortSignal): Promise<void> {
   const deadline = performance.now() + patienceMs;
   for (const { port, name } of stack.services) {
     while ((await answer(port)) === undefined) {
+      signal?.throwIfAborted();
       if (performance.now() > deadline) throw new Error(`${name} did not answer within ${patienceMs} ms`);
       await Bun.sleep(2);
     }
   }
 }
 
-export async function allGone(pids: readonly number[], patienceMs: number): Promise<void> {
+export async function allGone(pids: readonly number[], patienceMs: number, signal?: AbortSignal): Promise<void> {
   const deadline = performance.now() + patienceMs;
   for (const pid of pids) {
     while (!gone(pid)) {
+      signal?.throwIfAborted();
       if (performance.now() > deadline) throw new Error(`process ${pid} still runs after ${patienceMs} ms`);
       await Bun.sleep(2);
     }
@@ -57,5 +59,25 @@ export async function until(done: () => Promise<boolean>, patienceMs: number, wh
   while (!(await done().catch(() => false))) {
     if (performance.now() > deadline) throw new Error(`${what}: not within ${patienceMs} ms`);
     await Bun.sleep(25);
+  }
+}
+
+export interface Both {
+  /** Until the tool's own call returned. */
+  readonly toolMs: number;
+  /** Until the observer had seen it. */
+  readonly seenMs: number;
+}
+
+/** Times a tool's call and what the observer sees meanwhile, from one start. When the call fails, the observer stops looking. */
+export async function timeBoth(call: () => Promise<void>, look: (signal: AbortSignal) => Promise<void>): Promise<Both> {
+  const lookers = new AbortController();
+  const started = performance.now();
+  const since = () => performance.now() - started;
+  try {
+    const [toolMs, seenMs] = await Promise.all([call().then(since), look(lookers.signal).then(since)]);
+    return { toolMs, seenMs };
+  } finally {
+    lookers.abort();
   }
 }

@@ -20,12 +20,12 @@ export interface Peer {
 /** One stack in the hands of one tool. */
 export interface Session {
   /** From nothing to what the tool itself calls up; `says` = how it says so. The supervising daemon starts with it. */
-  up(): Promise<void>;
+  readonly up: () => Promise<void>;
   readonly says: string | undefined;
   /** The command that takes the services down. */
-  down(): Promise<void>;
+  readonly down: () => Promise<void>;
   /** Takes the supervising daemon down too. Safe to call in any state. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
   /** The command a user types to see the state. */
   readonly status?: readonly string[];
   readonly env: Readonly<Record<string, string>>;

@@ -13,7 +13,10 @@ export const pm2: Peer = {
   available: async () => existsSync(bin()),
   install: async () => {
     await Bun.write(join(cache("pm2"), "package.json"), "{}");
-    await execute(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", `pm2@${VERSION}`], { cwd: cache("pm2"), timeoutMs: 180_000 });
+    await execute(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", `pm2@${VERSION}`], {
+      cwd: cache("pm2"),
+      timeoutMs: 180_000,
+    });
   },
   version: async () => {
     const { version } = (await Bun.file(join(cache("pm2"), "node_modules/pm2/package.json")).json()) as { version: string };

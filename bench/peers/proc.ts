@@ -30,7 +30,9 @@ export function startTime(pid: number): number {
 }
 
 export function processes(): number[] {
-  return readdirSync("/proc").map(Number).filter((pid) => pid > 0);
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((pid) => pid > 0);
 }
 
 /** Processes whose executable is this very file. */

@@ -35,11 +35,11 @@ async function open(ground: Ground, stack: BenchStack): Promise<Session> {
   const down = () => call("down", ...api);
   return {
     env,
-    says: "its API, asked every 25 ms",
+    says: "its API, asked about each service in turn",
     status: [bin(), "process", "list", "-o", "wide", ...api],
     up: async () => {
-      await call("up", "-D", "-t=false", "-f", file, "-U", "-u", unix, "-L", join(home, "server.log"));
-      await until(() => isUp(unix, stack), PATIENCE_MS, "process-compose up");
+      await call("up", "-D", "-t=false", "--ordered-shutdown", "-f", file, "-U", "-u", unix, "-L", join(home, "server.log"));
+      await allUp(unix, stack);
     },
     down,
     close: () => down().catch(() => {}),
@@ -51,12 +51,28 @@ interface State {
   readonly is_running: boolean;
 }
 
-/** `project is-ready --wait` looks once a second; its API can be asked as often as one likes. */
-async function isUp(unix: string, stack: BenchStack): Promise<boolean> {
-  const answer = await fetch("http://localhost/processes", { unix, signal: AbortSignal.timeout(2000) });
-  const { data } = (await answer.json()) as { data: State[] };
-  const good = data.filter((state) => state.is_running && (!stack.probes || state.is_ready === "Ready"));
-  return good.length === stack.services.length;
+/**
+ * `project is-ready --wait` looks once a second, and its list of all processes takes 0.7 s to answer with 100 of them (it
+ * measures each one's CPU): it is asked about one service at a time, which stays up once it is.
+ */
+async function allUp(unix: string, stack: BenchStack): Promise<void> {
+  for (const { name } of stack.services) {
+    await until(async () => isUp(await ask(unix, `/process/${name}`), stack.probes), PATIENCE_MS, `process-compose: ${name} up`);
+  }
+}
+
+interface State {
+  readonly is_ready: string;
+  readonly is_running: boolean;
+}
+
+function isUp(state: State, probes: boolean): boolean {
+  return state.is_running && (!probes || state.is_ready === "Ready");
+}
+
+async function ask(unix: string, path: string): Promise<State> {
+  const answer = await fetch(`http://localhost${path}`, { unix, signal: AbortSignal.timeout(2000) });
+  return (await answer.json()) as State;
 }
 
 function configuration(stack: BenchStack): string {

@@ -15,9 +15,12 @@ export const supervisord: Peer = {
   install: async () => {
     await execute(["python3", "-m", "venv", cache("supervisor")], { timeoutMs: 60_000 });
     // It needs pkg_resources, which newer setuptools no longer bring.
-    await execute([bin("pip"), "install", "-q", "--disable-pip-version-check", `supervisor==${VERSION}`, "setuptools<81"], { timeoutMs: 120_000 });
+    await execute([bin("pip"), "install", "-q", "--disable-pip-version-check", `supervisor==${VERSION}`, "setuptools<81"], {
+      timeoutMs: 120_000,
+    });
   },
-  version: async () => `${(await execute([bin("supervisord"), "--version"])).trim()} on ${(await execute([bin("python"), "--version"])).trim()}`,
+  version: async () =>
+    `${(await execute([bin("supervisord"), "--version"])).trim()} on ${(await execute([bin("python"), "--version"])).trim()}`,
   open,
 };
 

@@ -1,0 +1,83 @@
+/** From `kill -9` of a service to the next process answering in its place, with no backoff asked for. */
+import { messageOf } from "../src/kernel/errors.ts";
+import { assemble, type Subject } from "./peers/cast.ts";
+import { allAnswer, answer, answersAnew, timeBoth } from "./peers/observe.ts";
+import { PATIENCE_MS, type Session } from "./peers/peer.ts";
+import { Ground, makeStack, type BenchStack } from "./peers/stack.ts";
+import { median, quantile, ratio, type BenchOptions, type Cell, type Report } from "./table.ts";
+
+const SHAPE = { services: 10, layers: 1 };
+const PATIENCE_KILL_MS = 10_000;
+
+interface Stand {
+  readonly subject: Subject;
+  readonly stack: BenchStack;
+  readonly session: Session;
+  readonly times: number[];
+  error?: string;
+}
+
+export async function run(options: BenchOptions = {}): Promise<Report> {
+  const cast = await assemble(options, "restart");
+  const subjects = cast.subjects.filter(({ peer, probes }) => probes || !peer.can.probes);
+  const ground = new Ground();
+  const stands: Stand[] = [];
+  try {
+    await ground.build();
+    for (const subject of subjects) stands.push(await stand(ground, subject));
+    // A service is killed once in a while, not in a storm: a tool may count quick deaths as a crash loop.
+    for (let round = 0; round < (options.rounds ?? 20); round++) for (const one of stands) await kill(one, round);
+  } finally {
+    for (const { session } of stands) await session.down().catch(() => {});
+    for (const { session } of stands) await session.close();
+    await ground.close();
+  }
+  return report(stands, cast.versions);
+}
+
+async function stand(ground: Ground, subject: Subject): Promise<Stand> {
+  const stack = await makeStack(ground, { ...SHAPE, probes: subject.probes });
+  const session = await subject.peer.open(ground, stack);
+  const one: Stand = { subject, stack, session, times: [] };
+  await timeBoth(session.up, (signal) => allAnswer(stack, PATIENCE_MS, signal)).catch((error: unknown) => (one.error = messageOf(error)));
+  return one;
+}
+
+async function kill(one: Stand, round: number): Promise<void> {
+  const service = one.stack.services[round % one.stack.services.length];
+  if (one.error !== undefined || service === undefined) return;
+  try {
+    const pid = await answer(service.port);
+    if (pid === undefined) throw new Error(`${service.name} does not answer before its kill`);
+    const started = performance.now();
+    process.kill(pid, "SIGKILL");
+    await answersAnew(service.port, pid, PATIENCE_KILL_MS);
+    one.times.push(performance.now() - started);
+    await Bun.sleep(50);
+  } catch (error) {
+    one.error = messageOf(error);
+  }
+}
+
+function report(stands: readonly Stand[], peers: Report["peers"]): Report {
+  const orco = stands.find(({ subject }) => subject.peer.name === "orco" && subject.probes);
+  const ours = orco && orco.times.length > 0 ? median(orco.times) : undefined;
+  return {
+    title: "restart: kill -9 of a service → another process answers on its port",
+    columns: ["tool", "p50 (ms)", "p99 (ms)", "max (ms)", "× orco", "kills"],
+    rows: stands.map(({ subject, times }): Cell[] => [
+      subject.label,
+      ...(times.length > 0 ? [median(times), quantile(times, 0.99), Math.max(...times)] : [undefined, undefined, undefined]),
+      ratio(times.length > 0 ? median(times) : undefined, ours),
+      times.length,
+    ]),
+    targets: [{ claim: "orco with probes, p50", value: ours, limit: 30, unit: "ms", must: "<=" }],
+    notes: [
+      `${SHAPE.services} services a tool, all tools up at once, one kill at a time in turn; each service is hit every tenth round`,
+      "backoff: orco min 0s · pm2 restart_delay 0 · supervisord has none, but its loop looks once a second · process-compose cannot go below 1 s",
+      ...stands.flatMap(({ subject, error }) => (error === undefined ? [] : [`${subject.label} failed: ${error}`])),
+    ],
+    ...(peers && { peers }),
+    raw: Object.fromEntries(stands.map(({ subject, times }) => [subject.label, times])),
+  };
+}
