@@ -31,7 +31,6 @@ export async function run(options: BenchOptions = {}): Promise<Report> {
     for (let round = 0; round < (options.rounds ?? 30); round++) for (const one of asked) ask(one);
   } finally {
     for (const session of sessions) await session.down().catch(() => {});
-    for (const session of sessions) await session.close();
     await ground.close();
   }
   return report(asked, cast.versions);
@@ -46,6 +45,7 @@ async function empty(ground: Ground): Promise<string> {
 async function begin(ground: Ground, subject: Subject, sessions: Session[]): Promise<Asked> {
   const stack = await makeStack(ground, { ...SHAPE, probes: subject.probes });
   const session = await subject.peer.open(ground, stack);
+  ground.closing(session.close);
   sessions.push(session);
   const command = session.status ?? [];
   const one: Asked = { label: named(subject, command), command, env: session.env, times: [], cpu: [] };

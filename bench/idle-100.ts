@@ -23,7 +23,7 @@ interface Idle {
 type Outcome = Idle | { readonly error: string };
 
 export async function run(options: BenchOptions = {}): Promise<Report> {
-  const cast = await assemble(options, undefined);
+  const cast = await assemble(options, "restart");
   const ground = new Ground();
   const outcomes = new Map<Subject, Outcome>();
   try {
@@ -41,6 +41,7 @@ export async function run(options: BenchOptions = {}): Promise<Report> {
 async function idle(ground: Ground, subject: Subject): Promise<Idle> {
   const stack = await makeStack(ground, { ...SHAPE, probes: subject.probes });
   const session = await subject.peer.open(ground, stack);
+  ground.closing(session.close);
   try {
     await timeBoth(session.up, (signal) => allAnswer(stack, PATIENCE_MS, signal));
     await Bun.sleep(SETTLE_MS);

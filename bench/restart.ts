@@ -29,7 +29,6 @@ export async function run(options: BenchOptions = {}): Promise<Report> {
     for (let round = 0; round < (options.rounds ?? 20); round++) for (const one of stands) await kill(one, round);
   } finally {
     for (const { session } of stands) await session.down().catch(() => {});
-    for (const { session } of stands) await session.close();
     await ground.close();
   }
   return report(stands, cast.versions);
@@ -38,6 +37,7 @@ export async function run(options: BenchOptions = {}): Promise<Report> {
 async function stand(ground: Ground, subject: Subject): Promise<Stand> {
   const stack = await makeStack(ground, { ...SHAPE, probes: subject.probes });
   const session = await subject.peer.open(ground, stack);
+  ground.closing(session.close);
   const one: Stand = { subject, stack, session, times: [] };
   await timeBoth(session.up, (signal) => allAnswer(stack, PATIENCE_MS, signal)).catch((error: unknown) => (one.error = messageOf(error)));
   return one;

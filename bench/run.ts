@@ -28,6 +28,7 @@ async function bench(name: string, options: BenchOptions): Promise<void> {
   if (isReport(result)) console.log(render(result));
   else console.log(JSON.stringify(result, undefined, 1));
   const seconds = Number(((performance.now() - started) / 1000).toFixed(1));
+  if (options.only !== undefined) return; // the file holds whole runs
   const file = write(name, { name, ...before, seconds, ...facts(result) });
   console.log(`written ${file} (${seconds} s)\n`);
 }

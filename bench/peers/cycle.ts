@@ -63,6 +63,7 @@ export function failures(rounds: Rounds): string[] {
 async function cycle(ground: Ground, subject: Subject, shape: Omit<Shape, "probes">): Promise<Cycle> {
   const stack = await makeStack(ground, { ...shape, probes: subject.probes });
   const session = await subject.peer.open(ground, stack);
+  ground.closing(session.close);
   let left = 0;
   try {
     const up = await timeUp(session, stack);

@@ -30,6 +30,18 @@ export class Ground {
   readonly root = mkdtempSync(join(tmpdir(), "orco-bench-"));
   readonly program = join(this.root, "tiny-http");
   #homes = 0;
+  readonly #closers: (() => Promise<void>)[] = [];
+  readonly #interrupted = () => void this.close().finally(() => process.exit(130));
+
+  constructor() {
+    process.once("SIGINT", this.#interrupted);
+    process.once("SIGTERM", this.#interrupted);
+  }
+
+  /** What to end when this bench ends, however it ends. */
+  closing(close: () => Promise<void>): void {
+    this.#closers.push(close);
+  }
 
   async build(): Promise<void> {
     const source = join(import.meta.dir, "../programs/tiny-http.c");
@@ -61,6 +73,9 @@ export class Ground {
   }
 
   async close(): Promise<void> {
+    process.off("SIGINT", this.#interrupted);
+    process.off("SIGTERM", this.#interrupted);
+    for (const close of this.#closers.splice(0)) await close().catch(() => {});
     await this.sweep();
     rmSync(this.root, { recursive: true, force: true });
   }
