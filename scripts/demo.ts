@@ -1,0 +1,51 @@
+/**
+ * `npm run demo`: brings up examples/demo-stack in a folder and on ports of its own, breaks things, and takes it all down again.
+ * Exit code 0 when every step held, 1 with the step that did not. ORCO_BIN chooses the orco to show (default: bin/orco).
+ */
+import { rm } from "node:fs/promises";
+import { processesWith } from "./demo/processes.ts";
+import { buildStage, orco, type Stage } from "./demo/stage.ts";
+import { STEPS } from "./demo/steps.ts";
+
+const startedAt = performance.now();
+const stage = await buildStage();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => void leave(130));
+
+console.log(`orco demo: ${stage.command.join(" ")}\n  home ${stage.home}, web on ${stage.webUrl}`);
+await leave(await play());
+
+async function play(): Promise<number> {
+  for (const [index, { name, run }] of STEPS.entries()) {
+    console.log(`\n${stamp()}  ${index + 1}/${STEPS.length}  ${name}`);
+    try {
+      await run(stage, (text) => console.log(text.trimEnd().replaceAll(/^/gm, "         ")));
+    } catch (error) {
+      console.error(`\n${stamp()}  FAILED in step ${index + 1} (${name}):\n${error instanceof Error ? error.message : String(error)}`);
+      return 1;
+    }
+  }
+  console.log(`\n${stamp()}  all ${STEPS.length} steps held`);
+  return 0;
+}
+
+function stamp(): string {
+  return `[${((performance.now() - startedAt) / 1000).toFixed(1).padStart(4)} s]`;
+}
+
+async function leave(code: number): Promise<never> {
+  await cleanUp(stage);
+  process.exit(code);
+}
+
+/** Whatever happened: nothing of the demo stays behind. */
+async function cleanUp({ folder }: Stage): Promise<void> {
+  if (processesWith(folder).length > 0) await orco(stage, "shutdown");
+  for (const pid of processesWith(folder)) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      continue; // it ended meanwhile
+    }
+  }
+  await rm(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,77 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+const ROOT = resolve(import.meta.dir, "../..");
+const CALL_TIMEOUT_MS = 20_000;
+/** What a demo started from anywhere must not hand on: settings of the caller's own orco, and the switch that turns the binary into bun. */
+const NOT_INHERITED = /^(ORCO_|ORCHD_|ORCHESTRATOR_|LLORCH_|BUN_BE_BUN$|GUESTBOOK_)/;
+
+/** Where the demo plays: a folder and ports of its own. */
+export interface Stage {
+  /** Every process of the demo carries this path in its environment. */
+  readonly folder: string;
+  readonly home: string;
+  readonly webUrl: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly command: readonly string[];
+}
+
+export interface Answer {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export async function buildStage(): Promise<Stage> {
+  const folder = await mkdtemp(join(tmpdir(), "orco-demo-"));
+  const [api, db, web, http] = freePorts(4);
+  const inherited = Object.entries(process.env).filter(([name, value]) => value !== undefined && !NOT_INHERITED.test(name));
+  const env = {
+    ...(Object.fromEntries(inherited) as Record<string, string>),
+    ORCO_HOME: join(folder, "home"),
+    ORCHD_BIND_ADDR: `127.0.0.1:${http}`,
+    ORCO_BUN: process.execPath,
+    GUESTBOOK_DATA: join(folder, "data"),
+    DB_PORT: String(db),
+    API_PORT: String(api),
+    WEB_PORT: String(web),
+    NO_COLOR: "1",
+  };
+  const binary = resolve(process.env["ORCO_BIN"] ?? join(ROOT, "bin/orco"));
+  return {
+    folder,
+    home: env.ORCO_HOME,
+    webUrl: `http://127.0.0.1:${web}`,
+    env,
+    command: [binary, "-f", join(ROOT, "examples/demo-stack/stack.yaml")],
+  };
+}
+
+/** Held open together, so that they differ. */
+function freePorts(count: number): number[] {
+  const servers = Array.from({ length: count }, () => Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } }));
+  const ports = servers.map(({ port }) => port);
+  for (const server of servers) server.stop(true);
+  return ports;
+}
+
+/** Runs one orco command to its end. */
+export async function orco(stage: Stage, ...args: string[]): Promise<Answer> {
+  const child = Bun.spawn([...stage.command, ...args], {
+    env: stage.env,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: CALL_TIMEOUT_MS,
+  });
+  const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  return { code, stdout, stderr };
+}
+
+/** Like `orco`, but an exit code other than 0 is an error with what it printed. */
+export async function orcoOk(stage: Stage, ...args: string[]): Promise<Answer> {
+  const answer = await orco(stage, ...args);
+  if (answer.code !== 0) throw new Error(`\`orco ${args.join(" ")}\` exited with ${answer.code}:\n${answer.stderr || answer.stdout}`);
+  return answer;
+}

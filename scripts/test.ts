@@ -1,0 +1,57 @@
+/**
+ * `npm test`: unit tests side by side, then the scenarios and the chaos rows, which start daemons and measure time.
+ * With arguments (`npm test -- src/kernel -t journal`): `bun test` with just these. Ends with the line `N passed, N failed`.
+ */
+import { availableParallelism } from "node:os";
+import { Glob } from "bun";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+const MAX_WORKERS = 4;
+const UNIT_TIMEOUT_MS = 20_000;
+const SCENARIO_TIMEOUT_MS = 180_000;
+
+interface Counts {
+  passed: number;
+  failed: number;
+}
+
+const given = process.argv.slice(2);
+const counts = given.length > 0 ? [await bunTest(["--timeout", String(UNIT_TIMEOUT_MS), ...given])] : await everything();
+const passed = counts.reduce((sum, each) => sum + each.passed, 0);
+const failed = counts.reduce((sum, each) => sum + each.failed, 0);
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+
+async function everything(): Promise<Counts[]> {
+  const workers = Math.min(MAX_WORKERS, availableParallelism());
+  const units = find("src/**/*.test.ts", "test/*.test.ts");
+  const scenarios = find("test/*/**/*.test.ts");
+  return [
+    await bunTest([`--parallel=${workers}`, "--timeout", String(UNIT_TIMEOUT_MS), "--only-failures", ...units]),
+    scenarios.length > 0 ? await bunTest(["--timeout", String(SCENARIO_TIMEOUT_MS), ...scenarios]) : { passed: 0, failed: 0 },
+  ];
+}
+
+function find(...patterns: string[]): string[] {
+  return patterns.flatMap((pattern) => [...new Glob(pattern).scanSync(ROOT)].toSorted().map((path) => `./${path}`));
+}
+
+/** Runs bun test, shows what it prints, and reads its counts. A run that dies without counts is one failure. */
+async function bunTest(args: string[]): Promise<Counts> {
+  const child = Bun.spawn([process.execPath, "test", ...args], { cwd: ROOT, stdin: "ignore", stdout: "inherit", stderr: "pipe" });
+  const decoder = new TextDecoder();
+  let printed = "";
+  for await (const chunk of child.stderr) {
+    process.stderr.write(chunk);
+    printed += decoder.decode(chunk, { stream: true });
+  }
+  const code = await child.exited;
+  const failed = count(printed, "fail");
+  return { passed: count(printed, "pass"), failed: code === 0 ? failed : Math.max(1, failed) };
+}
+
+/** The last ` 12 pass` or ` 0 fail` of the summary. */
+function count(printed: string, what: "pass" | "fail"): number {
+  const [last] = [...printed.matchAll(new RegExp(`^\\s*(\\d+) ${what}$`, "gm"))].slice(-1);
+  return Number(last?.[1] ?? 0);
+}
