@@ -108,17 +108,6 @@ describe("any graph", () => {
       }),
     );
   });
-
-  /** The slow, obvious way. */
-  function reaches(graph: Graph, from: string, to: string): boolean {
-    const seen = new Set<string>();
-    for (let grew = true; grew;) {
-      const found = graph.edges.filter((edge) => (edge.from === from || seen.has(edge.from)) && !seen.has(edge.to));
-      grew = found.length > 0;
-      for (const edge of found) seen.add(edge.to);
-    }
-    return seen.has(to);
-  }
 });
 
 describe("pictures", () => {
@@ -152,3 +141,14 @@ describe("pictures", () => {
     );
   });
 });
+
+/** The slow, obvious way. */
+function reaches(graph: Graph, from: string, to: string): boolean {
+  const seen = new Set<string>();
+  for (let grew = true; grew;) {
+    const found = graph.edges.filter((edge) => (edge.from === from || seen.has(edge.from)) && !seen.has(edge.to));
+    grew = found.length > 0;
+    for (const edge of found) seen.add(edge.to);
+  }
+  return seen.has(to);
+}

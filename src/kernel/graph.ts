@@ -34,7 +34,7 @@ export function layers(graph: Graph): string[][] {
         if (left === 0) next.push(user);
       }
     }
-    layer = next.sort((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
+    layer = next.toSorted((a, b) => (rank.get(a) ?? 0) - (rank.get(b) ?? 0));
   }
   if (found.reduce((count, group) => count + group.length, 0) < missing.size) throw cycleError(findCycle(graph) ?? []);
   return found;
@@ -47,7 +47,7 @@ export function order(graph: Graph): string[] {
 
 /** Every node before all that it depends on: the order to stop in. `invalid` on a cycle. */
 export function reverseOrder(graph: Graph): string[] {
-  return order(graph).reverse();
+  return order(graph).toReversed();
 }
 
 /** One cycle as a closed path, `["a", "b", "c", "a"]`, starting at its first declared node; undefined when there is none. */

@@ -22,7 +22,7 @@ test("ids sort in the order they were made, whatever the wall clock does", () =>
         return [uuidv7(clock), uuidv7(clock), uuidv7(clock)];
       });
       for (const id of ids) expect(id).toMatch(SHAPE);
-      expect(ids).toEqual([...new Set(ids)].sort());
+      expect(ids).toEqual([...new Set(ids)].toSorted());
     }),
   );
 });

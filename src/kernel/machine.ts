@@ -11,26 +11,26 @@ export interface Machine<State extends string, Event extends string> {
 }
 
 /**
- * A lifecycle as one table: for each state, the events it accepts and the state each leads to; a state without events is final. Recovery folds the same `next` over the journal, so there is no second definition to drift.
- * `internal` at once when a transition leads to a state that the table does not have.
+ * A lifecycle as one table: for each state, the events it accepts and the state each leads to; a state without events is final.
+ * Recovery folds the same `next` over the journal, so there is no second definition to drift. `internal` at once when a transition leads to a state that the table does not have.
  */
 export function machine<const Table extends Readonly<Record<string, Readonly<Record<string, keyof Table & string>>>>>(
   table: Table,
   name = "machine",
 ): Machine<keyof Table & string, EventsOf<Table>> {
   type State = keyof Table & string;
-  const isState = (text: string): text is State => Object.hasOwn(table, text);
   const rows = new Map<string, Map<string, State>>();
-  for (const [state, row] of Object.entries(table)) {
+  for (const [state, row] of Object.entries<Readonly<Record<string, string>>>(table)) {
     const targets = new Map<string, State>();
     for (const [event, to] of Object.entries(row)) {
-      if (!isState(to)) throw illegal(`${name}: ${event} in ${state} leads to unknown state ${to}`, { machine: name, state, event });
+      if (!Object.hasOwn(table, to))
+        throw illegal(`${name}: ${event} in ${state} leads to unknown state ${to}`, { machine: name, state, event });
       targets.set(event, to);
     }
     rows.set(state, targets);
   }
   return {
-    states: Object.keys(table).filter(isState),
+    states: Object.keys(table),
     next(state, event) {
       const to = rows.get(state)?.get(event);
       if (to === undefined) throw illegal(`${name}: ${event} is illegal in ${state}`, { machine: name, state, event });

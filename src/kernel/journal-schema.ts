@@ -1,0 +1,64 @@
+import { Database } from "bun:sqlite";
+import { journalError } from "./journal-errors.ts";
+import { APPLICATION_ID, inspect } from "./journal-inspect.ts";
+import create from "./schema.sql" with { type: "text" };
+
+export interface Schema {
+  readonly version: number;
+  /** Makes a new database at `version`. */
+  readonly create: string;
+  /** By the version they start from: SQL that leads to the next one. */
+  readonly migrations: Readonly<Record<number, string>>;
+}
+
+export const SCHEMA: Schema = { version: 1, create, migrations: {} };
+
+/** The write-ahead log is cut back to this size when it was larger, e.g. after a long backup by another program. */
+const WAL_LIMIT_BYTES = 16 * 1024 * 1024;
+/** How long a lock of another program (`sqlite3 orco.db`) is waited for. It blocks the daemon meanwhile. */
+const BUSY_TIMEOUT_MS = 1000;
+
+export interface Opened {
+  readonly db: Database;
+  /** Schema version before; 0 for a new file. */
+  readonly from: number;
+}
+
+/** Opens the journal's database for writing, made or migrated to `schema.version`. `journal_corrupt`, `journal_newer`, `disk_full`, `internal`. */
+export function openDatabase(path: string, schema: Schema = SCHEMA): Opened {
+  let db: Database | undefined;
+  try {
+    const from = inspect(path, schema.version);
+    db = new Database(path, { create: true, readwrite: true, strict: true });
+    configure(db);
+    if (from !== schema.version) migrate(db, from, schema);
+    return { db, from };
+  } catch (error) {
+    db?.close();
+    throw journalError(error, path);
+  }
+}
+
+function configure(db: Database): void {
+  db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  db.run("PRAGMA journal_mode = WAL");
+  db.run("PRAGMA synchronous = FULL");
+  db.run(`PRAGMA journal_size_limit = ${WAL_LIMIT_BYTES}`);
+  db.run("PRAGMA temp_store = MEMORY");
+}
+
+/** All steps in one transaction: a crash or an error in between (the connection closes) leaves the old version. */
+function migrate(db: Database, from: number, schema: Schema): void {
+  db.run("BEGIN IMMEDIATE");
+  if (from === 0) db.run(schema.create);
+  else for (let version = from; version < schema.version; version++) db.run(stepFrom(version, schema));
+  db.run(`PRAGMA application_id = ${APPLICATION_ID}`);
+  db.run(`PRAGMA user_version = ${schema.version}`);
+  db.run("COMMIT");
+}
+
+function stepFrom(version: number, schema: Schema): string {
+  const sql = schema.migrations[version];
+  if (sql === undefined) throw new Error(`no migration leads from schema version ${version} to ${version + 1}`);
+  return sql;
+}

@@ -1,0 +1,61 @@
+-- The journal. Global seq and (topic, topic_seq) are gapless as written; retention removes prefixes of topics.
+CREATE TABLE events (
+  seq       INTEGER PRIMARY KEY,
+  topic     TEXT NOT NULL,
+  topic_seq INTEGER NOT NULL,
+  type      TEXT NOT NULL,
+  ts        INTEGER NOT NULL, -- epoch ms; may go back, seq never does
+  data      TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX events_by_topic ON events (topic, topic_seq);
+
+-- What retention removed, so that numbers go on where they were when all events of a topic are gone.
+CREATE TABLE trimmed (
+  topic     TEXT PRIMARY KEY,
+  topic_seq INTEGER NOT NULL, -- the last one removed
+  seq       INTEGER NOT NULL  -- its global seq
+) STRICT, WITHOUT ROWID;
+CREATE INDEX trimmed_by_seq ON trimmed (seq);
+
+-- Projections: what the events of a topic add up to, written in the transaction of the events.
+CREATE TABLE stacks (
+  name       TEXT PRIMARY KEY,
+  spec       TEXT NOT NULL,
+  file       TEXT,
+  desired    TEXT NOT NULL,
+  revision   INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE slots (
+  id      TEXT PRIMARY KEY,
+  stack   TEXT NOT NULL,
+  service TEXT NOT NULL,
+  replica INTEGER NOT NULL,
+  row     TEXT NOT NULL
+) STRICT;
+CREATE INDEX slots_by_service ON slots (stack, service, replica);
+
+CREATE TABLE runs (
+  id         TEXT PRIMARY KEY,
+  kind       TEXT NOT NULL,
+  lane       TEXT NOT NULL,
+  status     TEXT NOT NULL,
+  row        TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX runs_by_time ON runs (created_at, id);
+CREATE INDEX runs_by_status ON runs (status);
+
+CREATE TABLE run_steps (
+  run  TEXT NOT NULL,
+  name TEXT NOT NULL,
+  row  TEXT NOT NULL,
+  PRIMARY KEY (run, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE meta (
+  key   TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
