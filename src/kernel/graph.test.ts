@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { OrcoError } from "./errors.ts";
-import { dependencies, dependents, findCycle, formatCycle, layers, order, reverseOrder, type Graph } from "./graph.ts";
+import { dependenciesOf, dependentsOf, findCycle, formatCycle, layers, order, reverseOrder, type Graph } from "./graph.ts";
 import { toDot, toMermaid } from "./graph-picture.ts";
 
 const shop: Graph = {
@@ -37,10 +37,10 @@ describe("order", () => {
   });
 
   test("reach", () => {
-    expect(dependencies(shop, "web")).toEqual(["api", "db", "cache"]);
-    expect(dependents(shop, "db")).toEqual(["web", "api"]);
-    expect(dependents(shop, "mail")).toEqual([]);
-    expect(dependencies(ring, "a")).toEqual(["a", "b", "c"]);
+    expect(dependenciesOf(shop, "web")).toEqual(["api", "db", "cache"]);
+    expect(dependentsOf(shop, "db")).toEqual(["web", "api"]);
+    expect(dependentsOf(shop, "mail")).toEqual([]);
+    expect(dependenciesOf(ring, "a")).toEqual(["a", "b", "c"]);
   });
 
   test("a chain of 20,000 does not overflow", () => {
@@ -102,8 +102,8 @@ describe("any graph", () => {
     fc.assert(
       fc.property(graphs, (graph) => {
         for (const node of graph.nodes) {
-          expect(dependencies(graph, node)).toEqual(graph.nodes.filter((other) => reaches(graph, node, other)));
-          expect(dependents(graph, node)).toEqual(graph.nodes.filter((other) => reaches(graph, other, node)));
+          expect(dependenciesOf(graph, node)).toEqual(graph.nodes.filter((other) => reaches(graph, node, other)));
+          expect(dependentsOf(graph, node)).toEqual(graph.nodes.filter((other) => reaches(graph, other, node)));
         }
       }),
     );

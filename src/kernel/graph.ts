@@ -82,12 +82,12 @@ export function formatCycle(cycle: readonly string[]): string {
 }
 
 /** Everything `node` needs, directly or not, in declared order; without `node` itself unless it is on a cycle. */
-export function dependencies(graph: Graph, node: string): string[] {
+export function dependenciesOf(graph: Graph, node: string): string[] {
   return reachable(graph, node, "from");
 }
 
 /** Everything that needs `node`, directly or not, in declared order; without `node` itself unless it is on a cycle. */
-export function dependents(graph: Graph, node: string): string[] {
+export function dependentsOf(graph: Graph, node: string): string[] {
   return reachable(graph, node, "to");
 }
 

@@ -53,7 +53,7 @@ CREATE TABLE run_steps (
   name TEXT NOT NULL,
   row  TEXT NOT NULL,
   PRIMARY KEY (run, name)
-) STRICT, WITHOUT ROWID;
+) STRICT; -- rowid: the order of the steps
 
 CREATE TABLE meta (
   key   TEXT PRIMARY KEY,
