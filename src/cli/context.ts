@@ -33,7 +33,7 @@ export interface Context {
 }
 
 export function createContext(io: Io, global: GlobalOptions, given: { args: readonly string[]; options: Options }): Context {
-  const home = orcoHome({ ...io.env, ...(global.home === undefined ? {} : { ORCO_HOME: global.home }) });
+  const home = homeOf(io, global);
   const stackFile = (): StackFile => readStackFile(io.cwd, global.file);
   return {
     io,
@@ -43,13 +43,17 @@ export function createContext(io: Io, global: GlobalOptions, given: { args: read
     stackFile,
     async client() {
       const { connect } = await import("./connect.ts");
-      return connect(home, io.env);
+      return connect(home);
     },
     stackName: () => global.stack ?? stackNameOf(stackFile(), io.env),
     note: (text) => {
       if (!global.quiet) io.err(`${text}\n`);
     },
   };
+}
+
+export function homeOf(io: Io, global: GlobalOptions): string {
+  return orcoHome(global.home === undefined ? io.env : { ...io.env, ORCO_HOME: global.home });
 }
 
 /** The stack of a command that works on all stacks when none is meant. */

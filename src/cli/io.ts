@@ -31,7 +31,7 @@ export function processIo(options: { color: boolean }): Io {
     cwd: process.cwd(),
     tty: tty && !dumb,
     color: tty && !dumb && options.color && !process.env["NO_COLOR"],
-    columns: () => (tty ? process.stdout.columns : undefined),
+    columns: () => (tty ? process.stdout.columns || undefined : undefined),
     out: (text) => writeAll(1, text),
     err: (text) => writeAll(2, text),
   };
@@ -41,7 +41,7 @@ export function processIo(options: { color: boolean }): Io {
 function isTerminal(fd: number): boolean {
   const found = fstatOf(fd);
   if (found === undefined || !found.isCharacterDevice()) return false;
-  const major = (found.rdev >> 8) & 0xfff;
+  const major = (Number(found.rdev) >> 8) & 0xfff;
   if (process.platform === "linux" && (major === 4 || major === 5 || (major >= 136 && major <= 143))) return true;
   if (process.platform === "linux" && major === 1) return false; // /dev/null and its like
   return (fd === 1 ? process.stdout : process.stderr).isTTY === true;

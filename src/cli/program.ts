@@ -1,25 +1,25 @@
 import { Command as Program, CommanderError } from "commander";
 import { COMMANDS, GLOBAL_OPTIONS, type CommandSpec } from "./commands.ts";
-import { createContext, type GlobalOptions, type Options } from "./context.ts";
+import { createContext, homeOf, type GlobalOptions, type Options } from "./context.ts";
 import { EXIT, exitCodeOf, report } from "./exit.ts";
 import { processIo, type Io } from "./io.ts";
 
 /** Runs one command line and resolves with its exit code. Everything a user may see of an error is printed here. */
 export async function runCli(argv: readonly string[]): Promise<number> {
   const io = processIo({ color: !argv.includes("--no-color") });
+  const program = createProgram(io);
   try {
-    return await parse(argv, io);
+    return await parse(argv, io, program);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     const { explain } = await import("./unreachable.ts");
-    report(explain(error, io.env), io);
+    report(explain(error, homeOf(io, program.opts<GlobalOptions>())), io);
     return exitCodeOf(error);
   }
 }
 
-async function parse(argv: readonly string[], io: Io): Promise<number> {
+async function parse(argv: readonly string[], io: Io, program: Program): Promise<number> {
   let code = 0;
-  const program = createProgram(io);
   for (const spec of mentioned(argv)) {
     addCommand(program, spec).action(async (...given: unknown[]) => {
       const command = given.at(-1) as Program;

@@ -4,8 +4,8 @@ import { OrcoError, errnoOf } from "../kernel/errors.ts";
 import { usageError } from "./exit.ts";
 
 /** More than the daemon takes; checked before reading so that a wrong file does not fill memory. */
-const MAX_BYTES = 16 * 1024 * 1024;
-const MAX_INCLUDES = 64;
+const MAX_BYTES = 4 * 1024 * 1024;
+const MAX_INCLUDES = 100;
 const DEFAULT_NAMES = ["stack.yaml", "stack.yml"];
 /** What a process gets of the caller's environment even when the file does not name it (stack.md, Schema). */
 const ALWAYS_SENT = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];

@@ -50,7 +50,7 @@ function cellsOf(service: ServiceView, wide: boolean): string[] {
 function messageOf(service: ServiceView): string {
   const parts = [];
   if (service.update) parts.push(`${service.update.strategy}: ${service.update.phase}`);
-  if (service.degraded) parts.push(`degraded: ${service.degraded}`);
+  if (service.degraded && !service.message.includes(service.degraded)) parts.push(`degraded: ${service.degraded}`);
   if (service.message) parts.push(service.message);
   return oneLine(parts.join("; "));
 }

@@ -1,0 +1,74 @@
+import type { Client } from "../client/client.ts";
+import type { RunView } from "../stack/view.ts";
+import type { Context } from "./context.ts";
+import { runFailed } from "./exit.ts";
+import { interrupt } from "./interrupt.ts";
+
+/** 128 + SIGINT, as a shell says it. */
+const INTERRUPTED = 130;
+
+export interface Settle {
+  readonly stack: string;
+  /** When the change was asked for, epoch ms: progress from there on is shown. */
+  readonly sinceMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What every change does once it is admitted: with `--detach` names the run, else shows progress until it has ended and prints how.
+ * Throws (exit 1) when the run failed. Ctrl-C leaves; the run goes on.
+ */
+export async function seeThrough(context: Context, client: Client, change: { run: RunView; stack: string; sinceMs: number }): Promise<number | undefined> {
+  const { run } = change;
+  if (context.options["detach"] === true) return announce(context, run);
+  const stop = interrupt();
+  try {
+    const ended = await settle(context, client, run, { ...change, signal: stop.signal });
+    if (context.global.json) context.io.out(`${JSON.stringify(ended)}\n`);
+    succeeded(ended);
+    if (!context.global.json) context.note(doneLine(ended));
+    return undefined;
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    context.note(`run ${run.id} goes on; see it: orco runs ${run.id}, cancel it: orco cancel ${run.id}`);
+    return INTERRUPTED;
+  } finally {
+    stop.release();
+  }
+}
+
+export function announce({ io, global }: Context, run: RunView): undefined {
+  io.out(global.json ? `${JSON.stringify(run)}\n` : `${run.id}\n`);
+  return undefined;
+}
+
+/** The run as it is when it has ended, its progress shown meanwhile. Rejects when the signal aborts. */
+export async function settle(context: Context, client: Client, run: RunView, options: Settle): Promise<RunView> {
+  const { io, global } = context;
+  const { signal } = options;
+  if (global.json || global.quiet) return client.waitRun(run.id, { signal });
+  const { showEvents, showTable } = await import("./progress.ts");
+  const over = new AbortController();
+  const shown = (io.tty ? showTable : showEvents)(context, client, { ...options, run: run.id, signal: AbortSignal.any([signal, over.signal]) });
+  try {
+    return await client.waitRun(run.id, { signal });
+  } finally {
+    shown.finish(() => over.abort());
+    await shown.done;
+  }
+}
+
+/** Errors: what a run failed of, exit 1. */
+export function succeeded(run: RunView): void {
+  if (run.status === "completed") return;
+  const why = run.error?.message ?? `it was ${run.status}`;
+  const chain = run.error?.["chain"];
+  const more = Array.isArray(chain) ? chain.filter((one) => typeof one === "string" && !why.includes(one)) : [];
+  throw runFailed([why, ...more].join("\n      "), run.error?.["diagnostics"] === undefined ? {} : { diagnostics: run.error["diagnostics"] });
+}
+
+function doneLine(run: RunView): string {
+  const said = run.result?.["message"];
+  if (typeof said === "string") return said;
+  return run.result?.["changes"] === 0 ? "nothing to change" : `${run.kind} done`;
+}

@@ -1,0 +1,11 @@
+import { seeThrough } from "./change.ts";
+import type { Context } from "./context.ts";
+
+/** `--volumes` changes nothing yet: services that are processes have none. */
+export async function down(context: Context): Promise<number | undefined> {
+  const client = await context.client();
+  const stack = context.stackName();
+  const sinceMs = Date.now();
+  const run = await client.deleteStack(stack, { force: context.options["force"] === true, queue: context.options["queue"] === true });
+  return seeThrough(context, client, { run, stack, sinceMs });
+}

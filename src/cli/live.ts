@@ -1,0 +1,72 @@
+import type { Client } from "../client/client.ts";
+import { OrcoError } from "../kernel/errors.ts";
+import type { StackView } from "../stack/view.ts";
+
+interface LiveOptions {
+  readonly stack: string;
+  readonly signal: AbortSignal;
+  readonly usage?: boolean;
+  /** Also without an event after this long, for the ages on a terminal. */
+  readonly everyMs?: number;
+}
+
+/**
+ * The stack as it is, then again after each burst of events, until the signal aborts. However fast events come, one request is under
+ * way at a time. Ends when the stack is gone after it was there once; `not_found` when it never was.
+ */
+export async function* liveViews(client: Client, { stack, signal, usage, everyMs }: LiveOptions): AsyncGenerator<StackView> {
+  const wake = new Wake(signal);
+  const failure = followTo(client, { stack, signal }, wake);
+  let seen = false;
+  while (!signal.aborted) {
+    wake.arm();
+    try {
+      const view = await client.stack(stack, usage ? { usage } : {});
+      seen = true;
+      yield view;
+    } catch (error) {
+      if (seen && error instanceof OrcoError && error.code === "not_found") return;
+      // A daemon that is being restarted comes back; the event stream says when, or gives up.
+      if (!seen || !(error instanceof OrcoError) || error.code !== "unreachable") throw error;
+    }
+    const failed = await Promise.race([wake.next(everyMs), failure]);
+    if (failed instanceof Error) throw failed;
+  }
+}
+
+/** Resolves with the error that ended the stream; never when it ends by the signal. */
+async function followTo(client: Client, { stack, signal }: { stack: string; signal: AbortSignal }, wake: Wake): Promise<Error> {
+  try {
+    for await (const _ of client.events({ topic: `stack/${stack}`, replay: 0, signal, onNotice: () => wake.ring() })) wake.ring();
+  } catch (error) {
+    if (!signal.aborted) return error instanceof Error ? error : new Error(String(error));
+  }
+  wake.ring();
+  return new Promise<Error>(() => undefined);
+}
+
+/** One bell: rung any number of times between two waits, it rings once. */
+class Wake {
+  private rung = Promise.withResolvers<undefined>();
+
+  constructor(signal: AbortSignal) {
+    signal.addEventListener("abort", () => this.ring(), { once: true });
+  }
+
+  arm(): void {
+    this.rung = Promise.withResolvers<undefined>();
+  }
+
+  ring(): void {
+    this.rung.resolve(undefined);
+  }
+
+  async next(everyMs?: number): Promise<undefined> {
+    if (everyMs === undefined) return this.rung.promise;
+    const timeout = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => timeout.resolve(undefined), everyMs);
+    await Promise.race([this.rung.promise, timeout.promise]);
+    clearTimeout(timer);
+    return undefined;
+  }
+}

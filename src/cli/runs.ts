@@ -1,0 +1,47 @@
+import type { RunView } from "../stack/view.ts";
+import { countOf, optionalStackName, textOption, type Context } from "./context.ts";
+import { oneLine } from "./sanitize.ts";
+import { alignRows } from "./table.ts";
+import { clockTime } from "./time.ts";
+
+const SHOWN = "20";
+
+/** `orco runs`: the newest; `orco runs <id>`: one with its steps. */
+export async function runs(context: Context): Promise<undefined> {
+  const [id] = context.args;
+  const { io, global, options } = context;
+  const limit = countOf(textOption(options, "limit") ?? SHOWN, "--limit", 1);
+  const client = await context.client();
+  if (id !== undefined) {
+    const run = await client.run(id);
+    io.out(global.json ? `${JSON.stringify(run)}\n` : `${runDetail(run)}\n`);
+    return undefined;
+  }
+  const stack = options["all"] === true ? undefined : optionalStackName(context);
+  const found = await client.runs({ limit, ...(stack !== undefined && { stack }) });
+  io.out(global.json ? `${JSON.stringify(found)}\n` : `${runsTable(found.runs, io.columns())}\n`);
+  return undefined;
+}
+
+export async function cancel(context: Context): Promise<undefined> {
+  const run = await (await context.client()).cancelRun(context.args[0] ?? "");
+  if (context.global.json) context.io.out(`${JSON.stringify(run)}\n`);
+  else context.note(`run ${run.id} is ${run.status}`);
+  return undefined;
+}
+
+export function runsTable(found: readonly RunView[], columns?: number): string {
+  const rows = found.map((run) => [run.id, run.kind, run.status, clockTime(run.created_at), run.stack ?? "-", run.service ?? "-", errorOf(run)]);
+  return alignRows([["RUN", "KIND", "STATUS", "AT", "STACK", "SERVICE", "MESSAGE"], ...rows], columns);
+}
+
+export function runDetail(run: RunView): string {
+  const about = [run.kind, run.stack, run.service].filter(Boolean).join(" ");
+  const head = `${run.id}  ${about}  ${run.status}`;
+  const steps = run.steps.map((step) => ["", step.name, step.status, oneLine(step.detail ?? "")]);
+  return [head, ...(steps.length > 0 ? [alignRows(steps)] : []), ...(run.error ? [`  ${oneLine(run.error.message)}`] : [])].join("\n");
+}
+
+function errorOf(run: RunView): string {
+  return run.error === undefined ? "" : oneLine(run.error.message);
+}

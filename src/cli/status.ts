@@ -1,0 +1,54 @@
+import type { StackView } from "../stack/view.ts";
+import type { Context } from "./context.ts";
+import { statusTable, type TableOptions } from "./table.ts";
+
+const REDRAW_MS = 1000;
+
+export async function status(context: Context): Promise<undefined> {
+  const client = await context.client();
+  const stack = context.stackName();
+  const wide = context.options["wide"] === true;
+  if (context.options["watch"] === true) return watch(context, stack);
+  const view = await client.stack(stack, wide ? { usage: true } : {});
+  context.io.out(context.global.json ? `${JSON.stringify(view)}\n` : `${statusTable(view, tableOptions(context))}\n`);
+  return undefined;
+}
+
+async function watch(context: Context, stack: string): Promise<undefined> {
+  const [{ liveViews }, { Screen }, { interrupt }] = await Promise.all([import("./live.ts"), import("./screen.ts"), import("./interrupt.ts")]);
+  const { io, global } = context;
+  const stop = interrupt();
+  const redraw = io.tty && !global.json;
+  const screen = new Screen(io);
+  let last = "";
+  const usage = context.options["wide"] === true;
+  const views = liveViews(await context.client(), { stack, signal: stop.signal, usage, ...(redraw || usage ? { everyMs: REDRAW_MS } : {}) });
+  try {
+    for await (const view of views) {
+      if (redraw) {
+        screen.draw(statusTable(view, tableOptions(context)));
+        continue;
+      }
+      const now = JSON.stringify(view);
+      const same = withoutAges(view);
+      if (same === last) continue;
+      last = same;
+      io.out(global.json ? `${now}\n` : `${statusTable(view, tableOptions(context))}\n\n`);
+    }
+  } finally {
+    screen.end();
+    stop.release();
+  }
+  if (!stop.signal.aborted) context.note(`stack ${stack} is gone`);
+  return undefined;
+}
+
+/** What makes one view differ from the last: ages always do. */
+export function withoutAges(view: StackView): string {
+  return JSON.stringify(view, (key, value: unknown) => (key === "age_ms" || key === "since_ms" ? undefined : value));
+}
+
+function tableOptions({ io, options }: Context): TableOptions {
+  const columns = io.columns();
+  return { wide: options["wide"] === true, ...(columns !== undefined && { columns }) };
+}

@@ -1,0 +1,65 @@
+import type { Client } from "../client/client.ts";
+import { OrcoError } from "../kernel/errors.ts";
+import type { RunView, StackView } from "../stack/view.ts";
+import { announce, settle, succeeded } from "./change.ts";
+import { textOption, type Context } from "./context.ts";
+import { ensureDaemon } from "./daemon-start.ts";
+import { usageError } from "./exit.ts";
+import { interrupt } from "./interrupt.ts";
+import { putRequest } from "./put.ts";
+import { durationOption } from "./time.ts";
+
+const WAIT_TIMEOUT = "5m";
+
+export async function up(context: Context): Promise<number | undefined> {
+  const { options } = context;
+  const given = textOption(options, "timeout");
+  if (given !== undefined && options["wait"] !== true) throw usageError("--timeout needs --wait");
+  const timeoutMs = durationOption(given ?? WAIT_TIMEOUT, "--timeout");
+  const { name, body } = putRequest(context);
+  const client = await ensureDaemon(context);
+  const sinceMs = Date.now();
+  const run = await client.putStack(name, body, { adopt: options["adopt"] === true, queue: options["queue"] === true });
+  const change = { run, stack: name, sinceMs };
+  if (options["wait"] === true) return waitReady(context, client, { ...change, timeoutMs });
+  if (options["detach"] === true) return announce(context, run);
+  const { foreground } = await import("./foreground.ts");
+  return foreground(context, client, change);
+}
+
+interface Waiting {
+  readonly run: RunView;
+  readonly stack: string;
+  readonly sinceMs: number;
+  readonly timeoutMs: number;
+}
+
+async function waitReady(context: Context, client: Client, { run, stack, sinceMs, timeoutMs }: Waiting): Promise<number | undefined> {
+  const stop = interrupt();
+  const late = AbortSignal.timeout(timeoutMs);
+  try {
+    const ended = await settle(context, client, run, { stack, sinceMs, signal: AbortSignal.any([stop.signal, late]) });
+    if (context.global.json) context.io.out(`${JSON.stringify(ended)}\n`);
+    succeeded(ended);
+    if (!context.global.json) context.note(`${stack} is ready`);
+    return undefined;
+  } catch (error) {
+    if (stop.signal.aborted) {
+      context.note(`${stack} goes on; see it: orco status, take it down: orco down`);
+      return 130;
+    }
+    if (!late.aborted) throw error;
+    const chain = blockedChain(await client.stack(stack));
+    const head = `${stack} is not ready after ${textOption(context.options, "timeout") ?? WAIT_TIMEOUT}; it goes on trying`;
+    throw new OrcoError("timeout", [head, ...chain].join("\n      "));
+  } finally {
+    stop.release();
+  }
+}
+
+/** One line for each service that is not ready and should be, as its message says why. */
+export function blockedChain(view: StackView): string[] {
+  return view.services
+    .filter((service) => !service.ready && !(service.state === "Stopped" && service.message === "completed"))
+    .map((service) => `${service.service} ${service.state === "Failed" ? "failed" : "blocked"}: ${service.message || service.state}`);
+}
