@@ -95,4 +95,6 @@ export interface PutStack {
   readonly profiles?: readonly string[];
   /** Only these services and what they depend on. */
   readonly services?: readonly string[];
+  /** `orco up`: also start what was stopped by hand. */
+  readonly start?: boolean;
 }

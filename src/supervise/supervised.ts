@@ -35,7 +35,7 @@ export interface SupervisorPorts {
   /** Evaluated at every poke; must be cheap and without side effects. */
   readonly gate: (slot: Slot) => Gate;
   /** Throws OrcoError; `executable_not_found`, `invalid` and `start_failed` are final, others are retried by policy. */
-  readonly prepare: (slot: Slot, instance: string) => Promise<Prepared>;
+  readonly prepare: (slot: Slot, instance: string, how: "start" | "adopt") => Promise<Prepared>;
   readonly attach: (slot: Slot, spools: { stdout: string; stderr: string }) => Attachment;
   /** Line of orco's own in the service's log. */
   readonly note: (slot: Slot, level: "info" | "warn" | "error", message: string) => void;

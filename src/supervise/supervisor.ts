@@ -94,7 +94,7 @@ export class Supervisor {
   }
 
   private async run(adopted: Adopted | undefined): Promise<void> {
-    if (adopted) await this.take(adopted);
+    if (adopted) await this.take(adopted).catch((error: unknown) => this.ports.note(this.current, "error", `adoption: ${messageOf(error)}`));
     while (!this.closed) {
       try {
         await this.turn();
@@ -174,7 +174,7 @@ export class Supervisor {
     const change = { instance, reason, ready: false, startedAt: this.ports.clock.now(), message: undefined, exit: undefined, pid: undefined, readyAt: undefined, nextStartAt: undefined };
     await this.move("start", { ...change, restarts: this.current.restarts + (again ? 1 : 0) }, "instance.starting");
     try {
-      const prepared = await this.ports.prepare(this.current, instance);
+      const prepared = await this.ports.prepare(this.current, instance, "start");
       await this.bringUp(prepared);
     } catch (error) {
       await this.failedToStart(error);
@@ -283,13 +283,14 @@ export class Supervisor {
   private async take(adopted: Adopted): Promise<void> {
     const { clock, policy, prepare } = this.ports;
     if (adopted.kind === "running") {
-      const prepared = await prepare(this.current, adopted.handle.instance);
+      const prepared = await prepare(this.current, adopted.handle.instance, "adopt");
       const resumed = this.current.ready;
       this.live = this.watchOver(adopted.handle, prepared, resumed);
       if (this.current.state === "Stopping" && this.current.wanted === "run") this.restartReason = this.current.reason;
       if (this.current.state === "Starting") await this.move("started", { pid: adopted.handle.pid, ready: !prepared.health }, "instance.running");
       await this.change({ pid: adopted.handle.pid }, "instance.adopted");
     } else if (adopted.kind === "exited") {
+      this.drain(adopted.spools);
       this.decide({ exit: adopted.exit, readyForMs: this.readyForMs() });
     } else if (this.current.wanted === "stop") {
       this.standDown();
@@ -298,6 +299,17 @@ export class Supervisor {
     }
     // A wall clock that jumped must not turn a backoff into a day.
     if (this.current.nextStartAt !== undefined) this.notBefore = clock.monotonic() + Math.min(this.current.nextStartAt - clock.now(), policy().backoff.maxMs);
+  }
+
+  /** Reads on the log of an instance that ended while no daemon ran. */
+  private drain(spools: Handle["spools"]): void {
+    const { attach, runtime, note } = this.ports;
+    const slot = this.current;
+    const instance = slot.instance ?? "";
+    attach(slot, spools)
+      .finish()
+      .then(() => runtime.forget(instance))
+      .catch((error: unknown) => note(slot, "warn", `logs of ${instance}: ${messageOf(error)}`));
   }
 
   private move(move: InstanceMove, patch: Partial<Slot>, type: string): Promise<void> {

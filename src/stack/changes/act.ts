@@ -1,0 +1,70 @@
+import { OrcoError } from "../../kernel/errors.ts";
+import type { RunContext, Workflow } from "../../workflow/define.ts";
+import { hopeless } from "../gate.ts";
+import type { Stack } from "../stack.ts";
+import type { StackHost } from "./host.ts";
+import { settle } from "./settle.ts";
+import { fill, stopped } from "./slots.ts";
+
+/** Runs of kind `start`, `stop`, `restart` and `scale`: one service of one stack. */
+export function actWorkflows(host: StackHost): Readonly<Record<"start" | "stop" | "restart" | "scale", Workflow>> {
+  const on = (act: (stack: Stack, service: string, call: { context: RunContext; replicas: number }) => Promise<void>): Workflow => {
+    return async (context, input) => {
+      const [name, service] = [String(input["stack"]), String(input["service"])];
+      const stack = host.find(name);
+      if (!stack?.record.spec.services[service]) throw new OrcoError("not_found", `stack ${name} has no service ${service}`, { stack: name, service });
+      await act(stack, service, { context, replicas: Number(input["replicas"] ?? 0) });
+      return { stack: name, service };
+    };
+  };
+  return { start: on(start), stop: on(stop), restart: on(restart), scale: on((stack, service, call) => scale(host, { stack, service, ...call })) };
+}
+
+async function start(stack: Stack, service: string, { context }: { context: RunContext }): Promise<void> {
+  for (const supervisor of stack.supervisorsOf(service)) supervisor.want("run", "start");
+  context.releaseLane();
+  await settle(stack, [service], context);
+}
+
+async function stop(stack: Stack, service: string, { context }: { context: RunContext }): Promise<void> {
+  await stopped(stack, stack.supervisorsOf(service), { reason: "stop", signal: context.signal });
+}
+
+/** One replica after the other, each ready (or at rest) before the next. */
+async function restart(stack: Stack, service: string, { context }: { context: RunContext }): Promise<void> {
+  context.releaseLane();
+  for (const supervisor of stack.supervisorsOf(service)) {
+    const before = supervisor.slot.instance;
+    supervisor.restart("restart");
+    const failure = await stack.until(() => {
+      const { slot } = supervisor;
+      const why = slot.instance === before ? undefined : hopeless(service, stack.decided());
+      if (why !== undefined) return why;
+      const gone = !stack.supervisorsOf(service).includes(supervisor);
+      const again = slot.instance !== before && (slot.ready || slot.state === "Stopped");
+      const waits = slot.state === "Pending" && slot.message?.startsWith("waiting for");
+      return gone || again || waits ? "" : undefined;
+    }, context.signal);
+    if (failure) throw new OrcoError("blocked", failure, { stack: stack.name, chain: [failure] });
+  }
+  await settle(stack, [service], context);
+}
+
+interface ScaleCall {
+  readonly stack: Stack;
+  readonly service: string;
+  readonly context: RunContext;
+  readonly replicas: number;
+}
+
+async function scale(host: StackHost, { stack, service, context, replicas }: ScaleCall): Promise<void> {
+  await context.step("scale", async () => {
+    const { record } = stack;
+    const spec = { ...record.spec.services[service], replicas } as (typeof record.spec.services)[string];
+    await host.desire({ ...record, spec: { ...record.spec, services: { ...record.spec.services, [service]: spec } } }, "stack.scaled");
+    await fill(stack, spec, { wanted: "run", reason: "scaled" }, context.signal);
+    return null;
+  });
+  context.releaseLane();
+  await settle(stack, [service], context);
+}

@@ -1,0 +1,148 @@
+import { OrcoError } from "../../kernel/errors.ts";
+import type { JsonObject } from "../../kernel/event.ts";
+import { dependenciesOf } from "../../kernel/graph.ts";
+import type { RunContext, Workflow } from "../../workflow/define.ts";
+import { graphOf } from "../graph.ts";
+import { planChanges } from "../plan.ts";
+import type { ServiceSpec } from "../spec.ts";
+import type { Stack } from "../stack.ts";
+import type { StackRecord } from "../store.ts";
+import { stopInOrder } from "./down.ts";
+import type { StackHost } from "./host.ts";
+import { settle } from "./settle.ts";
+import { fill } from "./slots.ts";
+import { updateError, updateService, type UpdateResult } from "./update.ts";
+
+/** Input of a run of kind `apply`. */
+export interface ApplyInput {
+  readonly record: StackRecord;
+  /** Services to start: these and what they need; absent: all. */
+  readonly selected?: readonly string[];
+  /** `up`: also start what was stopped by hand. */
+  readonly start: boolean;
+}
+
+interface Moves {
+  readonly removed: readonly string[];
+  /** Services whose instances must be replaced, with the spec they leave. */
+  readonly changed: readonly { readonly service: string; readonly from: ServiceSpec }[];
+  readonly count: number;
+}
+
+/**
+ * `orco up` and `orco apply`: makes the given spec the desired one and moves only what differs, in graph order.
+ * The lane is held while something moves, not while the run only waits for readiness.
+ */
+export function applyWorkflow(host: StackHost): Workflow {
+  return async (context, raw) => {
+    const input = raw as unknown as ApplyInput;
+    const { record } = input;
+    const moves = await context.step("plan", async () => movesOf(host, record) as unknown as JsonObject);
+    const { removed, changed, count } = moves as unknown as Moves;
+    await removeServices(host, context, { name: record.spec.name, removed });
+    await context.step("desired", async () => {
+      await host.desire(record, "stack.applied");
+      return null;
+    });
+    const stack = host.find(record.spec.name);
+    if (!stack) throw new OrcoError("internal", `stack ${record.spec.name} vanished while it was applied`);
+    const replaced = new Set(changed.map(({ service }) => service));
+    await context.step("slots", async () => {
+      await fillAll(stack, input, { replaced, signal: context.signal });
+      return null;
+    });
+    await updateAll(host, context, { stack, changed, input });
+    context.releaseLane();
+    await settle(stack, input.selected ?? Object.keys(record.spec.services), context);
+    return { changes: count };
+  };
+}
+
+function movesOf(host: StackHost, record: StackRecord): Moves {
+  const current = host.find(record.spec.name)?.record.spec;
+  const plan = planChanges(current, record.spec);
+  const changed = Object.values(record.spec.services).flatMap((spec) => {
+    const from = current?.services[spec.name];
+    return from && host.configHash(from) !== host.configHash(spec) ? [{ service: spec.name, from }] : [];
+  });
+  return { removed: plan.services.filter(({ action }) => action === "remove").map(({ service }) => service), changed, count: plan.changes };
+}
+
+async function removeServices(host: StackHost, context: RunContext, { name, removed }: { name: string; removed: readonly string[] }): Promise<void> {
+  const stack = host.find(name);
+  if (removed.length === 0 || !stack) return;
+  await context.step("remove", async () => {
+    await stopInOrder(stack, removed, { reason: "removed", signal: context.signal });
+    for (const service of removed) for (const supervisor of stack.supervisorsOf(service)) await stack.drop(supervisor);
+    return null;
+  });
+}
+
+/** Slots of services that need no replacement: as many as wanted, started where that was asked. */
+async function fillAll(stack: Stack, input: ApplyInput, { replaced, signal }: { replaced: ReadonlySet<string>; signal: AbortSignal }): Promise<void> {
+  const chosen = new Set(input.selected ?? Object.keys(stack.record.spec.services));
+  const kept = Object.values(stack.record.spec.services).filter(({ name }) => !replaced.has(name));
+  await Promise.all(
+    kept.map(async (spec) => {
+      const present = stack.supervisorsOf(spec.name);
+      const stoppedByHand = present.length > 0 && present.every(({ slot }) => slot.wanted === "stop");
+      const run = chosen.has(spec.name) && (input.start || !stoppedByHand);
+      await fill(stack, spec, { wanted: run ? "run" : "stop", reason: present.length > 0 ? "scaled" : "initial_start" }, signal);
+      if (run && input.start) for (const supervisor of present) supervisor.want("run", "start");
+    }),
+  );
+}
+
+interface UpdateAll {
+  readonly stack: Stack;
+  readonly changed: Moves["changed"];
+  readonly input: ApplyInput;
+}
+
+/** Updates changed services, each after the changed ones it depends on; one that fails blocks only those that need it. */
+async function updateAll(host: StackHost, context: RunContext, { stack, changed, input }: UpdateAll): Promise<void> {
+  const graph = graphOf(stack.record.spec);
+  const tasks = new Map<string, Promise<void>>();
+  const one = (service: string): Promise<void> => {
+    const known = tasks.get(service);
+    if (known) return known;
+    const from = changed.find((change) => change.service === service)?.from;
+    const before = dependenciesOf(graph, service).filter((name) => changed.some((change) => change.service === name));
+    const task = Promise.all(before.map(one)).then(() => (from ? replace(host, context, { stack, input, service, from }) : undefined));
+    tasks.set(service, task);
+    return task;
+  };
+  const results = await Promise.allSettled(changed.map(({ service }) => one(service)));
+  const failures = results.filter((result) => result.status === "rejected").map((result) => result.reason as unknown);
+  if (failures.length > 0) throw failures[0];
+}
+
+interface Replace {
+  readonly stack: Stack;
+  readonly input: ApplyInput;
+  readonly service: string;
+  readonly from: ServiceSpec;
+}
+
+async function replace(host: StackHost, context: RunContext, { stack, input, service, from }: Replace): Promise<void> {
+  const target = input.record.spec.services[service] as ServiceSpec;
+  const present = stack.supervisorsOf(service);
+  const stoppedByHand = present.length > 0 && present.every(({ slot }) => slot.wanted === "stop");
+  const wanted = stoppedByHand && !input.start ? "stop" : "run";
+  const common = { host, stack, wanted, signal: context.signal } as const;
+  const result = (await context.step(`update ${service}`, async () => ({ ...(await updateService({ ...common, target, reason: "config_changed", mayAbort: true })) }) as unknown as JsonObject)) as unknown as UpdateResult;
+  const strategy = target.update.strategy;
+  if (result.ok) return host.onUpdate({ strategy, outcome: "completed" });
+  if (!target.update.autoRollback) {
+    host.onUpdate({ strategy, outcome: "failed" });
+    throw updateError(service, result, "autoRollback is off: the new version stays as it is");
+  }
+  await context.step(`rollback ${service}`, async () => {
+    const { record } = stack;
+    await host.desire({ ...record, spec: { ...record.spec, services: { ...record.spec.services, [service]: from } } }, "stack.rolled_back");
+    await updateService({ ...common, target: from, reason: "rollback", mayAbort: false });
+    return null;
+  });
+  host.onUpdate({ strategy, outcome: "rolled_back" });
+  throw updateError(service, result, "the former version was restored");
+}

@@ -1,0 +1,114 @@
+import { formatDuration } from "../kernel/duration.ts";
+import { isCompleted, type Slot } from "../supervise/instance.ts";
+import type { Gate } from "../supervise/supervised.ts";
+import type { Dependency, Requirement, ServiceSpec } from "./spec.ts";
+
+/** A service as decisions see it: what is wanted and what is. */
+export interface ServiceSnapshot {
+  readonly spec: ServiceSpec;
+  readonly slots: readonly Slot[];
+  /** Last word of a probe or of the log, for messages. */
+  readonly detail: string;
+}
+
+export type Snapshot = ReadonlyMap<string, ServiceSnapshot>;
+
+const WORD: Readonly<Record<Requirement, string>> = { exists: "created", started: "started", ready: "Ready", completed: "completed" };
+
+/** Enough replicas answer: all of them, less what updates may take away, but at least one. */
+export function isReady({ spec, slots }: ServiceSnapshot): boolean {
+  if (spec.replicas === 0) return true;
+  const needed = Math.max(1, spec.replicas - spec.update.maxUnavailable);
+  return slots.filter((slot) => slot.ready).length >= needed;
+}
+
+export function allCompleted({ spec, slots }: ServiceSnapshot): boolean {
+  return spec.replicas > 0 && slots.length >= spec.replicas && slots.every(isCompleted);
+}
+
+/** Does the service meet what a dependent requires of it? A completed one-shot has also been started and ready. */
+export function holds(requirement: Requirement, service: ServiceSnapshot): boolean {
+  switch (requirement) {
+    case "exists":
+      return service.slots.length > 0 || service.spec.replicas === 0;
+    case "started":
+      return allCompleted(service) || service.slots.filter((slot) => slot.state === "Running").length >= Math.max(1, service.spec.replicas - service.spec.update.maxUnavailable);
+    case "ready":
+      return allCompleted(service) || isReady(service);
+    case "completed":
+      return allCompleted(service);
+  }
+}
+
+/** May an instance of the service start now? */
+export function gateOf(service: string, snapshot: Snapshot): Gate {
+  const spec = snapshot.get(service)?.spec;
+  for (const dependency of spec?.dependsOn ?? []) {
+    const target = snapshot.get(dependency.target);
+    if (target && holds(dependency.require, target)) continue;
+    const why = blockedBy(service, dependency, snapshot);
+    const waitingFor = `${dependency.target} (${dependency.require})`;
+    return { open: false, waitingFor, why, ...(dependency.timeoutMs !== undefined && { timeoutMs: dependency.timeoutMs }) };
+  }
+  return { open: true };
+}
+
+/** `api blocked: dependency db not Ready (timeout 60s, probe failing: tcp connect 127.0.0.1:5432 refused)`, with the chain below it. */
+function blockedBy(service: string, dependency: Dependency, snapshot: Snapshot): string {
+  const limit = dependency.timeoutMs === undefined ? [] : [`timeout ${formatDuration(dependency.timeoutMs)}`];
+  const facts = [...limit, describe(dependency.target, snapshot)].filter(Boolean).join(", ");
+  return `${service} blocked: dependency ${dependency.target} not ${WORD[dependency.require]}${facts ? ` (${facts})` : ""}`;
+}
+
+function describe(service: string, snapshot: Snapshot): string {
+  const found = snapshot.get(service);
+  if (!found) return "not declared";
+  const gate = gateOf(service, snapshot);
+  if (!gate.open) return gate.why;
+  const worst = found.slots.find((slot) => !slot.ready && !isCompleted(slot)) ?? found.slots[0];
+  if (!worst) return "no instance";
+  const text = worst.message ?? found.detail;
+  return [worst.state === "Running" ? "" : worst.state.toLowerCase(), text].filter(Boolean).join(": ");
+}
+
+/**
+ * Why the service definitely cannot become ready without help, with the chain of dependencies; undefined while it still may.
+ * Stopped by hand is not a failure of the service itself, but it is one for those who need it.
+ */
+export function hopeless(service: string, snapshot: Snapshot): string | undefined {
+  const found = snapshot.get(service);
+  if (!found || found.slots.every((slot) => slot.wanted === "stop")) return undefined;
+  const failed = found.slots.find((slot) => slot.state === "Failed");
+  if (failed) return failed.reason === "dependency_blocked" ? (failed.message ?? `${service} blocked`) : `${service} failed (${failed.reason}): ${failed.message ?? "see its log"}`;
+  for (const dependency of found.spec.dependsOn) {
+    const target = snapshot.get(dependency.target);
+    if (!target || holds(dependency.require, target)) continue;
+    if (found.slots.every((slot) => slot.state !== "Pending")) continue;
+    const below = hopeless(dependency.target, snapshot) ?? stoppedByHand(dependency.target, target);
+    if (below !== undefined) return `${service} blocked: dependency ${dependency.target} not ${WORD[dependency.require]} (${below})`;
+  }
+  return undefined;
+}
+
+function stoppedByHand(service: string, { slots }: ServiceSnapshot): string | undefined {
+  return slots.length > 0 && slots.every((slot) => slot.wanted === "stop") ? `${service} is stopped; orco start ${service} starts it` : undefined;
+}
+
+/** Settled: ready, completed, or not wanted to run. */
+export function isSettled(found: ServiceSnapshot | undefined): boolean {
+  if (!found) return true;
+  const wanted = found.slots.filter((slot) => slot.wanted === "run");
+  if (wanted.length === 0) return true;
+  return allCompleted(found) || (wanted.every((slot) => slot.ready || isCompleted(slot)) && wanted.length >= found.spec.replicas);
+}
+
+/** A running service whose dependency is not what it was: `db unready`. */
+export function degraded(service: string, snapshot: Snapshot): string | undefined {
+  const found = snapshot.get(service);
+  if (!found?.slots.some((slot) => slot.state === "Running")) return undefined;
+  const lost = found.spec.dependsOn.filter(({ target, require }) => {
+    const dependency = snapshot.get(target);
+    return dependency !== undefined && require === "ready" && !holds(require, dependency);
+  });
+  return lost.length > 0 ? lost.map(({ target }) => `${target} unready`).join(", ") : undefined;
+}

@@ -1,0 +1,21 @@
+import { layers, type Graph } from "../kernel/graph.ts";
+import type { StackSpec } from "./spec.ts";
+
+/** The dependency graph of a spec: an edge points from the dependent to what it needs. */
+export function graphOf(spec: StackSpec): Graph {
+  const services = Object.values(spec.services);
+  return {
+    nodes: services.map(({ name }) => name),
+    edges: services.flatMap(({ name, dependsOn }) => dependsOn.map(({ target, require }) => ({ from: name, to: target, require }))),
+  };
+}
+
+export interface GraphShape {
+  readonly nodes: readonly { readonly service: string; readonly layer: number }[];
+  readonly edges: Graph["edges"];
+}
+
+export function graphShape(spec: StackSpec): GraphShape {
+  const graph = graphOf(spec);
+  return { nodes: layers(graph).flatMap((names, layer) => names.map((service) => ({ service, layer }))), edges: graph.edges };
+}

@@ -1,0 +1,151 @@
+import { readFileSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { errnoOf, messageOf, OrcoError } from "../kernel/errors.ts";
+import type { Slot } from "../supervise/instance.ts";
+import { freePort, portHolder } from "../supervise/port.ts";
+import type { LaunchSpec } from "../supervise/runtime.ts";
+import type { Hook, HookName, Prepared } from "../supervise/supervised.ts";
+import { aimProbes } from "./address.ts";
+import { launchText } from "./load/launch.ts";
+import type { PortSpec, SecretRef, ServiceSpec } from "./spec.ts";
+
+export interface LaunchRequest {
+  readonly slot: Slot;
+  readonly instance: string;
+  readonly spec: ServiceSpec;
+  readonly baseEnv: Readonly<Record<string, string>>;
+  /** It runs already: ports are those it has, nothing is written. */
+  readonly adopted: boolean;
+}
+
+interface LaunchOptions {
+  /** `$ORCO_HOME/instances`. */
+  readonly instances: string;
+  /** The daemon's own environment, for `secrets: {env}`. */
+  readonly daemonEnv: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Resolves everything one start needs. Throws `port_in_use` (facts: port, pid, command), `invalid` for a secret that cannot be read.
+ */
+export async function prepareLaunch({ slot, instance, spec, baseEnv, adopted }: LaunchRequest, options: LaunchOptions): Promise<Prepared> {
+  const ports = adopted ? (slot.ports ?? {}) : assignPorts(spec);
+  const own: Record<string, string> = { ORCO_STACK: slot.stack, ORCO_SERVICE: spec.name, ORCO_REPLICA: String(slot.replica), ORCO_INSTANCE: instance };
+  const port = portVariable(spec, ports);
+  const vars = { ...own, ...(port !== undefined && { PORT: port }) };
+  const secrets = await secretVariables(spec, { dir: join(options.instances, instance, "secrets"), daemonEnv: options.daemonEnv, write: !adopted });
+  const declared = Object.fromEntries(Object.entries(spec.env).map(([name, value]) => [name, launchText(value, vars)]));
+  const env = { ...baseEnv, ...(port !== undefined && { PORT: port }), ...declared, ...secrets, ...own };
+  const fill = (argv: readonly string[]): string[] => argv.map((word) => launchText(word, vars));
+  const launch: LaunchSpec = {
+    instance,
+    stack: slot.stack,
+    service: spec.name,
+    replica: slot.replica,
+    argv: fill(spec.command),
+    cwd: spec.workdir,
+    env,
+    ...(spec.user !== undefined && { user: spec.user }),
+    ...(spec.limits && { limits: spec.limits }),
+  };
+  return {
+    launch,
+    hooks: hooksOf(spec, fill),
+    stop: spec.stop.command ? { ...spec.stop, command: fill(spec.stop.command) } : spec.stop,
+    ports,
+    ...(spec.health && { health: aimProbes(fillHealth(spec, vars), spec.ports, ports) }),
+  };
+}
+
+function fillHealth(spec: ServiceSpec, vars: Readonly<Record<string, string>>): NonNullable<ServiceSpec["health"]> {
+  // Launch variables may stand anywhere in the block; its shape has no keys that look like one.
+  const filled = JSON.parse(JSON.stringify(spec.health), (_key, value: unknown) => (typeof value === "string" ? launchText(value, vars) : value)) as ServiceSpec["health"];
+  return filled as NonNullable<ServiceSpec["health"]>;
+}
+
+function hooksOf(spec: ServiceSpec, fill: (argv: readonly string[]) => string[]): Partial<Record<HookName, Hook>> {
+  return Object.fromEntries(Object.entries(spec.hooks).map(([name, hook]) => [name, { command: fill(hook.command), timeoutMs: hook.timeoutMs }]));
+}
+
+/** A declared host port is bound by the process itself; without one orco picks a free port. */
+function assignPorts(spec: ServiceSpec): Record<string, number> {
+  const assigned: Record<string, number> = {};
+  for (const port of spec.ports) {
+    if (port.host !== undefined) refuseTaken(spec.name, port);
+    assigned[String(port.container)] = port.host ?? freePort();
+  }
+  return assigned;
+}
+
+function refuseTaken(service: string, port: PortSpec): void {
+  if (port.host === undefined || port.protocol === "udp") return;
+  const holder = portHolder(port.host);
+  if (!holder) return;
+  const by = holder.pid === undefined ? "another process" : `pid ${holder.pid} (${holder.command ?? "unknown command"})`;
+  throw new OrcoError("port_in_use", `port ${port.host} is held by ${by}; stop it, or give ${service} another port`, { port: port.host, ...holder });
+}
+
+function portVariable(spec: ServiceSpec, ports: Readonly<Record<string, number>>): string | undefined {
+  const first = spec.ports[0];
+  const port = first && ports[String(first.container)];
+  return port === undefined ? undefined : String(port);
+}
+
+interface SecretsOptions {
+  readonly dir: string;
+  readonly daemonEnv: Readonly<Record<string, string | undefined>>;
+  readonly write: boolean;
+}
+
+/** Variables that carry secrets, or the directory that holds them as files (0400). */
+async function secretVariables(spec: ServiceSpec, { dir, daemonEnv, write }: SecretsOptions): Promise<Record<string, string>> {
+  const variables: Record<string, string> = {};
+  for (const [name, ref] of Object.entries(spec.secrets)) {
+    const value = await readSecret(name, ref, daemonEnv).catch((error: unknown) => {
+      if (write) throw error;
+      // It runs already: what it was given is no longer ours to refuse.
+      return "";
+    });
+    if (ref.as === "env") {
+      variables[name] = value;
+      continue;
+    }
+    variables["ORCO_SECRETS_DIR"] = dir;
+    if (!write) continue;
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await writeFile(ref.path ?? join(dir, name), value, { mode: 0o400 });
+  }
+  return variables;
+}
+
+/** Throws `invalid` naming the secret and where it was looked for; never its value. */
+export async function readSecret(name: string, ref: SecretRef, daemonEnv: Readonly<Record<string, string | undefined>>): Promise<string> {
+  if ("env" in ref.from) {
+    const value = daemonEnv[ref.from.env];
+    if (value === undefined) throw new OrcoError("invalid", `secret ${name}: ${ref.from.env} is not set in the daemon's environment; set it and start the daemon again`, { secret: name });
+    return value;
+  }
+  try {
+    return (await readFile(ref.from.file, "utf8")).replace(/\r?\n$/, "");
+  } catch (error) {
+    throw new OrcoError("invalid", `secret ${name} cannot be read: ${messageOf(error)}`, { secret: name, file: ref.from.file });
+  }
+}
+
+/** Values of a service's secrets as they are now, for redaction; those that cannot be read have none to hide. */
+export function secretValues(spec: ServiceSpec, daemonEnv: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.values(spec.secrets).flatMap((ref) => {
+    const value = "env" in ref.from ? daemonEnv[ref.from.env] : readIfThere(ref.from.file);
+    return value === undefined || value === "" ? [] : [value.replace(/\r?\n$/, "")];
+  });
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
+}

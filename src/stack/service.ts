@@ -1,0 +1,125 @@
+import { readFileSync } from "node:fs";
+import { errnoOf, OrcoError, type Diagnostic } from "../kernel/errors.ts";
+import type { JsonObject } from "../kernel/event.ts";
+import { dependenciesOf } from "../kernel/graph.ts";
+import type { Runs } from "../workflow/execute.ts";
+import { graphOf } from "./graph.ts";
+import { loadStack } from "./load/load.ts";
+import { planChanges } from "./plan.ts";
+import type { Stacks } from "./stacks.ts";
+import type { StackSpec } from "./spec.ts";
+import type { PlanView, PutStack, RunView } from "./view.ts";
+import { runView } from "./run-view.ts";
+
+/** Variables a child gets from whoever applied the stack; nothing else of an environment is passed on. */
+const INHERITED = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
+
+const COALESCED = new Set(["restart", "start", "stop"]);
+
+interface ActRequest {
+  readonly stack: string;
+  readonly service: string;
+  readonly action: "restart" | "start" | "stop" | "scale" | "promote" | "abort";
+  readonly replicas?: number;
+  readonly queue?: boolean;
+}
+
+/** Requests of people turned into runs. */
+export class StackRequests {
+  constructor(
+    private readonly stacks: Stacks,
+    private readonly runs: Runs,
+  ) {}
+
+  /** `invalid` and `unsupported` carry `diagnostics`; `conflict`: another file holds the name; `busy`: facts.run. */
+  async put(name: string, body: PutStack, { adopt = false, queue = false }: { adopt?: boolean; queue?: boolean }): Promise<RunView> {
+    const { spec } = read(name, body);
+    this.refuseForeign(spec, adopt);
+    const selected = body.services && body.services.length > 0 ? closure(spec, body.services) : undefined;
+    const record = { spec, baseEnv: inherited(body.env) };
+    const input = { record, start: body.start ?? false, ...(selected && { selected }) } as unknown as JsonObject;
+    return this.submit({ kind: "apply", stack: name, input, queue });
+  }
+
+  async plan(name: string, body: PutStack): Promise<PlanView> {
+    const { spec, warnings } = read(name, body);
+    return { ...planChanges(this.stacks.find(name)?.record.spec, spec), warnings };
+  }
+
+  /** Cancels what changes the stack and takes it down; with `force` everything is killed at once. */
+  async remove(name: string, { force = false }: { force?: boolean }): Promise<RunView> {
+    const stack = this.stacks.require(name);
+    const underWay = this.runs.underWay({ stack: name });
+    const down = underWay.find(({ kind }) => kind === "down");
+    if (!down) await Promise.all(underWay.map(({ id }) => this.runs.cancel(id, "orco down")));
+    const run = down ? runView(down, this.runs.steps(down.id)) : await this.submit({ kind: "down", stack: name, input: { stack: name }, queue: true });
+    if (force) for (const supervisor of stack.all()) supervisor.want("stop", "shutdown", true);
+    return run;
+  }
+
+  async act({ stack, service, action, replicas, queue = true }: ActRequest): Promise<RunView> {
+    const spec = this.stacks.require(stack).record.spec.services[service];
+    if (!spec) throw new OrcoError("not_found", `stack ${stack} has no service ${service}; it has ${Object.keys(this.stacks.require(stack).record.spec.services).join(", ")}`, { stack, service });
+    if (action === "promote" || action === "abort") throw new OrcoError("conflict", `there is no update of ${service} to ${action}: canary and blue/green updates come with a later version`, { service });
+    if (action === "scale") refuseScale(service, spec.ports.some(({ host }) => host !== undefined), replicas);
+    const twin = COALESCED.has(action) ? this.runs.underWay({ stack, service }).find((run) => run.kind === action && run.status === "queued") : undefined;
+    if (twin) return runView(twin, this.runs.steps(twin.id));
+    const input = { stack, service, ...(replicas !== undefined && { replicas }) };
+    return this.submit({ kind: action, stack, service, input, queue });
+  }
+
+  private async submit({ kind, stack, service, input, queue }: { kind: string; stack: string; service?: string; input: JsonObject; queue: boolean }): Promise<RunView> {
+    const labels = { stack, ...(service !== undefined && { service }) };
+    const row = await this.runs.submit({ kind, lane: `stack/${stack}`, input, labels, onBusy: queue ? "queue" : "reject" });
+    return runView(row, this.runs.steps(row.id));
+  }
+
+  private refuseForeign(spec: StackSpec, adopt: boolean): void {
+    const holder = this.stacks.find(spec.name)?.record.spec.file;
+    if (adopt || holder === undefined || spec.file === undefined || holder === spec.file) return;
+    throw new OrcoError("conflict", `stack ${spec.name} is up from ${holder}; give this one another name, take that one down, or pass --adopt`, { stack: spec.name, file: holder });
+  }
+}
+
+function read(name: string, body: PutStack): { spec: StackSpec; warnings: readonly Diagnostic[] } {
+  const { spec, diagnostics } = loadStack({ ...body, readFile: readOrUndefined }, { profiles: body.profiles ?? [] });
+  refuse(diagnostics, "error", "invalid", "the stack file has errors");
+  refuse(diagnostics, "unsupported", "unsupported", "the stack file asks for what this version cannot do");
+  if (!spec) throw new OrcoError("internal", "the stack file was read without a result");
+  if (spec.name !== name) throw new OrcoError("invalid", `the file declares stack ${spec.name}, the request names ${name}`, { stack: name });
+  return { spec, warnings: diagnostics };
+}
+
+function refuse(diagnostics: readonly Diagnostic[], severity: Diagnostic["severity"], code: "invalid" | "unsupported", title: string): void {
+  const found = diagnostics.filter((diagnostic) => diagnostic.severity === severity);
+  const first = found[0];
+  if (!first) return;
+  const more = found.length > 1 ? ` (and ${found.length - 1} more)` : "";
+  throw new OrcoError(code, `${title}: ${first.file}:${first.line}:${first.column}: ${first.message}${more}`, { diagnostics: found });
+}
+
+function readOrUndefined(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function inherited(env: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(INHERITED.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+}
+
+/** The named services and everything they depend on. `not_found` names one that is not declared. */
+function closure(spec: StackSpec, services: readonly string[]): string[] {
+  const unknown = services.find((service) => !spec.services[service]);
+  if (unknown !== undefined) throw new OrcoError("not_found", `stack ${spec.name} has no service ${unknown}; it has ${Object.keys(spec.services).join(", ")}`, { stack: spec.name, service: unknown });
+  const graph = graphOf(spec);
+  return [...new Set(services.flatMap((service) => [service, ...dependenciesOf(graph, service)]))];
+}
+
+function refuseScale(service: string, hasHostPort: boolean, replicas: number | undefined): void {
+  if (replicas === undefined || !Number.isInteger(replicas) || replicas < 0 || replicas > 100) throw new OrcoError("invalid", "replicas must be a whole number from 0 to 100", { replicas });
+  if (hasHostPort && replicas > 1) throw new OrcoError("unsupported", `${service} binds a host port: more than one replica on one port comes with a later version; drop the host part of its ports`, { service });
+}

@@ -1,0 +1,155 @@
+import { OrcoError } from "../kernel/errors.ts";
+import { isLive, type Slot } from "../supervise/instance.ts";
+import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
+import type { StackHost } from "./changes/host.ts";
+import { graphShape } from "./graph.ts";
+import type { ServiceSpec } from "./spec.ts";
+import { Stack, type StackPorts } from "./stack.ts";
+import { serviceView, type Observed } from "./status.ts";
+import type { StackRecord } from "./store.ts";
+import type { StackSummary, StackView } from "./view.ts";
+
+interface StacksOptions extends StackPorts {
+  readonly onUpdate: StackHost["onUpdate"];
+}
+
+/** Every stack of this daemon. Changes come from runs only (`changes/`); everything else reads. */
+export class Stacks implements StackHost {
+  private readonly stacks = new Map<string, Stack>();
+  private readonly cpu = new Map<string, { atMs: number; cpuMs: number }>();
+
+  constructor(private readonly options: StacksOptions) {}
+
+  get clock(): StackHost["clock"] {
+    return this.options.clock;
+  }
+
+  /** Takes over what a former daemon left: running instances are adopted, the others start in graph order. */
+  async restore(): Promise<{ adopted: number; lost: number }> {
+    const found = this.options.store.stacks().map((record) => ({ stack: this.put(record), slots: this.options.store.slots(record.spec.name) }));
+    const outcomes = await Promise.all(found.flatMap(({ stack, slots }) => slots.map((slot) => this.adopt(stack, slot))));
+    return { adopted: outcomes.filter((kind) => kind === "running").length, lost: outcomes.filter((kind) => kind === "exited" || kind === "gone").length };
+  }
+
+  find(name: string): Stack | undefined {
+    return this.stacks.get(name);
+  }
+
+  async desire(record: StackRecord, type: string): Promise<Stack> {
+    await this.options.store.saveStack(record, type, { services: Object.keys(record.spec.services).length });
+    const stack = this.stacks.get(record.spec.name);
+    if (!stack) return this.put(record);
+    stack.use(record);
+    return stack;
+  }
+
+  async forget(name: string): Promise<void> {
+    await this.options.store.removeStack(name);
+    this.stacks.get(name)?.close();
+    this.stacks.delete(name);
+  }
+
+  configHash(spec: ServiceSpec): string {
+    return this.options.configHash(spec);
+  }
+
+  async tail({ stack, service, replica, lines }: { stack: string; service: string; replica: number; lines: number }): Promise<LogRecord[]> {
+    const query: LogQuery = { tail: lines, replica };
+    return Array.fromAsync(this.options.logs.query({ stack, services: [service], query, signal: new AbortController().signal }));
+  }
+
+  event(stack: string, type: string, data: Readonly<Record<string, string | number | boolean>>): Promise<void> {
+    return this.options.store.event(stack, type, data);
+  }
+
+  get onUpdate(): StackHost["onUpdate"] {
+    return this.options.onUpdate;
+  }
+
+  names(): string[] {
+    return [...this.stacks.keys()].sort();
+  }
+
+  list(): StackSummary[] {
+    return this.names().map((name) => {
+      const { record } = this.require(name);
+      const views = this.get(name).services;
+      return { stack: name, ...(record.spec.file !== undefined && { file: record.spec.file }), services: views.length, ready: views.filter(({ ready, message }) => ready || message === "completed").length, desired: "up" as const };
+    });
+  }
+
+  /** Throws `not_found`. */
+  get(name: string, { usage = false }: { usage?: boolean } = {}): StackView {
+    const stack = this.require(name);
+    const snapshot = stack.snapshot();
+    const now = this.clock.now();
+    const members = new Map(stack.all().map((supervisor) => [supervisor.slot.id, supervisor]));
+    const observe = (slot: Slot): Observed => {
+      const supervisor = members.get(slot.id);
+      const used = usage ? this.usage(slot.id, supervisor?.running?.handle.usage()) : undefined;
+      return { detail: supervisor?.detail ?? "", ...(supervisor?.pid !== undefined && { pid: supervisor.pid }), ...(used && { usage: used }) };
+    };
+    const { file } = stack.record.spec;
+    return {
+      stack: name,
+      ...(file !== undefined && { file }),
+      services: [...snapshot.keys()].map((service) => {
+        const update = stack.updates.get(service);
+        return serviceView(service, snapshot, { now, observe, ...(update && { update: { strategy: update.strategy, phase: update.phase, since_ms: now - update.since } }) });
+      }),
+    };
+  }
+
+  graph(name: string): ReturnType<typeof graphShape> {
+    return graphShape(this.require(name).record.spec);
+  }
+
+  /** Lines of a stack that is up, or of one that was. */
+  logs(name: string, { services, query, signal }: { services?: readonly string[]; query: LogQuery; signal: AbortSignal }): AsyncIterable<LogRecord> {
+    const known = this.stacks.get(name)?.record.spec.services;
+    for (const service of services ?? []) if (known && !known[service]) throw new OrcoError("not_found", `stack ${name} has no service ${service}`, { stack: name, service });
+    return this.options.logs.query({ stack: name, query, signal, ...(services && services.length > 0 && { services }) });
+  }
+
+  /** Throws `not_found`, saying how the stack would come up. */
+  require(name: string): Stack {
+    const stack = this.stacks.get(name);
+    if (!stack) throw new OrcoError("not_found", `stack ${name} is not up; orco up starts it`, { stack: name });
+    return stack;
+  }
+
+  /** Instances that must not be cleaned away. */
+  instances(): Set<string> {
+    return new Set([...this.stacks.values()].flatMap((stack) => stack.all().map(({ slot }) => slot.instance)).filter((instance) => instance !== undefined));
+  }
+
+  close(): void {
+    for (const stack of this.stacks.values()) stack.close();
+  }
+
+  private put(record: StackRecord): Stack {
+    const stack = new Stack(record, this.options);
+    this.stacks.set(record.spec.name, stack);
+    return stack;
+  }
+
+  private async adopt(stack: Stack, slot: Slot): Promise<"running" | "exited" | "gone" | "idle"> {
+    if (!isLive(slot.state) || slot.instance === undefined) {
+      stack.supervise(slot);
+      return "idle";
+    }
+    const adopted = await this.options.runtime.adopt(slot.instance);
+    stack.supervise(slot, adopted);
+    return adopted.kind;
+  }
+
+  /** CPU since the last look, as a share of one core; since the start at the first look. */
+  private usage(slot: string, used: { cpuMs: number; rssBytes: number } | undefined): Observed["usage"] {
+    if (!used) return undefined;
+    const atMs = this.clock.monotonic();
+    const before = this.cpu.get(slot);
+    this.cpu.set(slot, { atMs, cpuMs: used.cpuMs });
+    const cpuPercent = before && atMs > before.atMs ? (100 * Math.max(0, used.cpuMs - before.cpuMs)) / (atMs - before.atMs) : 0;
+    return { ...used, cpuPercent };
+  }
+}

@@ -1,0 +1,85 @@
+import { isCompleted, isLive, type InstanceState, type Slot } from "../supervise/instance.ts";
+import type { Usage } from "../supervise/runtime.ts";
+import { degraded, gateOf, isReady, type ServiceSnapshot, type Snapshot } from "./gate.ts";
+import type { InstanceView, ServiceView } from "./view.ts";
+
+/** What of an instance is known only by the process that watches it. */
+export interface Observed {
+  readonly pid?: number;
+  readonly detail: string;
+  readonly usage?: Usage & { readonly cpuPercent: number };
+}
+
+interface ViewOptions {
+  readonly now: number;
+  readonly observe: (slot: Slot) => Observed;
+  readonly update?: ServiceView["update"];
+}
+
+/** Worst first: the state of a service is that of the instance that needs attention most. */
+const ATTENTION: readonly InstanceState[] = ["Failed", "Pending", "Starting", "Stopping", "Running", "Stopped"];
+
+export function serviceView(name: string, snapshot: Snapshot, options: ViewOptions): ServiceView {
+  const found = snapshot.get(name) as ServiceSnapshot;
+  const { spec, slots } = found;
+  const live = slots.filter((slot) => isLive(slot.state)).length;
+  const ready = slots.filter((slot) => slot.ready).length;
+  const weakened = degraded(name, snapshot);
+  return {
+    service: name,
+    state: stateOf(slots),
+    ready: slots.some((slot) => slot.ready) && isReady(found),
+    replicas: { ready, live, desired: spec.replicas },
+    restarts: slots.reduce((sum, slot) => sum + slot.restarts, 0),
+    age_ms: Math.max(0, ...slots.map((slot) => ageMs(slot, options.now))),
+    message: messageOf(name, snapshot, options),
+    ...(weakened !== undefined && { degraded: weakened }),
+    ...(options.update && { update: options.update }),
+    instances: slots.map((slot) => instanceView(slot, options)),
+  };
+}
+
+function stateOf(slots: readonly Slot[]): InstanceState {
+  return ATTENTION.find((state) => slots.some((slot) => slot.state === state)) ?? "Stopped";
+}
+
+function ageMs(slot: Slot, now: number): number {
+  return Math.max(0, now - (slot.startedAt ?? slot.createdAt));
+}
+
+function messageOf(name: string, snapshot: Snapshot, { observe }: ViewOptions): string {
+  const { slots } = snapshot.get(name) as ServiceSnapshot;
+  const state = stateOf(slots);
+  const worst = slots.find((slot) => slot.state === state && !slot.ready) ?? slots[0];
+  if (!worst) return "no instance";
+  const weakened = degraded(name, snapshot);
+  if (weakened !== undefined) return `degraded: ${weakened}`;
+  if (worst.state === "Pending" && worst.wanted === "run") {
+    const gate = gateOf(name, snapshot);
+    if (!gate.open) return `waiting for ${gate.waitingFor}`;
+  }
+  if (isCompleted(worst)) return "completed";
+  if (worst.state === "Running" && worst.ready) return observe(worst).detail || worst.message || "";
+  return worst.message ?? (observe(worst).detail || worst.reason.replaceAll("_", " "));
+}
+
+function instanceView(slot: Slot, { now, observe }: ViewOptions): InstanceView {
+  const seen = observe(slot);
+  const pid = isLive(slot.state) ? (seen.pid ?? slot.pid) : undefined;
+  const port = Object.values(slot.ports ?? {})[0];
+  return {
+    id: slot.instance ?? slot.id,
+    replica: slot.replica,
+    ...(pid !== undefined && { pid }),
+    state: slot.state,
+    ready: slot.ready,
+    restarts: slot.restarts,
+    age_ms: ageMs(slot, now),
+    ...(port !== undefined && { address: `127.0.0.1:${port}` }),
+    config: slot.config,
+    version: slot.version,
+    reason: slot.reason,
+    ...(slot.exit && { exit: { reason: slot.exit.reason, ...(slot.exit.code !== undefined && { code: slot.exit.code }), ...(slot.exit.signal !== undefined && { signal: slot.exit.signal }) } }),
+    ...(seen.usage && { cpu_percent: seen.usage.cpuPercent, memory_bytes: seen.usage.rssBytes }),
+  };
+}

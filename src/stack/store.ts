@@ -1,0 +1,152 @@
+import type { Clock } from "../kernel/clock.ts";
+import { errnoOf, OrcoError } from "../kernel/errors.ts";
+import type { EventLog, Json, JsonObject, NewEvent, Write } from "../kernel/event.ts";
+import type { Slot } from "../supervise/instance.ts";
+import type { SlotEvent } from "../supervise/supervised.ts";
+import type { ServiceSpec, StackSpec } from "./spec.ts";
+
+/** A stack as stored: its desired spec and what its children inherit. */
+export interface StackRecord {
+  readonly spec: StackSpec;
+  /** PATH, HOME, LANG, TZ, TMPDIR of whoever applied it. */
+  readonly baseEnv: Readonly<Record<string, string>>;
+}
+
+interface Rows {
+  query(sql: string, params?: readonly (string | number | null)[]): unknown[];
+}
+
+/** How often rows that a full disk kept back are tried again. */
+const RETRY_MS = 1000;
+
+/** Stacks and slots in the journal's database. Slot rows never get lost: what cannot be written now is written when it can. */
+export class StackStore {
+  private readonly pending = new Map<string, Slot>();
+  private retrying = false;
+
+  constructor(
+    private readonly journal: EventLog & Rows,
+    private readonly clock: Clock,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  stacks(): StackRecord[] {
+    return this.rows<StackRecord>("SELECT spec AS row FROM stacks ORDER BY name");
+  }
+
+  slots(stack: string): Slot[] {
+    return this.rows<Slot>("SELECT row FROM slots WHERE stack = ? ORDER BY service, replica, id", [stack]);
+  }
+
+  /** The spec that an instance of an earlier apply still runs. */
+  oldSpec(stack: string, config: string): ServiceSpec | undefined {
+    const found = this.journal.query("SELECT value AS row FROM meta WHERE key = ?", [specKey(stack, config)]) as { row: string }[];
+    return found[0] && (JSON.parse(found[0].row) as ServiceSpec);
+  }
+
+  /** Throws `disk_full`: a change that cannot be remembered is refused. */
+  async saveStack(record: StackRecord, type: string, data: JsonObject): Promise<void> {
+    const { name, file } = record.spec;
+    const now = this.clock.now();
+    const write: Write = {
+      sql: `INSERT INTO stacks (name, spec, file, desired, revision, created_at, updated_at) VALUES (?, ?, ?, 'up', 1, ?, ?)
+            ON CONFLICT (name) DO UPDATE SET spec = excluded.spec, file = excluded.file, revision = revision + 1, updated_at = excluded.updated_at`,
+      params: [name, JSON.stringify(record), file ?? null, now, now],
+    };
+    await this.journal.append([stackEvent(name, type, data)], [write]);
+  }
+
+  async removeStack(name: string): Promise<void> {
+    await this.journal.append(
+      [stackEvent(name, "stack.removed", {})],
+      [
+        { sql: "DELETE FROM slots WHERE stack = ?", params: [name] },
+        { sql: "DELETE FROM stacks WHERE name = ?", params: [name] },
+        { sql: "DELETE FROM meta WHERE key LIKE ?", params: [`${specKey(name, "")}%`] },
+      ],
+    );
+  }
+
+  async addSlot(slot: Slot, spec: ServiceSpec): Promise<void> {
+    const keep: Write = { sql: "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", params: [specKey(slot.stack, slot.config), JSON.stringify(spec)] };
+    await this.journal.append([slotEvent(slot, { type: "instance.created", from: "Pending" })], [keep, slotWrite(slot)]);
+  }
+
+  async removeSlot(slot: Slot): Promise<void> {
+    this.pending.delete(slot.id);
+    const write: Write = { sql: "DELETE FROM slots WHERE id = ?", params: [slot.id] };
+    await this.journal.append([slotEvent(slot, { type: "instance.removed", from: slot.state })], [write]);
+  }
+
+  /** Never rejects: supervision goes on over a full disk, and the row follows when there is room. */
+  async record(slot: Slot, event: SlotEvent): Promise<void> {
+    try {
+      await this.journal.append([slotEvent(slot, event)], [slotWrite(slot)]);
+      this.pending.delete(slot.id);
+    } catch (error) {
+      this.onError(error);
+      this.pending.set(slot.id, slot);
+      void this.retry();
+    }
+  }
+
+  async event(stack: string, type: string, data: JsonObject): Promise<void> {
+    await this.journal.append([stackEvent(stack, type, data)]).catch(this.onError);
+  }
+
+  private async retry(): Promise<void> {
+    if (this.retrying) return;
+    this.retrying = true;
+    while (this.pending.size > 0) {
+      await this.clock.sleep(RETRY_MS);
+      const slots = [...this.pending.values()];
+      try {
+        await this.journal.append([], slots.map(slotWrite));
+        for (const slot of slots) if (this.pending.get(slot.id) === slot) this.pending.delete(slot.id);
+      } catch (error) {
+        const known = (error instanceof OrcoError && error.code === "disk_full") || errnoOf(error) === "ENOSPC";
+        if (!known) this.onError(error);
+      }
+    }
+    this.retrying = false;
+  }
+
+  private rows<T>(sql: string, params: readonly (string | number | null)[] = []): T[] {
+    return (this.journal.query(sql, params) as { row: string }[]).map(({ row }) => JSON.parse(row) as T);
+  }
+}
+
+function specKey(stack: string, config: string): string {
+  return `spec/${stack}/${config}`;
+}
+
+function slotWrite(slot: Slot): Write {
+  return {
+    sql: "INSERT INTO slots (id, stack, service, replica, row) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET row = excluded.row",
+    params: [slot.id, slot.stack, slot.service, slot.replica, JSON.stringify(slot)],
+  };
+}
+
+function stackEvent(stack: string, type: string, data: JsonObject): NewEvent {
+  return { topic: `stack/${stack}`, type, data: { stack, ...data } };
+}
+
+function slotEvent(slot: Slot, event: SlotEvent): NewEvent {
+  const data: Record<string, Json | undefined> = {
+    stack: slot.stack,
+    service: slot.service,
+    replica: slot.replica,
+    slot: slot.id,
+    instance: slot.instance,
+    from: event.from,
+    state: slot.state,
+    ready: slot.ready,
+    reason: slot.reason,
+    message: slot.message,
+    restarts: slot.restarts,
+    pid: slot.pid,
+    exit: slot.exit === undefined ? undefined : { ...slot.exit },
+  };
+  const known = Object.entries(data).filter((entry): entry is [string, Json] => entry[1] !== undefined);
+  return { topic: `stack/${slot.stack}`, type: event.type, data: Object.fromEntries(known) };
+}
