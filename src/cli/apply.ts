@@ -12,7 +12,12 @@ export async function apply(context: Context): Promise<number | undefined> {
   if (options["dry-run"] === true || options["dryRun"] === true) {
     const plan = await client.plan(name, body, { adopt: options["adopt"] === true });
     if (plan.warnings.length > 0 && !global.json) {
-      context.note(formatDiagnostics(plan.warnings.map((one) => nearby(one, io.cwd)), { color: io.color }));
+      context.note(
+        formatDiagnostics(
+          plan.warnings.map((one) => nearby(one, io.cwd)),
+          { color: io.color },
+        ),
+      );
     }
     io.out(global.json ? `${JSON.stringify(plan)}\n` : `${planText(plan)}\n`);
     return undefined;

@@ -18,7 +18,11 @@ export interface Settle {
  * What every change does once it is admitted: with `--detach` names the run, else shows progress until it has ended and prints how.
  * Throws (exit 1) when the run failed. Ctrl-C leaves; the run goes on.
  */
-export async function seeThrough(context: Context, client: Client, change: { run: RunView; stack: string; sinceMs: number }): Promise<number | undefined> {
+export async function seeThrough(
+  context: Context,
+  client: Client,
+  change: { run: RunView; stack: string; sinceMs: number },
+): Promise<number | undefined> {
   const { run } = change;
   if (context.options["detach"] === true) return announce(context, run);
   const stop = interrupt();
@@ -49,7 +53,11 @@ export async function settle(context: Context, client: Client, run: RunView, opt
   if (global.json || global.quiet) return client.waitRun(run.id, { signal });
   const { showEvents, showTable } = await import("./progress.ts");
   const over = new AbortController();
-  const shown = (io.tty ? showTable : showEvents)(context, client, { ...options, run: run.id, signal: AbortSignal.any([signal, over.signal]) });
+  const shown = (io.tty ? showTable : showEvents)(context, client, {
+    ...options,
+    run: run.id,
+    signal: AbortSignal.any([signal, over.signal]),
+  });
   try {
     return await client.waitRun(run.id, { signal });
   } finally {
@@ -64,7 +72,10 @@ export function succeeded(run: RunView): void {
   const why = run.error?.message ?? `it was ${run.status}`;
   const chain = run.error?.["chain"];
   const more = Array.isArray(chain) ? chain.filter((one) => typeof one === "string" && !why.includes(one)) : [];
-  throw runFailed([why, ...more].join("\n      "), run.error?.["diagnostics"] === undefined ? {} : { diagnostics: run.error["diagnostics"] });
+  throw runFailed(
+    [why, ...more].join("\n      "),
+    run.error?.["diagnostics"] === undefined ? {} : { diagnostics: run.error["diagnostics"] },
+  );
 }
 
 function doneLine(run: RunView): string {

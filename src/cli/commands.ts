@@ -67,16 +67,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     completes: "services",
     load: async () => (await import("./logs.ts")).logs,
   },
-  ...(["restart", "start", "stop"] as const).map(
-    (name): CommandSpec => ({
-      name,
-      args: "<service>",
-      summary: { restart: "stop and start a service", start: "start a service that was stopped", stop: "stop a service, leaving the rest" }[name],
-      options: [DETACH, QUEUE],
-      completes: "services",
-      load: async () => (await import("./action.ts"))[name],
-    }),
-  ),
+  ...(["restart", "start", "stop"] as const).map((name): CommandSpec => ({
+    name,
+    args: "<service>",
+    summary: { restart: "stop and start a service", start: "start a service that was stopped", stop: "stop a service, leaving the rest" }[
+      name
+    ],
+    options: [DETACH, QUEUE],
+    completes: "services",
+    load: async () => (await import("./action.ts"))[name],
+  })),
   {
     name: "scale",
     args: "<service> [replicas]",
@@ -121,7 +121,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "runs",
     args: "[run]",
     summary: "the changes of the stack, newest first; or one of them with its steps",
-    options: [["-n, --limit <n>", "how many (default: 20)"], ["--all", "of all stacks"]],
+    options: [
+      ["-n, --limit <n>", "how many (default: 20)"],
+      ["--all", "of all stacks"],
+    ],
     load: async () => (await import("./runs.ts")).runs,
   },
   { name: "cancel", args: "<run>", summary: "cancel a change that is under way", load: async () => (await import("./runs.ts")).cancel },

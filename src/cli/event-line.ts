@@ -3,7 +3,22 @@ import { oneLine } from "./sanitize.ts";
 import { clockTime } from "./time.ts";
 
 /** Fields that the line shows elsewhere or that only programs need. */
-const NOT_SHOWN = new Set(["id", "seq", "topic", "topic_seq", "topicSeq", "ts", "type", "stack", "service", "replica", "reason", "message", "detail", "run"]);
+const NOT_SHOWN = new Set([
+  "id",
+  "seq",
+  "topic",
+  "topic_seq",
+  "topicSeq",
+  "ts",
+  "type",
+  "stack",
+  "service",
+  "replica",
+  "reason",
+  "message",
+  "detail",
+  "run",
+]);
 
 /** One event for people: `12:00:03 api/1 instance.running initial_start: listening on 3000`. */
 export function eventLine(event: EventView): string {

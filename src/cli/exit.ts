@@ -36,7 +36,13 @@ export function exitCodeOf(error: unknown): number {
 export function report(error: unknown, io: Io): void {
   if (error instanceof OutputClosed) return;
   const found = diagnosticsOf(error);
-  if (found.length > 0) io.err(`${formatDiagnostics(found.map((one) => nearby(one, io.cwd)), { color: io.color })}\n`);
+  if (found.length > 0)
+    io.err(
+      `${formatDiagnostics(
+        found.map((one) => nearby(one, io.cwd)),
+        { color: io.color },
+      )}\n`,
+    );
   io.err(`orco: ${sanitizeText(textOf(error))}\n`);
 }
 

@@ -36,7 +36,11 @@ export async function foreground(context: Context, client: Client, change: Chang
 
 type Over = "gone" | "ended" | "failed";
 
-async function logsUntilOver(context: Context, client: Client, { stack, sinceMs, signal }: Change & { signal: AbortSignal }): Promise<Over> {
+async function logsUntilOver(
+  context: Context,
+  client: Client,
+  { stack, sinceMs, signal }: Change & { signal: AbortSignal },
+): Promise<Over> {
   const over = new AbortController();
   const both = AbortSignal.any([signal, over.signal]);
   const printing = printLogs(context, (closed) =>

@@ -57,7 +57,7 @@ function fstatOf(fd: number): ReturnType<typeof fstatSync> | undefined {
 
 function writeAll(fd: number, text: string): void {
   const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(fd, bytes, at);
     } catch (error) {

@@ -43,7 +43,8 @@ function createProgram(io: Io): Program {
     .configureOutput({
       writeOut: (text) => io.out(text),
       writeErr: (text) => io.err(text),
-      outputError: (text, write) => write(text.replace(/^error: /, "orco: ").replace(/\n\((Did you mean [^)]*)\)/, (_, hint: string) => ` (${hint.toLowerCase()})`)),
+      outputError: (text, write) =>
+        write(text.replace(/^error: /, "orco: ").replace(/\n\((Did you mean [^)]*)\)/, (_, hint: string) => ` (${hint.toLowerCase()})`)),
     })
     .showHelpAfterError("usage: orco [options] <command>      all commands: orco --help");
   for (const [flags, summary] of GLOBAL_OPTIONS) program.option(flags, summary);
@@ -53,7 +54,9 @@ function createProgram(io: Io): Program {
 function addCommand(program: Program, spec: CommandSpec): Program {
   const command = program.command([spec.name, spec.args].filter(Boolean).join(" ")).description(spec.summary);
   for (const [flags, summary] of spec.options ?? []) command.option(flags, summary);
-  return command.showHelpAfterError(`usage: orco ${[spec.name, spec.args].filter(Boolean).join(" ")} [options]      more: orco ${spec.name} --help`);
+  return command.showHelpAfterError(
+    `usage: orco ${[spec.name, spec.args].filter(Boolean).join(" ")} [options]      more: orco ${spec.name} --help`,
+  );
 }
 
 /** Building all commands costs 3 ms a call: only those whose name occurs, all of them for help and for suggestions. */

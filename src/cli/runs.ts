@@ -31,7 +31,15 @@ export async function cancel(context: Context): Promise<undefined> {
 }
 
 export function runsTable(found: readonly RunView[], columns?: number): string {
-  const rows = found.map((run) => [run.id, run.kind, run.status, clockTime(run.created_at), run.stack ?? "-", run.service ?? "-", errorOf(run)]);
+  const rows = found.map((run) => [
+    run.id,
+    run.kind,
+    run.status,
+    clockTime(run.created_at),
+    run.stack ?? "-",
+    run.service ?? "-",
+    errorOf(run),
+  ]);
   return alignRows([["RUN", "KIND", "STATUS", "AT", "STACK", "SERVICE", "MESSAGE"], ...rows], columns);
 }
 

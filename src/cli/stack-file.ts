@@ -34,7 +34,8 @@ export function readStackFile(cwd: string, given: string | undefined): StackFile
 /** `stack.name` as the daemon will read it. Lenient: a file that does not parse still has the name it shows. */
 export function stackNameOf(file: StackFile, env: Env): string {
   const written = parsedName(file.source) ?? shownName(file.source);
-  if (written === undefined) throw new OrcoError("invalid", `${file.path} has no stack.name`, { next: "see what is wrong with it: orco lint" });
+  if (written === undefined)
+    throw new OrcoError("invalid", `${file.path} has no stack.name`, { next: "see what is wrong with it: orco lint" });
   return fillIn(written, env);
 }
 

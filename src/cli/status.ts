@@ -15,14 +15,23 @@ export async function status(context: Context): Promise<undefined> {
 }
 
 async function watch(context: Context, stack: string): Promise<undefined> {
-  const [{ liveViews }, { Screen }, { interrupt }] = await Promise.all([import("./live.ts"), import("./screen.ts"), import("./interrupt.ts")]);
+  const [{ liveViews }, { Screen }, { interrupt }] = await Promise.all([
+    import("./live.ts"),
+    import("./screen.ts"),
+    import("./interrupt.ts"),
+  ]);
   const { io, global } = context;
   const stop = interrupt();
   const redraw = io.tty && !global.json;
   const screen = new Screen(io);
   let last = "";
   const usage = context.options["wide"] === true;
-  const views = liveViews(await context.client(), { stack, signal: stop.signal, usage, ...(redraw || usage ? { everyMs: REDRAW_MS } : {}) });
+  const views = liveViews(await context.client(), {
+    stack,
+    signal: stop.signal,
+    usage,
+    ...(redraw || usage ? { everyMs: REDRAW_MS } : {}),
+  });
   try {
     for await (const view of views) {
       if (redraw) {

@@ -52,7 +52,10 @@ test("wide adds CPU and MEM, a dash where unknown", () => {
     cpu_percent: 6.25,
     memory_bytes: 30 * 1024 ** 2,
   } as const;
-  const view = { stack: "s", services: [service({ service: "db", instances: [instance, instance], message: "up" }), service({ service: "x" })] };
+  const view = {
+    stack: "s",
+    services: [service({ service: "db", instances: [instance, instance], message: "up" }), service({ service: "x" })],
+  };
   expect(statusTable(view, { wide: true })).toBe(
     `SERVICE  STATE    READY  REPL  RESTARTS  AGE  CPU    MEM   MESSAGE
 db       Running  true   1/1   0         0ms  12.5%  60Mi  up
@@ -74,7 +77,9 @@ test("a message cannot break out of its row", () => {
 test("degraded and an update under way come before the message", () => {
   const view = {
     stack: "s",
-    services: [service({ service: "x", message: "ok", degraded: "db unready", update: { strategy: "rolling", phase: "1/3", since_ms: 5 } })],
+    services: [
+      service({ service: "x", message: "ok", degraded: "db unready", update: { strategy: "rolling", phase: "1/3", since_ms: 5 } }),
+    ],
   };
   expect(statusTable(view)).toEndWith("rolling: 1/3; degraded: db unready; ok");
 });

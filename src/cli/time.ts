@@ -6,7 +6,8 @@ export function timeOption(text: string, flag: string, nowMs: number): number {
   const ago = parseDuration(text);
   if (ago !== undefined) return nowMs - ago;
   const at = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(at)) throw usageError(`${flag} takes a duration like 10m or a time like 2026-01-31T12:00:00Z, not ${JSON.stringify(text)}`);
+  if (Number.isNaN(at))
+    throw usageError(`${flag} takes a duration like 10m or a time like 2026-01-31T12:00:00Z, not ${JSON.stringify(text)}`);
   return at;
 }
 

@@ -7,7 +7,9 @@ export function explain(error: unknown, home: string): unknown {
   if (!(error instanceof OrcoError) || error.code !== "unreachable") return error;
   const pid = daemonPid(home);
   if (pid === undefined) {
-    return new OrcoError("unreachable", `no daemon is running for ${home}`, { next: "start one with your stack: orco up (or alone: orco serve)" });
+    return new OrcoError("unreachable", `no daemon is running for ${home}`, {
+      next: "start one with your stack: orco up (or alone: orco serve)",
+    });
   }
   const cause = error.facts["cause"];
   const why = cause === "timeout" ? "gave no answer within 10 s" : `does not answer (${typeof cause === "string" ? cause : error.message})`;

@@ -1,0 +1,117 @@
+import { COMMANDS, GLOBAL_OPTIONS, type CommandSpec } from "./commands.ts";
+import type { Context } from "./context.ts";
+import { usageError } from "./exit.ts";
+
+const SHELLS = { bash, zsh, fish };
+
+/** Scripts for `source <(orco completion bash)`, made from the command table. */
+export async function completion({ args, io }: Context): Promise<undefined> {
+  const [shell = ""] = args;
+  if (!Object.hasOwn(SHELLS, shell)) throw usageError(`completion takes one of bash, zsh, fish, not ${JSON.stringify(shell)}`);
+  io.out(SHELLS[shell as keyof typeof SHELLS]());
+  return undefined;
+}
+
+/** The names of `orco status --json`; `-f` and `--stack` of the line are passed on. Nothing when no daemon answers. */
+const SERVICES = `orco $1 status --json 2>/dev/null | tr '{' '\\n' | sed -n 's/^"service":"\\([^"]*\\)","state".*/\\1/p'`;
+
+function flagsOf(spec: Pick<CommandSpec, "options">): string[] {
+  const all = [...(spec.options ?? []), ...GLOBAL_OPTIONS, ["-h, --help", ""] as const];
+  return all.flatMap(([flags]) => flags.match(/--?[A-Za-z][A-Za-z-]*/g) ?? []);
+}
+
+function bash(): string {
+  const cases = COMMANDS.map((spec) => `    ${spec.name}) flags="${[...new Set(flagsOf(spec))].join(" ")}"; words="${wordsOf(spec)}";;`);
+  return `# bash completion of orco: source <(orco completion bash)
+_orco_services() { ${SERVICES}; }
+_orco() {
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} command= where= flags words i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case \${COMP_WORDS[i]} in
+      -f|--file|--stack|--home) where="$where \${COMP_WORDS[i]} \${COMP_WORDS[i+1]}"; i=$((i + 1));;
+      -*) ;;
+      *) [ -n "$command" ] || command=\${COMP_WORDS[i]};;
+    esac
+  done
+  case $prev in -f|--file|--home) [ "$command" = logs ] && [ "$prev" = -f ] || { COMPREPLY=($(compgen -f -- "$cur")); return; };; esac
+  case $command in
+    "") flags="${flagsOf({}).join(" ")}"; words="${COMMANDS.map((spec) => spec.name).join(" ")}";;
+${cases.join("\n")}
+  esac
+  [ "$words" = @services ] && { words=; [[ $cur = -* ]] || words=$(_orco_services "$where"); }
+  if [[ $cur = -* ]]; then COMPREPLY=($(compgen -W "$flags" -- "$cur")); else COMPREPLY=($(compgen -W "$words" -- "$cur")); fi
+}
+complete -o default -F _orco orco
+`;
+}
+
+function zsh(): string {
+  const commands = COMMANDS.map((spec) => `    '${spec.name}:${quoted(spec.summary)}'`);
+  const cases = COMMANDS.map((spec) => {
+    const flags = [...new Set(flagsOf(spec))].join(" ");
+    return `    ${spec.name}) flags=(${flags}); ${spec.completes === "services" ? "words=($(_orco_services))" : `words=(${wordsOf(spec)})`};;`;
+  });
+  return `#compdef orco
+# zsh completion of orco: source <(orco completion zsh)
+_orco_services() { set --; ${SERVICES}; }
+_orco() {
+  local -a commands flags words_
+  local command= i
+  commands=(
+${commands.join("\n")}
+  )
+  for ((i = 2; i < CURRENT; i++)); do
+    case \${words[i]} in
+      -f|--file|--stack|--home) ((i++));;
+      -*) ;;
+      *) command=\${words[i]}; break;;
+    esac
+  done
+  if [[ \${words[CURRENT-1]} == (-f|--file|--home) && $command != logs ]]; then _files; return; fi
+  case $command in
+    "") flags=(${flagsOf({}).join(" ")}); [[ \${words[CURRENT]} == -* ]] || { _describe command commands; return; };;
+${cases.map((line) => line.replaceAll("words=(", "words_=(")).join("\n")}
+  esac
+  if [[ \${words[CURRENT]} == -* ]]; then compadd -- $flags; else compadd -- $words_; fi
+}
+compdef _orco orco
+`;
+}
+
+function fish(): string {
+  const lines = [
+    "# fish completion of orco: orco completion fish | source",
+    `function __orco_services; set -l where ''; sh -c ${fishQuoted(SERVICES)} sh ''; end`,
+    "complete -c orco -f",
+  ];
+  for (const [flags, summary] of GLOBAL_OPTIONS) lines.push(`complete -c orco ${fishFlags(flags)} -d ${fishQuoted(summary)}`);
+  for (const spec of COMMANDS) {
+    lines.push(`complete -c orco -n __fish_use_subcommand -a ${spec.name} -d ${fishQuoted(spec.summary)}`);
+    const when = `-n '__fish_seen_subcommand_from ${spec.name}'`;
+    for (const [flags, summary] of spec.options ?? []) lines.push(`complete -c orco ${when} ${fishFlags(flags)} -d ${fishQuoted(summary)}`);
+    if (spec.completes === "services") lines.push(`complete -c orco ${when} -a '(__orco_services)'`);
+    else if (spec.completes) lines.push(`complete -c orco ${when} -a '${spec.completes.join(" ")}'`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function wordsOf({ completes }: CommandSpec): string {
+  return completes === "services" ? "@services" : (completes ?? []).join(" ");
+}
+
+function fishFlags(flags: string): string {
+  const takes = flags.includes("<") ? " -r" : "";
+  const files = flags.includes("<path>") || flags.includes("<folder>") ? " -F" : "";
+  const names = (flags.match(/--?[A-Za-z][A-Za-z-]*/g) ?? []).map((name) =>
+    name.startsWith("--") ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`,
+  );
+  return names.join(" ") + takes + files;
+}
+
+function fishQuoted(text: string): string {
+  return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+}
+
+function quoted(text: string): string {
+  return text.replaceAll("'", "'\\''").replaceAll(":", "\\:");
+}
