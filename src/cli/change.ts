@@ -8,6 +8,7 @@ import { interrupt } from "./interrupt.ts";
 const INTERRUPTED = 130;
 
 export interface Settle {
+  readonly run: RunView;
   readonly stack: string;
   /** When the change was asked for, epoch ms: progress from there on is shown. */
   readonly sinceMs: number;
@@ -27,7 +28,7 @@ export async function seeThrough(
   if (context.options["detach"] === true) return announce(context, run);
   const stop = interrupt();
   try {
-    const ended = await settle(context, client, run, { ...change, signal: stop.signal });
+    const ended = await settle(context, client, { ...change, signal: stop.signal });
     if (context.global.json) context.io.out(`${JSON.stringify(ended)}\n`);
     succeeded(ended);
     if (!context.global.json) context.note(doneLine(ended));
@@ -47,14 +48,14 @@ export function announce({ io, global }: Context, run: RunView): undefined {
 }
 
 /** The run as it is when it has ended, its progress shown meanwhile. Rejects when the signal aborts. */
-export async function settle(context: Context, client: Client, run: RunView, options: Settle): Promise<RunView> {
+export async function settle(context: Context, client: Client, change: Settle): Promise<RunView> {
   const { io, global } = context;
-  const { signal } = options;
+  const { run, signal } = change;
   if (global.json || global.quiet) return client.waitRun(run.id, { signal });
   const { showEvents, showTable } = await import("./progress.ts");
   const over = new AbortController();
   const shown = (io.tty ? showTable : showEvents)(context, client, {
-    ...options,
+    ...change,
     run: run.id,
     signal: AbortSignal.any([signal, over.signal]),
   });

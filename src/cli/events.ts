@@ -46,5 +46,5 @@ async function* past(client: Client, { sinceMs, ...topic }: Wanted): AsyncGenera
     cursor = answer.next_cursor;
     if (cursor === undefined || sinceMs === undefined || recent.length < answer.events.length) break;
   }
-  yield* newestFirst.reverse();
+  yield* newestFirst.toReversed();
 }

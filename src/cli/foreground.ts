@@ -17,7 +17,7 @@ interface Change {
 export async function foreground(context: Context, client: Client, change: Change): Promise<number> {
   const stop = interrupt();
   try {
-    succeeded(await settle(context, client, change.run, { ...change, signal: stop.signal }));
+    succeeded(await settle(context, client, { ...change, signal: stop.signal }));
     const over = await logsUntilOver(context, client, { ...change, signal: stop.signal });
     if (!stop.signal.aborted) {
       context.note(over === "gone" ? `stack ${change.stack} was taken down` : `all services of ${change.stack} have ended`);

@@ -44,7 +44,7 @@ function isTerminal(fd: number): boolean {
   const major = (Number(found.rdev) >> 8) & 0xfff;
   if (process.platform === "linux" && (major === 4 || major === 5 || (major >= 136 && major <= 143))) return true;
   if (process.platform === "linux" && major === 1) return false; // /dev/null and its like
-  return (fd === 1 ? process.stdout : process.stderr).isTTY === true;
+  return (fd === 1 ? process.stdout : process.stderr).isTTY;
 }
 
 function fstatOf(fd: number): ReturnType<typeof fstatSync> | undefined {

@@ -110,7 +110,8 @@ function includesOf(source: string): string[] {
 
 /** `${A}`, `$A` and `${A:-x}` in a name. */
 function fillIn(text: string, env: Env): string {
-  return text.replace(/\$(?:\{([A-Za-z_]\w*)(?::?-([^}]*))?\}|([A-Za-z_]\w*))/g, (_all, braced, otherwise, bare) => {
-    return env[String(braced ?? bare)] || String(otherwise ?? "");
+  return text.replace(/\$(?:\{(?<braced>[A-Za-z_]\w*)(?::?-(?<otherwise>[^}]*))?\}|(?<bare>[A-Za-z_]\w*))/g, (...given) => {
+    const { braced, otherwise, bare } = given.at(-1) as Partial<Record<string, string>>;
+    return env[braced ?? bare ?? ""] || (otherwise ?? "");
   });
 }

@@ -38,7 +38,7 @@ async function waitReady(context: Context, client: Client, { run, stack, sinceMs
   const stop = interrupt();
   const late = AbortSignal.timeout(timeoutMs);
   try {
-    const ended = await settle(context, client, run, { stack, sinceMs, signal: AbortSignal.any([stop.signal, late]) });
+    const ended = await settle(context, client, { run, stack, sinceMs, signal: AbortSignal.any([stop.signal, late]) });
     if (context.global.json) context.io.out(`${JSON.stringify(ended)}\n`);
     succeeded(ended);
     if (!context.global.json) context.note(`${stack} is ready`);
