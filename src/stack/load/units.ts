@@ -1,5 +1,5 @@
 import { parseDuration } from "../../kernel/duration.ts";
-import { byForm, type Field, list, number, orVariable, parsedText, text } from "./field.ts";
+import { byForm, type Field, list, number, parsedText, text } from "./field.ts";
 
 const DURATION_PATTERN = "^(0|([0-9]+(\\.[0-9]+)?(ms|s|m|h|d))+)$|\\$";
 const SIZE = /^(\d+(?:\.\d+)?)\s*(?:([kmgt])i?b?|b)?$/i;
@@ -97,4 +97,3 @@ export function count(wanted: string, min = 1): Field<number> {
   return number({ wanted, min, max: 1_000_000 });
 }
 
-export const integerJson = orVariable({ type: "integer" });
