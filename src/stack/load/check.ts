@@ -22,7 +22,9 @@ function checkDependencies(service: Resolved, all: Services, report: Report): vo
   const seen = new Set<string>();
   service.spec.dependsOn.forEach((dependency, index) => {
     const place = dependencyPlace(service, dependency.target, index);
-    const problem = dependencyProblem(service, dependency, all) ?? (seen.has(dependency.target) ? { message: `depends on ${dependency.target} twice` } : undefined);
+    const problem =
+      dependencyProblem(service, dependency, all) ??
+      (seen.has(dependency.target) ? { message: `depends on ${dependency.target} twice` } : undefined);
     seen.add(dependency.target);
     if (problem && dependency.target !== "") report.add([...service.path, ...place.path], place.span, problem);
   });
@@ -33,9 +35,16 @@ function dependencyProblem({ spec }: Resolved, { target, require }: Dependency, 
   if (target === spec.name) return { message: `${target} depends on itself` };
   if (!other) {
     const meant = nearest(target, all.keys());
-    return { message: `${spec.name} depends on ${target}, which is no service of this stack`, hint: meant === undefined ? undefined : `did you mean "${meant}"?` };
+    return {
+      message: `${spec.name} depends on ${target}, which is no service of this stack`,
+      hint: meant === undefined ? undefined : `did you mean "${meant}"?`,
+    };
   }
-  if (other.leftOut !== undefined) return { message: `${spec.name} depends on ${target}, which is left out: ${other.leftOut}`, hint: `activate ${target}, or leave ${spec.name} out as well` };
+  if (other.leftOut !== undefined)
+    return {
+      message: `${spec.name} depends on ${target}, which is left out: ${other.leftOut}`,
+      hint: `activate ${target}, or leave ${spec.name} out as well`,
+    };
   if (require !== "completed" || other.spec.restartPolicy.condition !== "always") return undefined;
   return {
     message: `${spec.name} waits for ${target} to complete, but ${target} is started again whenever it ends (restartPolicy.condition: always)`,
@@ -52,20 +61,25 @@ function dependencyPlace({ node }: Resolved, target: string, index: number): { p
   return { path: ["dependsOn", at, ...(items[at]?.kind === "map" ? ["target"] : [])], span: span ?? list };
 }
 
-function targetOf(item: Node): { text: string } & Span | undefined {
+function targetOf(item: Node): ({ text: string } & Span) | undefined {
   const scalar = item.kind === "map" ? item.entries.get("target")?.value : item;
   return scalar?.kind === "scalar" ? scalar : undefined;
 }
 
 function checkCycle(active: Services, report: Report): void {
-  const edges = [...active.values()].flatMap(({ spec }) => spec.dependsOn.map(({ target, require }) => ({ from: spec.name, to: target, require })));
+  const edges = [...active.values()].flatMap(({ spec }) =>
+    spec.dependsOn.map(({ target, require }) => ({ from: spec.name, to: target, require })),
+  );
   const cycle = findCycle({ nodes: [...active.keys()], edges: edges.filter((edge) => edge.from !== edge.to) });
   const [first, second] = cycle ?? [];
   const service = first === undefined ? undefined : active.get(first);
   if (!cycle || !service || second === undefined) return;
   const index = service.spec.dependsOn.findIndex(({ target }) => target === second);
   const place = dependencyPlace(service, second, index);
-  report.add([...service.path, ...place.path], place.span, { message: `dependency cycle: ${formatCycle(cycle)}`, hint: "a service cannot wait for one that waits for it" });
+  report.add([...service.path, ...place.path], place.span, {
+    message: `dependency cycle: ${formatCycle(cycle)}`,
+    hint: "a service cannot wait for one that waits for it",
+  });
 }
 
 function checkHostPorts(active: Services, report: Report): void {

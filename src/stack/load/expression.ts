@@ -37,7 +37,9 @@ function operandProblem({ text }: Token, declared: ReadonlySet<string>): string 
   if (text === "!" || text === "(" || declared.has(text)) return undefined;
   if (ALIASES.includes(text)) return `the expression names ${text}, but no ${text} probe is declared`;
   const known = [...declared].join(", ");
-  return /^[A-Za-z]/.test(text) ? `unknown probe "${text}" in the expression; declared: ${known || "none"}` : `expected a probe, got "${text}"`;
+  return /^[A-Za-z]/.test(text)
+    ? `unknown probe "${text}" in the expression; declared: ${known || "none"}`
+    : `expected a probe, got "${text}"`;
 }
 
 function operatorProblem({ text }: Token, depth: number): string | undefined {

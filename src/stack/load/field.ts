@@ -66,7 +66,8 @@ export function text(options: TextOptions = {}): Field<string> {
     read(node, at) {
       const scalar = scalarOf(node, at, wanted);
       if (!scalar) return undefined;
-      if (!launch && hasLaunchMark(scalar.text)) return at.fail(node, `${shownText(scalar.text)} is known only when an instance starts, too late for this field`);
+      if (!launch && hasLaunchMark(scalar.text))
+        return at.fail(node, `${shownText(scalar.text)} is known only when an instance starts, too late for this field`);
       if (!empty && scalar.text.trim() === "") return at.fail(node, `expected ${wanted}, got an empty text`);
       return scalar.text;
     },
@@ -74,7 +75,11 @@ export function text(options: TextOptions = {}): Field<string> {
 }
 
 /** A text that `parse` turns into something; `wanted` tells what is expected when it cannot. */
-export function parsedText<T>(wanted: string, parse: (text: string, node: Scalar, at: Place) => T | undefined, json: JsonObject = {}): Field<T> {
+export function parsedText<T>(
+  wanted: string,
+  parse: (text: string, node: Scalar, at: Place) => T | undefined,
+  json: JsonObject = {},
+): Field<T> {
   const inner = text({ wanted });
   return {
     json: { type: ["string", "number"], ...json },
@@ -135,7 +140,10 @@ export function list<T>(item: Field<T>, wanted: string): Field<T[]> {
   };
 }
 
-export function record<T>(value: Field<T>, options: { wanted: string; key?: (key: string) => string | undefined }): Field<Record<string, T>> {
+export function record<T>(
+  value: Field<T>,
+  options: { wanted: string; key?: (key: string) => string | undefined },
+): Field<Record<string, T>> {
   return {
     json: { type: "object", additionalProperties: value.json },
     read(node, at) {

@@ -4,8 +4,8 @@ import { MAX_ENV_FILE_BYTES } from "./limits.ts";
 import type { Report } from "./report.ts";
 import { type Path, SourceFile, type Span } from "./source.ts";
 
-/** Text of a file by absolute path. Throws a system error. */
-export type ReadFile = (path: string) => string;
+/** Text of a file by absolute path; undefined when there is none. Throws a system error (ENOENT means the same as undefined). */
+export type ReadFile = (path: string) => string | undefined;
 
 export interface EnvFileRequest {
   readonly path: string;
@@ -21,16 +21,17 @@ export interface EnvFileRequest {
 /** Reads one file of variables; what is wrong with it is reported, in the file itself where it is there. */
 export function readEnvFile(request: EnvFileRequest, readFile: ReadFile, report: Report): Record<string, string> {
   const severity = request.lenient ? "warning" : "error";
-  const read = attempt(() => readFile(request.path));
-  if ("failure" in read) {
-    const code = errnoOf(read.failure);
-    if (request.optional && code === "ENOENT") return {};
-    report.add(request.field, request.at, { severity, message: `cannot read ${request.path}: ${reasonOf(code, read.failure)}` });
+  const read = readText(readFile, request.path);
+  if ("problem" in read) {
+    if (!request.optional || !read.missing) report.add(request.field, request.at, { severity, message: read.problem });
     return {};
   }
-  const text = read.value;
+  const { text } = read;
   if (text.length > MAX_ENV_FILE_BYTES) {
-    report.add(request.field, request.at, { severity, message: `${request.path} is larger than ${MAX_ENV_FILE_BYTES} bytes (MAX_ENV_FILE_BYTES)` });
+    report.add(request.field, request.at, {
+      severity,
+      message: `${request.path} is larger than ${MAX_ENV_FILE_BYTES} bytes (MAX_ENV_FILE_BYTES)`,
+    });
     return {};
   }
   const { values, problems } = parseDotenv(text);
@@ -39,15 +40,18 @@ export function readEnvFile(request: EnvFileRequest, readFile: ReadFile, report:
   return values;
 }
 
-export function attempt<T>(act: () => T): { value: T } | { failure: unknown } {
+/** The text, or one sentence on why there is none. */
+export function readText(readFile: ReadFile, path: string): { text: string } | { problem: string; missing: boolean } {
   try {
-    return { value: act() };
+    const text = readFile(path);
+    return text === undefined ? { problem: `cannot read ${path}: no such file`, missing: true } : { text };
   } catch (failure) {
-    return { failure };
+    const code = errnoOf(failure);
+    return { problem: `cannot read ${path}: ${reasonOf(code, failure)}`, missing: code === "ENOENT" };
   }
 }
 
-export function reasonOf(code: string | undefined, failure: unknown): string {
+function reasonOf(code: string | undefined, failure: unknown): string {
   if (code === "ENOENT") return "no such file";
   if (code === "EACCES" || code === "EPERM") return "permission denied";
   if (code === "EISDIR") return "it is a directory";

@@ -25,8 +25,15 @@ class HealthResolver {
     const { declared } = this;
     const command = declared.command ?? declared.cmd;
     if (declared.command && declared.cmd) this.fail(["cmd"], "cmd is another name of command; declare one of them");
-    const aliases = [declared.http && "http", declared.tcp && "tcp", command && "cmd", declared.log && "log"].filter((alias) => alias !== undefined);
-    const probes = { ...this.http(), ...this.tcp(), ...(command?.command !== undefined && { command: commandProbe(command) }), ...this.log() };
+    const aliases = [declared.http && "http", declared.tcp && "tcp", command && "cmd", declared.log && "log"].filter(
+      (alias) => alias !== undefined,
+    );
+    const probes = {
+      ...this.http(),
+      ...this.tcp(),
+      ...(command?.command !== undefined && { command: commandProbe(command) }),
+      ...this.log(),
+    };
     this.checkExpression(new Set(aliases));
     if (aliases.length === 0) return undefined;
     return {

@@ -1,6 +1,5 @@
 import { dirname, resolve } from "node:path";
-import { errnoOf } from "../../kernel/errors.ts";
-import { attempt, type ReadFile, reasonOf } from "./files.ts";
+import { type ReadFile, readText } from "./files.ts";
 import type { Interpolator } from "./interpolate.ts";
 import { MAX_INCLUDES, MAX_SOURCE_BYTES } from "./limits.ts";
 import { isBroken, parseSource } from "./parse.ts";
@@ -58,9 +57,9 @@ export class Includes {
     if (chain.includes(path)) return fail(`include cycle: ${[...chain.slice(chain.indexOf(path)), path].join(" → ")}`);
     if (this.done.has(path)) return this.done.get(path);
     if (this.done.size >= MAX_INCLUDES) return fail(`more than ${MAX_INCLUDES} included files (MAX_INCLUDES)`);
-    const read = attempt(() => this.context.readFile(path));
-    if ("failure" in read) return fail(`cannot read ${path}: ${reasonOf(errnoOf(read.failure), read.failure)}`);
-    const loaded = this.load(new SourceFile(path, read.value), [...chain, path]);
+    const read = readText(this.context.readFile, path);
+    if ("problem" in read) return fail(read.problem);
+    const loaded = this.load(new SourceFile(path, read.text), [...chain, path]);
     this.done.set(path, loaded);
     return loaded;
   }
@@ -73,7 +72,10 @@ export function mergedOver(under: Mapping | undefined, over: Mapping | undefined
   for (const [key, entry] of over.entries) {
     const below = entries.get(key)?.value;
     const { value } = entry;
-    entries.set(key, below?.kind === "map" && value.kind === "map" ? { keyAt: entry.keyAt, value: mergedOver(below, value) ?? value } : entry);
+    entries.set(
+      key,
+      below?.kind === "map" && value.kind === "map" ? { keyAt: entry.keyAt, value: mergedOver(below, value) ?? value } : entry,
+    );
   }
   return { ...over, entries };
 }

@@ -48,7 +48,11 @@ export class Interpolator {
     if (typeof node.value !== "string" || !node.value.includes("$")) return node;
     const { text, problems } = expand(node.value, lookup);
     this.expanded += text.length;
-    if (this.expanded > MAX_EXPANDED) problems.push({ message: `all texts together are longer than ${MAX_EXPANDED} characters after interpolation (MAX_EXPANDED)`, needle: "$" });
+    if (this.expanded > MAX_EXPANDED)
+      problems.push({
+        message: `all texts together are longer than ${MAX_EXPANDED} characters after interpolation (MAX_EXPANDED)`,
+        needle: "$",
+      });
     for (const problem of problems) {
       this.report.add(path, spanOf(node, problem.needle), { message: problem.message, hint: this.hint(problem) });
     }

@@ -77,7 +77,13 @@ function read(file: SourceFile, loading: Loading): StackSpec | undefined {
   if (!root) return undefined;
   const head = readHead(root, interpolator, report);
   const workdir = resolve(folder, head.stack?.workdir ?? ".");
-  const context = { report, workdir, profiles: new Set(options.profiles), readFile: from.readFile, checkFiles: options.checkFiles !== false };
+  const context = {
+    report,
+    workdir,
+    profiles: new Set(options.profiles),
+    readFile: from.readFile,
+    checkFiles: options.checkFiles !== false,
+  };
   const services = readServices(root, interpolator, context);
   checkTogether(services, report);
   const active = [...services.values()].filter((service) => service.leftOut === undefined);
@@ -90,7 +96,10 @@ function read(file: SourceFile, loading: Loading): StackSpec | undefined {
 function readHead(root: Mapping, interpolator: Interpolator, report: Report): NonNullable<ReturnType<typeof fileShape.read>> {
   const entries = new Map<string, Entry>();
   for (const [key, { keyAt, value }] of root.entries) {
-    entries.set(key, { keyAt, value: key === "services" ? value : interpolator.tree(value, [key], key === "defaults" ? LAUNCH : undefined) });
+    entries.set(key, {
+      keyAt,
+      value: key === "services" ? value : interpolator.tree(value, [key], key === "defaults" ? LAUNCH : undefined),
+    });
   }
   return fileShape.read({ ...root, entries }, new Place([], report)) ?? {};
 }
@@ -100,7 +109,10 @@ function readServices(root: Mapping, interpolator: Interpolator, context: Resolv
   const found = new Map<string, Resolved>();
   if (services.kind !== "map" || services === root) return found;
   if (services.entries.size > MAX_SERVICES) {
-    context.report.add(["services"], services, { message: `${services.entries.size} services; at most ${MAX_SERVICES} (MAX_SERVICES)`, hint: "split the stack" });
+    context.report.add(["services"], services, {
+      message: `${services.entries.size} services; at most ${MAX_SERVICES} (MAX_SERVICES)`,
+      hint: "split the stack",
+    });
     return found;
   }
   const defaults = defaultBlocks(root);

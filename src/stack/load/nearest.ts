@@ -18,7 +18,10 @@ export function didYouMean(word: string, candidates: Iterable<string>): string |
 }
 
 function fold(word: string): string {
-  return word.slice(0, 64).toLowerCase().replace(/[-_\s]/g, "");
+  return word
+    .slice(0, 64)
+    .toLowerCase()
+    .replace(/[-_\s]/g, "");
 }
 
 /** Edit distance where swapping two neighbours counts once (optimal string alignment). */

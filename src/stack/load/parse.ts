@@ -1,4 +1,4 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, type Pair, parseDocument, type ParsedNode, type YAMLMap } from "yaml";
+import { type Document, isAlias, isMap, isScalar, isSeq, parseDocument, type ParsedNode, type YAMLMap } from "yaml";
 import { MAX_DEPTH, MAX_SERVICES, MAX_VALUES } from "./limits.ts";
 import type { Report } from "./report.ts";
 import type { Entry, Mapping, Node, Path, Scalar, SourceFile, Span } from "./source.ts";
@@ -74,7 +74,8 @@ class Converter {
     const span = this.span(from?.range, near);
     if (this.stopped) return broken(span);
     if (path.length > MAX_DEPTH) return this.stop(path, span, `nested deeper than ${MAX_DEPTH} levels (MAX_DEPTH)`);
-    if (++this.count > MAX_VALUES) return this.stop(path, span, `more than ${MAX_VALUES} values (MAX_VALUES), aliases counted as often as used`);
+    if (++this.count > MAX_VALUES)
+      return this.stop(path, span, `more than ${MAX_VALUES} values (MAX_VALUES), aliases counted as often as used`);
     if (!from) return { kind: "scalar", ...span, value: null, text: "" };
     if (isAlias(from)) return this.alias(from.source, path, span);
     const anchor = "anchor" in from ? from.anchor : undefined;
@@ -89,11 +90,13 @@ class Converter {
 
   private value(from: ParsedNode, path: Path, span: Span): Node {
     if (isMap(from)) return this.map(from, path, span);
-    if (isSeq(from)) return { kind: "list", ...span, items: from.items.map((item, index) => this.node(item as ParsedNode, [...path, index], span.start)) };
+    if (isSeq(from))
+      return { kind: "list", ...span, items: from.items.map((item, index) => this.node(item, [...path, index], span.start)) };
     if (!isScalar(from)) return broken(span);
     const { value } = from;
-    if (value === null || typeof value === "number" || typeof value === "boolean") return { kind: "scalar", ...span, value, text: from.source ?? String(value) };
-    const text = String(value);
+    if (value === null || typeof value === "number" || typeof value === "boolean")
+      return { kind: "scalar", ...span, value, text: from.source ?? String(value) };
+    const text = typeof value === "string" ? value : (from.source ?? "");
     if (!text.includes("\0")) return { kind: "scalar", ...span, value: text, text };
     this.report.add(path, span, { message: "a text must not hold a NUL character: no program can be given one" });
     return broken(span);
@@ -112,7 +115,7 @@ class Converter {
   private map(from: YAMLMap.Parsed, path: Path, span: Span): Mapping {
     const entries = new Map<string, Entry>();
     const merges: Node[] = [];
-    for (const pair of from.items as Pair<ParsedNode, ParsedNode | null>[]) {
+    for (const pair of from.items) {
       const keyAt = this.span(pair.key.range, span.start);
       const key = this.key(pair.key, path, keyAt);
       if (key === undefined) continue;

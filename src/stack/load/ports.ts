@@ -44,11 +44,14 @@ function isAddress(ip: string): boolean {
 const portNumber = number({ wanted: "a port from 1 to 65535", min: 1, max: 65_535 });
 
 const short: Field<PortSpec[]> = parsedText(WANTED, (raw, node, at) => {
-  if (/\/http$/.test(raw)) return at.fail(node, "http is declared in the long form", { hint: "{host: …, container: …, protocol: http}" }) ?? [];
+  if (raw.endsWith("/http"))
+    return at.fail(node, "http is declared in the long form", { hint: "{host: …, container: …, protocol: http}" }) ?? [];
   return parsePorts(raw);
 });
 
-const address: Field<string> = parsedText("an IP address", (raw) => (isAddress(raw) || isAddress(`[${raw}]`) ? raw.replace(/^\[|\]$/g, "") : undefined));
+const address: Field<string> = parsedText("an IP address", (raw) =>
+  isAddress(raw) || isAddress(`[${raw}]`) ? raw.replace(/^\[|\]$/g, "") : undefined,
+);
 
 const long: Field<PortSpec[]> = mapped(
   object({ host: portNumber, container: portNumber, protocol: oneOf(["tcp", "udp", "http"]), hostIp: address, description: text() }),
@@ -59,7 +62,9 @@ const long: Field<PortSpec[]> = mapped(
 );
 
 const perItem = list(
-  mapped(byForm<PortSpec[]>({ scalar: short, map: long }), (read, _, at) => read.map((port): DeclaredPort => ({ ...port, index: Number(at.path.at(-1)) }))),
+  mapped(byForm<PortSpec[]>({ scalar: short, map: long }), (read, _, at) =>
+    read.map((port): DeclaredPort => ({ ...port, index: Number(at.path.at(-1)) })),
+  ),
   "a list of ports",
 );
 

@@ -1,5 +1,5 @@
-import { dirname, join } from "node:path";
-import { attempt, type ReadFile } from "./files.ts";
+import { join } from "node:path";
+import type { ReadFile } from "./files.ts";
 import { Includes } from "./include.ts";
 import { Interpolator, type Vars } from "./interpolate.ts";
 import { Report } from "./report.ts";
@@ -26,15 +26,15 @@ export function references(source: string, context?: ReferenceContext): string[]
   if (context && /^["']?includes["']?\s*:/m.test(source)) {
     const readFile: ReadFile = (path) => {
       const text = context.readFile(path);
-      collect(text, names);
+      collect(text ?? "", names);
       return text;
     };
     const report = new Report();
     const path = context.file ?? join(context.workdir, "stack.yaml");
     const includes = new Includes({ report, interpolator: new Interpolator(context.env, report), readFile });
-    attempt(() => includes.load(new SourceFile(path, source), [dirname(path) === "." ? join(context.workdir, path) : path]));
+    includes.load(new SourceFile(path, source), [path]);
   }
-  return [...names].sort();
+  return [...names].toSorted();
 }
 
 function collect(text: string, names: Set<string>): void {

@@ -13,7 +13,12 @@ export function refuse(service: Resolved, report: Report): void {
   };
   if (spec.runtime === "docker") {
     const field = ["runtime", "image", "build"].find((name) => node.entries.has(name)) ?? "runtime";
-    add([field], "docker", `${spec.name} runs in docker: stacks of docker services come with a later version`, "for now, give it a command and runtime: process");
+    add(
+      [field],
+      "docker",
+      `${spec.name} runs in docker: stacks of docker services come with a later version`,
+      "for now, give it a command and runtime: process",
+    );
     return;
   }
   for (const [field, feature, message, hint] of refusals(service)) add(field, feature, message, hint);
@@ -27,14 +32,30 @@ function refusals({ spec, declared, ports, node }: Resolved): Refusal[] {
   if (strategy === "canary" || strategy === "blueGreen") {
     found.push([["update", "strategy"], strategy, `strategy ${strategy} comes with a later version`, "use rolling or recreate"]);
   }
-  if (spec.watch && spec.watch.length > 0) found.push([["watch"], "watch", "watch comes with a later version", "run `orco restart` from a file watcher of your own"]);
-  if (spec.schedule) found.push([["schedule"], "schedule", "schedule comes with a later version", "start the one-shot from cron: orco start <service>"]);
+  if (spec.watch && spec.watch.length > 0)
+    found.push([["watch"], "watch", "watch comes with a later version", "run `orco restart` from a file watcher of your own"]);
+  if (spec.schedule)
+    found.push([["schedule"], "schedule", "schedule comes with a later version", "start the one-shot from cron: orco start <service>"]);
   for (const port of ports) {
-    const field: Path = nodeAt(node, ["ports", port.index]).kind === "map" && port.protocol === "http" ? ["ports", port.index, "protocol"] : ["ports", port.index];
-    if (port.protocol === "http") found.push([field, "edge", "protocol http needs the edge, which comes with a later version", "use protocol: tcp; the service then binds the port itself"]);
+    const field: Path =
+      nodeAt(node, ["ports", port.index]).kind === "map" && port.protocol === "http"
+        ? ["ports", port.index, "protocol"]
+        : ["ports", port.index];
+    if (port.protocol === "http")
+      found.push([
+        field,
+        "edge",
+        "protocol http needs the edge, which comes with a later version",
+        "use protocol: tcp; the service then binds the port itself",
+      ]);
     else if (port.host !== undefined && spec.replicas > 1) {
       const message = `${spec.replicas} replicas cannot all bind host port ${port.host}; sharing it needs the edge, which comes with a later version`;
-      found.push([field, "edge", message, `declare only the container port ("${port.container}"): each replica then gets a port of its own in PORT`]);
+      found.push([
+        field,
+        "edge",
+        message,
+        `declare only the container port ("${port.container}"): each replica then gets a port of its own in PORT`,
+      ]);
     }
   }
   const direct = ports.find((port) => port.host !== undefined && port.protocol !== "http");
@@ -47,5 +68,7 @@ function refusals({ spec, declared, ports, node }: Resolved): Refusal[] {
 
 /** True when docker services are all that keeps this stack from running: `orco lint` accepts such a file. */
 export function onlyDockerRefused(diagnostics: readonly Diagnostic[]): boolean {
-  return diagnostics.every((one) => one.severity === "warning" || (one.severity === "unsupported" && one.feature === ("docker" satisfies Feature)));
+  return diagnostics.every(
+    (one) => one.severity === "warning" || (one.severity === "unsupported" && one.feature === ("docker" satisfies Feature)),
+  );
 }

@@ -47,7 +47,7 @@ export class Report {
   /** By file (`first` before all others), line and column. */
   sorted(first: string): Diagnostic[] {
     const rank = (file: string): number => (file === first ? -1 : this.files.indexOf(file));
-    const all = [...this.found.values()].sort((a, b) => rank(a.file) - rank(b.file) || a.line - b.line || a.column - b.column);
+    const all = [...this.found.values()].toSorted((a, b) => rank(a.file) - rank(b.file) || a.line - b.line || a.column - b.column);
     const last = all.at(-1);
     if (this.omitted > 0 && last) all.push({ ...last, severity: "error", message: `${this.omitted} more findings are not shown` });
     return all;

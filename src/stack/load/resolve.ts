@@ -1,9 +1,8 @@
 import { resolve } from "node:path";
-import type { SecretRef, ServiceSpec } from "../spec.ts";
+import type { PortSpec, SecretRef, ServiceSpec } from "../spec.ts";
 import { Place } from "./field.ts";
 import { type ReadFile, readEnvFile } from "./files.ts";
 import { resolveHealth } from "./health.ts";
-import type { TimedCommand } from "./health-shape.ts";
 import { MAX_REPLICAS } from "./limits.ts";
 import type { DeclaredPort } from "./ports.ts";
 import type { Report } from "./report.ts";
@@ -54,7 +53,7 @@ export function resolveService(name: string, node: Mapping, context: ResolveCont
     workdir,
     env: { ...(leftOut === undefined ? envFromFiles(declared, node, { at, context }) : {}), ...declared.env },
     secrets: resolveSecrets(declared, node, { at, workdir: context.workdir }),
-    ports: ports.map(({ index: _, ...port }) => port),
+    ports: ports.map(portSpec),
     volumes: declared.volumes ?? [],
     dependsOn: (declared.dependsOn ?? []).map(dependency),
     replicas,
@@ -80,7 +79,9 @@ function optional(declared: DeclaredService, workdir: string, runtime: string): 
     ...(description !== undefined && { description }),
     ...(resources && Object.keys(resources).length > 0 && { limits: resources }),
     ...(runtime === "docker" && { docker: resolveDocker(declared, workdir) }),
-    ...(watch && { watch: watch.map(({ path = ".", action = "restart", ignore = [] }) => ({ path: resolve(workdir, path), action, ignore })) }),
+    ...(watch && {
+      watch: watch.map(({ path = ".", action = "restart", ignore = [] }) => ({ path: resolve(workdir, path), action, ignore })),
+    }),
     ...(schedule?.cron !== undefined && { schedule: { ...schedule, cron: schedule.cron, overlap: schedule.overlap ?? "skip" } }),
   };
 }
@@ -103,7 +104,11 @@ function checkReplicas(replicas: number, node: Mapping, at: Place): number {
   return MAX_REPLICAS;
 }
 
-function envFromFiles(declared: DeclaredService, node: Mapping, { at, context }: { at: Place; context: ResolveContext }): Record<string, string> {
+function envFromFiles(
+  declared: DeclaredService,
+  node: Mapping,
+  { at, context }: { at: Place; context: ResolveContext },
+): Record<string, string> {
   const paths = declared.envFromFile ?? [];
   const field = nodeAt(node, ["envFromFile"]);
   return Object.assign(
@@ -116,13 +121,19 @@ function envFromFiles(declared: DeclaredService, node: Mapping, { at, context }:
   ) as Record<string, string>;
 }
 
-function resolveSecrets(declared: DeclaredService, node: Mapping, { at, workdir }: { at: Place; workdir: string }): Record<string, SecretRef> {
+function resolveSecrets(
+  declared: DeclaredService,
+  node: Mapping,
+  { at, workdir }: { at: Place; workdir: string },
+): Record<string, SecretRef> {
   const found: Record<string, SecretRef> = {};
   for (const [name, { file, env, as = "env", path }] of Object.entries(declared.secrets ?? {})) {
     const place = at.in("secrets").in(name);
     const span = nodeAt(node, ["secrets", name]);
-    if ((file === undefined) === (env === undefined)) place.fail(span, `secret ${name} comes from a file or from a variable (env): declare one of them`);
-    if (path !== undefined && as !== "file") place.in("path").fail(nodeAt(node, ["secrets", name, "path"]), "path is for secrets that are files", { hint: "add as: file" });
+    if ((file === undefined) === (env === undefined))
+      place.fail(span, `secret ${name} comes from a file or from a variable (env): declare one of them`);
+    if (path !== undefined && as !== "file")
+      place.in("path").fail(nodeAt(node, ["secrets", name, "path"]), "path is for secrets that are files", { hint: "add as: file" });
     if (as === "env" && declared.env && Object.hasOwn(declared.env, name)) place.fail(span, `${name} is declared under env as well`);
     const from = file === undefined ? { env: env ?? "" } : { file: resolve(workdir, file) };
     found[name] = { from, as, ...(path !== undefined && { path: resolve(workdir, path) }) };
@@ -130,8 +141,16 @@ function resolveSecrets(declared: DeclaredService, node: Mapping, { at, workdir 
   return found;
 }
 
-function dependency({ target = "", require = "ready", timeout }: NonNullable<DeclaredService["dependsOn"]>[number]): ServiceSpec["dependsOn"][number] {
+function dependency({
+  target = "",
+  require = "ready",
+  timeout,
+}: NonNullable<DeclaredService["dependsOn"]>[number]): ServiceSpec["dependsOn"][number] {
   return { target, require, ...(timeout !== undefined && { timeoutMs: timeout }) };
+}
+
+function portSpec({ host, hostIp, container, protocol }: DeclaredPort): PortSpec {
+  return { ...(host !== undefined && { host }), ...(hostIp !== undefined && { hostIp }), container, protocol };
 }
 
 function resolveStop({ stop = {} }: DeclaredService): ServiceSpec["stop"] {
@@ -140,8 +159,10 @@ function resolveStop({ stop = {} }: DeclaredService): ServiceSpec["stop"] {
 }
 
 function resolveHooks({ hooks = {} }: DeclaredService): ServiceSpec["hooks"] {
-  const declared = Object.entries(hooks).filter(([, hook]) => (hook as TimedCommand).command !== undefined);
-  return Object.fromEntries(declared.map(([name, { command = [], timeout = 30_000 }]) => [name, { command: shellCommand(command), timeoutMs: timeout }]));
+  const declared = Object.entries(hooks).filter(([, hook]) => hook.command !== undefined);
+  return Object.fromEntries(
+    declared.map(([name, { command = [], timeout = 30_000 }]) => [name, { command: shellCommand(command), timeoutMs: timeout }]),
+  );
 }
 
 function resolveLogging({ logging = {} }: DeclaredService): ServiceSpec["logging"] {

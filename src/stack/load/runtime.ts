@@ -31,7 +31,9 @@ function checkProcess(declared: DeclaredService, node: Mapping, at: Place): void
   for (const [field, reason] of Object.entries(DOCKER_ONLY)) {
     const entry = node.entries.get(field);
     if (!entry || !(field in declared)) continue;
-    at.in(field).fail(entry.keyAt, `${field} belongs to docker services: ${reason}`, { hint: `take ${field} away, or declare runtime: docker` });
+    at.in(field).fail(entry.keyAt, `${field} belongs to docker services: ${reason}`, {
+      hint: `take ${field} away, or declare runtime: docker`,
+    });
   }
   if (declared.command || node.entries.get("command")?.value.kind === "list") return;
   const written = node.entries.get("command")?.value;

@@ -34,7 +34,10 @@ function render(parts: readonly Part[], lookup: Lookup, problems: TemplateProble
   for (const part of parts) {
     text += typeof part === "string" ? part : renderVariable(part, lookup, problems);
     if (text.length > MAX_TEXT) {
-      problems.push({ message: `longer than ${MAX_TEXT} characters after interpolation (MAX_TEXT)`, needle: typeof part === "string" ? part : part.raw });
+      problems.push({
+        message: `longer than ${MAX_TEXT} characters after interpolation (MAX_TEXT)`,
+        needle: typeof part === "string" ? part : part.raw,
+      });
       return "";
     }
   }
@@ -55,9 +58,14 @@ function renderVariable(part: Exclude<Part, string>, lookup: Lookup, problems: T
     case "?": {
       if (counts) return value;
       const reason = render(part.word, lookup, problems);
-      problems.push({ message: `variable ${part.name} is ${value === undefined ? "not set" : "empty"}${reason && `: ${reason}`}`, needle: part.raw, variable: part.name });
+      problems.push({
+        message: `variable ${part.name} is ${value === undefined ? "not set" : "empty"}${reason && `: ${reason}`}`,
+        needle: part.raw,
+        variable: part.name,
+      });
       return "";
     }
+    case undefined:
     default:
       if (value !== undefined) return value;
       problems.push({ message: `variable ${part.name} is not set`, needle: part.raw, variable: part.name });
@@ -107,12 +115,17 @@ class TemplateReader {
   }
 
   private braced(start: number, depth: number): Part {
-    if (depth >= MAX_DEFAULT_NESTING) return this.fail(start, `defaults nested deeper than ${MAX_DEFAULT_NESTING} levels (MAX_DEFAULT_NESTING)`);
+    if (depth >= MAX_DEFAULT_NESTING)
+      return this.fail(start, `defaults nested deeper than ${MAX_DEFAULT_NESTING} levels (MAX_DEFAULT_NESTING)`);
     const name = this.match(NAME, start + 2);
     if (name === undefined) return this.fail(start, "no variable name after ${");
     const operator = this.match(OPERATOR, this.at) as Operator | undefined;
     const word = operator === undefined ? [] : this.parts(true, depth + 1);
-    if (this.text[this.at] !== "}") return this.fail(start, this.at >= this.text.length ? "${ without a closing }" : `\${${name} is followed by something that is no }, :-, :? or :+`);
+    if (this.text[this.at] !== "}")
+      return this.fail(
+        start,
+        this.at >= this.text.length ? "${ without a closing }" : `\${${name} is followed by something that is no }, :-, :? or :+`,
+      );
     this.at++;
     return { raw: this.text.slice(start, this.at), name, word, ...(operator !== undefined && { operator }) };
   }
@@ -125,7 +138,8 @@ class TemplateReader {
   }
 
   private fail(start: number, message: string): string {
-    if (this.problems.length === 0) this.problems.push({ message, hint: "write $$ for a plain $", needle: this.text.slice(start, start + 40) });
+    if (this.problems.length === 0)
+      this.problems.push({ message, hint: "write $$ for a plain $", needle: this.text.slice(start, start + 40) });
     this.at = this.text.length;
     return "";
   }

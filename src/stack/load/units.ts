@@ -6,7 +6,9 @@ const SIZE = /^(\d+(?:\.\d+)?)\s*(?:([kmgt])i?b?|b)?$/i;
 const POWER: Readonly<Record<string, number>> = { k: 1, m: 2, g: 3, t: 4 };
 
 /** Milliseconds. */
-export const duration: Field<number> = parsedText('a duration such as "500ms", "30s" or "1m30s"', parseDuration, { pattern: DURATION_PATTERN });
+export const duration: Field<number> = parsedText('a duration such as "500ms", "30s" or "1m30s"', parseDuration, {
+  pattern: DURATION_PATTERN,
+});
 
 export const positiveDuration: Field<number> = parsedText(
   'a duration above zero such as "500ms", "30s" or "1m30s"',
@@ -96,4 +98,3 @@ function oneStatus(range: StatusRange | undefined): StatusRange[] | undefined {
 export function count(wanted: string, min = 1): Field<number> {
   return number({ wanted, min, max: 1_000_000 });
 }
-

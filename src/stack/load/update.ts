@@ -23,7 +23,10 @@ export function resolveUpdate(declared: DeclaredUpdate, { replicas, publishes, n
   const maxSurge = counted(declared.maxSurge ?? { count: 1 }, replicas, Math.ceil);
   if (strategy === "rolling" && maxUnavailable === 0 && maxSurge === 0 && replicas > 0) {
     const message = `maxUnavailable and maxSurge are both 0 for ${replicas} ${replicas === 1 ? "replica" : "replicas"}: no instance could ever be replaced`;
-    at.report.add([...at.path, "maxSurge"], nodeAt(node, ["maxSurge"]), { message, hint: "percentages of maxSurge round up, of maxUnavailable down" });
+    at.report.add([...at.path, "maxSurge"], nodeAt(node, ["maxSurge"]), {
+      message,
+      hint: "percentages of maxSurge round up, of maxUnavailable down",
+    });
   }
   return {
     strategy,
@@ -46,7 +49,8 @@ export function resolveRestart(declared: NonNullable<DeclaredService["restartPol
   const { factor = 2, ...given } = declared.backoff ?? {};
   const min = given.min ?? Math.min(1000, given.max ?? 1000);
   const max = given.max ?? Math.max(30_000, min);
-  if (min > max) at.report.add([...at.path, "backoff", "min"], nodeAt(node, ["backoff", "min"]), { message: "backoff.min is longer than backoff.max" });
+  if (min > max)
+    at.report.add([...at.path, "backoff", "min"], nodeAt(node, ["backoff", "min"]), { message: "backoff.min is longer than backoff.max" });
   return {
     condition: declared.condition ?? "always",
     maxRetries: declared.maxRetries ?? 5,

@@ -1,0 +1,36 @@
+import { createHash } from "node:crypto";
+import type { ServiceSpec } from "./spec.ts";
+
+/**
+ * What a running instance need not be restarted for. How many there are, what they wait for, how they are replaced and when they are
+ * started again are decisions of the supervisor, which takes new ones at once; the others are notes for people.
+ * Everything else (probes, hooks, stop and logging too) belongs to the instance: it keeps what it was started with until it is replaced.
+ */
+export const APPLIED_IN_PLACE = [
+  "replicas",
+  "update",
+  "restartPolicy",
+  "dependsOn",
+  "description",
+  "labels",
+  "profiles",
+  "disabled",
+  "watch",
+  "schedule",
+] as const satisfies readonly (keyof ServiceSpec)[];
+
+/** 12 hex digits over what needs a restart when it changes. Key order does not matter. */
+export function configHash(service: ServiceSpec): string {
+  const skip: ReadonlySet<string> = new Set(APPLIED_IN_PLACE);
+  const kept = Object.fromEntries(Object.entries(service).filter(([key]) => !skip.has(key)));
+  return createHash("sha256").update(canonical(kept)).digest("hex").slice(0, 12);
+}
+
+/** JSON with sorted keys; two values are equal when this text is. */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  const entries = Object.entries(value).filter(([, one]) => one !== undefined);
+  const sorted = entries.toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${sorted.map(([key, one]) => `${JSON.stringify(key)}:${canonical(one)}`).join(",")}}`;
+}
