@@ -1,0 +1,170 @@
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { createServer } from "./http/server.ts";
+import { anonymousWarning, assertSafeBind, type HttpConfig } from "./http/bind.ts";
+import type { Services } from "./http/services.ts";
+import { StackMetrics } from "./http/stack-metrics.ts";
+import { systemClock, type Clock } from "./kernel/clock.ts";
+import { describeConfig, loadConfig, type ConfigFlags, type LoadedConfig } from "./kernel/config.ts";
+import { boundLog, daemonLog } from "./kernel/daemon-log.ts";
+import { messageOf } from "./kernel/errors.ts";
+import { socketPath } from "./kernel/home.ts";
+import { uuidv7 } from "./kernel/id.ts";
+import { Journal } from "./kernel/journal.ts";
+import { takeLock } from "./kernel/lock.ts";
+import { VERSION } from "./kernel/version.ts";
+import { stackWorkflows } from "./stack/changes/workflows.ts";
+import { prepareLaunch, secretValues } from "./stack/launch.ts";
+import { configHash } from "./stack/hash.ts";
+import { stackSchema } from "./stack/schema.ts";
+import { StackRequests } from "./stack/service.ts";
+import { Stacks } from "./stack/stacks.ts";
+import { StackStore } from "./stack/store.ts";
+import { runViews } from "./stack/run-view.ts";
+import { LogStore } from "./supervise/logs/store.ts";
+import { readStat } from "./supervise/proc.ts";
+import { ProcessRuntime } from "./supervise/runtimes/process.ts";
+import { Runs } from "./workflow/execute.ts";
+import { RunStore } from "./workflow/store.ts";
+import { keepTidy } from "./retention.ts";
+
+interface DaemonOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly flags: ConfigFlags;
+  readonly onListening: (url: string) => void;
+}
+
+/** The control plane: builds everything once, in order, and serves until a signal or `POST /shutdown`. Throws before it listens. */
+export async function runDaemon({ env, flags, onListening }: DaemonOptions): Promise<void> {
+  const loaded = loadConfig({ env, flags });
+  const { config } = loaded;
+  const http = httpConfig(loaded);
+  assertSafeBind(http);
+  mkdirSync(config.home, { recursive: true, mode: 0o700 });
+  chmodSync(config.home, 0o700);
+  const lock = takeLock(join(config.home, "lock"), { pid: process.pid, startTime: readStat(process.pid)?.startTime ?? 0 });
+  const clock = systemClock();
+  const log = daemonLog(config.logLevel);
+  const failing = { why: undefined as string | undefined };
+  const journal = Journal.open({
+    path: join(config.home, "orco.db"),
+    clock,
+    log: (message, facts) => {
+      log.warn({ ...facts }, message);
+      failing.why = message;
+    },
+    onCommit: () => (failing.why = undefined),
+  });
+  const core = buildCore({ home: config.home, env, clock, journal, onError: (error) => log.error({ error: messageOf(error) }, "background work failed") });
+  const restored = await core.stacks.restore();
+  log.info({ version: VERSION, pid: process.pid, home: config.home, ...restored }, "daemon started");
+  core.runs.resume();
+  const stopTidying = keepTidy({ journal, clock, log: (message) => log.warn(message), eachMinute: () => boundLog(join(config.home, "daemon.log")) });
+
+  const done = Promise.withResolvers<void>();
+  const services = servicesOf(core, { journal, loaded, http, journalFailure: () => failing.why, onShutdown: () => done.resolve() });
+  const server = await createServer({
+    services,
+    config: http,
+    clock,
+    log: (record) => log.info(record, "request"),
+    collect: () => core.metrics.families(services.stacks, core.logs.counters()),
+    schemas: { stack: stackSchema },
+  });
+  const warning = anonymousWarning(http);
+  if (warning !== undefined) log.warn(warning);
+  onListening(server.urls.at(-1) ?? socketPath(config.home));
+
+  process.once("SIGTERM", () => done.resolve());
+  process.once("SIGINT", () => done.resolve());
+  process.on("SIGHUP", () => undefined);
+  await done.promise;
+  log.info("daemon stops; services go on");
+  stopTidying();
+  core.runs.abandon();
+  core.stacks.close();
+  await server.close();
+  await core.logs.close();
+  journal.close();
+  lock.release();
+}
+
+interface CoreOptions {
+  readonly home: string;
+  readonly env: DaemonOptions["env"];
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly onError: (error: unknown) => void;
+}
+
+function buildCore({ home, env, clock, journal, onError }: CoreOptions) {
+  const newId = (): string => uuidv7(clock);
+  const instances = join(home, "instances");
+  const metrics = new StackMetrics();
+  const logs = new LogStore({ root: join(home, "logs"), clock, onError });
+  const runtime = new ProcessRuntime({ home, clock });
+  const stacks = new Stacks({
+    clock,
+    runtime,
+    logs,
+    newId,
+    store: new StackStore(journal, clock, onError),
+    prepare: (request) => prepareLaunch(request, { instances, daemonEnv: env }),
+    secretsOf: (spec) => secretValues(spec, env),
+    configHash,
+    onProbe: (slot, probe, latencyMs) => metrics.probed(slot, probe, latencyMs),
+    onTransition: (slot) => slot.state === "Starting" && slot.restarts > 0 && metrics.restarted(slot),
+    onUpdate: (outcome) => metrics.updated(outcome),
+  });
+  const runs = new Runs({ store: new RunStore(journal), clock, newId, workflows: stackWorkflows(stacks), onError });
+  return { metrics, logs, stacks, runs, requests: new StackRequests(stacks, runs) };
+}
+
+interface ServicesOptions {
+  readonly journal: Journal;
+  readonly loaded: LoadedConfig;
+  readonly http: HttpConfig;
+  readonly journalFailure: () => string | undefined;
+  readonly onShutdown: () => void;
+}
+
+function servicesOf({ stacks, runs, requests }: ReturnType<typeof buildCore>, options: ServicesOptions): Services {
+  const { journal, loaded, http } = options;
+  return {
+    stacks: {
+      put: (name, body, how) => requests.put(name, body, how),
+      plan: (name, body) => requests.plan(name, body),
+      remove: (name, how) => requests.remove(name, how),
+      act: (request) => requests.act(request),
+      list: () => stacks.list(),
+      get: (name, how) => stacks.get(name, how),
+      graph: (name) => stacks.graph(name),
+      logs: (name, request) => stacks.logs(name, request),
+    },
+    runs: runViews(runs),
+    journal,
+    ready: () => {
+      const why = options.journalFailure();
+      const warning = anonymousWarning(http);
+      return [{ name: "journal", ok: why === undefined, detail: why ?? "writable", ...(warning !== undefined && { warning }) }];
+    },
+    config: () => describeConfig(loaded),
+    shutdown: async () => {
+      const downs = await Promise.all(stacks.names().map((name) => requests.remove(name, {})));
+      await Promise.all(downs.map(({ id }) => runs.settled(id)));
+      options.onShutdown();
+    },
+  };
+}
+
+function httpConfig({ config }: LoadedConfig): HttpConfig {
+  return {
+    socket: socketPath(config.home),
+    bind: config.bind,
+    ...(config.apiKey !== undefined && { apiKey: config.apiKey }),
+    allowAnonymous: config.allowAnonymous,
+    corsOrigins: config.corsOrigins,
+    rateLimit: { windowMs: config.rateLimitWindowMs, max: config.rateLimitMax },
+    version: VERSION,
+  };
+}

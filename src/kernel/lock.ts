@@ -1,0 +1,54 @@
+import { dlopen } from "bun:ffi";
+import { closeSync, fchmodSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { OrcoError } from "./errors.ts";
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const LIBC = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
+
+export interface Lock {
+  release(): void;
+}
+
+/**
+ * Takes `$ORCO_HOME/lock` for the life of this process: flock(2), which the kernel gives back however the holder dies.
+ * The file then says `pid starttime`. Throws `already_running` (facts: pid).
+ */
+export function takeLock(path: string, holder: { pid: number; startTime: number }): Lock {
+  // Node opens with O_CLOEXEC: no service inherits the lock and outlives us with it.
+  const fd = openSync(path, "a+", 0o600);
+  if (flock(fd) !== 0) {
+    closeSync(fd);
+    const pid = Number(readFileSync(path, "utf8").split(" ")[0]) || undefined;
+    const by = pid === undefined ? "another daemon" : `the daemon with pid ${pid}`;
+    throw new OrcoError("already_running", `${by} already serves this home; use it, stop it (kill ${pid ?? "it"}), or choose another ORCO_HOME`, { pid, file: path });
+  }
+  fchmodSync(fd, 0o600);
+  ftruncateSync(fd, 0);
+  writeSync(fd, `${holder.pid} ${holder.startTime}\n`);
+  return { release: () => closeSync(fd) };
+}
+
+function flock(fd: number): number {
+  for (const name of LIBC) {
+    const libc = tryOpen(name);
+    if (!libc) continue;
+    const result = libc.symbols.flock(fd, LOCK_EX | LOCK_NB);
+    libc.close();
+    return result;
+  }
+  throw new OrcoError("unavailable", `none of ${LIBC.join(", ")} can be loaded, so the lock of this home cannot be taken`);
+}
+
+function tryOpen(name: string): ReturnType<typeof open> | undefined {
+  try {
+    return open(name);
+  } catch (error) {
+    if (error instanceof Error) return undefined;
+    throw error;
+  }
+}
+
+function open(name: string) {
+  return dlopen(name, { flock: { args: ["i32", "i32"], returns: "i32" } });
+}
