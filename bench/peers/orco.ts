@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { execute } from "./execute.ts";
-import { environment, PATIENCE_MS, type Peer, type Session } from "./peer.ts";
+import { CACHE, environment, PATIENCE_MS, type Peer, type Session } from "./peer.ts";
 import { freePort, type BenchService, type BenchStack, type Ground } from "./stack.ts";
 
 /** `ORCO_BIN` names another one, e.g. `dist/orco`. */
-const BIN = process.env["ORCO_BIN"] ?? join(import.meta.dir, "../../bin/orco");
+const ROOT = join(import.meta.dir, "../..");
+const BIN = resolve(process.env["ORCO_BIN"] ?? join(ROOT, "bin/orco"));
 
 export const orco: Peer = {
   name: "orco",
@@ -14,7 +15,11 @@ export const orco: Peer = {
   install: async () => {
     throw new Error(`${BIN} does not exist`);
   },
-  version: async () => `${(await execute([BIN, "version"], { timeoutMs: 10_000 })).trim()} (${BIN})`,
+  version: async () => {
+    const env = environment(CACHE, { ORCO_HOME: join(CACHE, "no-orco-home") }); // not the caller's daemon
+    const said = await execute([BIN, "version"], { env, timeoutMs: 10_000 });
+    return `${said.trim().split("\n")[0]} (${relative(ROOT, BIN)})`;
+  },
   open,
 };
 
