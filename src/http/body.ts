@@ -1,0 +1,92 @@
+import { OrcoError } from "../kernel/errors.ts";
+import type { Ctx } from "./context.ts";
+import { parseJson } from "./json.ts";
+
+export type Body =
+  | { readonly kind: "none" }
+  | { readonly kind: "json"; readonly value: unknown }
+  | { readonly kind: "yaml"; readonly text: string };
+
+const JSON_TYPES: ReadonlySet<string> = new Set(["application/json"]);
+const YAML_TYPES: ReadonlySet<string> = new Set(["application/yaml", "text/yaml", "application/x-yaml"]);
+const MAX_UPLOAD_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Bounds what all uploads together may hold. A client that vanishes in mid-upload is noticed only some ten seconds later,
+ * and until then its buffer stays.
+ */
+export class UploadBudget {
+  private held = 0;
+
+  /** Returns the release. Throws `unavailable` when too much is under way. */
+  take(bytes: number): () => void {
+    if (this.held + bytes > MAX_UPLOAD_BYTES) {
+      throw new OrcoError("unavailable", "too many uploads at once, try again", { retry_after_s: 1 });
+    }
+    this.held += bytes;
+    return () => void (this.held -= bytes);
+  }
+}
+
+/** Reads a body of an accepted type. Throws `unsupported_media_type`, `too_large`, `invalid`. No body and no type is `none`. */
+export async function readBody(c: Ctx, options: { maxBytes: number; yaml: boolean; budget: UploadBudget }): Promise<Body> {
+  const announced = announcedBytes(c);
+  const kind = kindOf(c.req.header("content-type"), options.yaml);
+  if (announced === 0 && kind !== "yaml") return { kind: "none" };
+  if (!kind) throw unsupportedType("a body needs a Content-Type", options.yaml);
+  if (announced !== undefined && announced > options.maxBytes) throw tooLarge(options.maxBytes);
+  const release = options.budget.take(announced ?? options.maxBytes);
+  try {
+    const text = await readText(c.req.raw, options.maxBytes);
+    if (kind === "yaml") return { kind, text };
+    return text.trim() === "" ? { kind: "none" } : { kind, value: parseJson(text) };
+  } finally {
+    release();
+  }
+}
+
+/** Undefined: chunked, so nobody knows yet. */
+function announcedBytes(c: Ctx): number | undefined {
+  const length = c.req.header("content-length");
+  if (length !== undefined) return Number(length);
+  return c.req.header("transfer-encoding") === undefined ? 0 : undefined;
+}
+
+function kindOf(header: string | undefined, yaml: boolean): "json" | "yaml" | undefined {
+  if (header === undefined) return undefined;
+  const [type = "", ...parameters] = header
+    .toLowerCase()
+    .split(";")
+    .map((part) => part.trim());
+  const charset = parameters.find((parameter) => parameter.startsWith("charset="));
+  if (charset && !/^charset="?utf-?8"?$/.test(charset)) throw new OrcoError("unsupported_media_type", "only UTF-8 is read");
+  if (JSON_TYPES.has(type)) return "json";
+  if (yaml && YAML_TYPES.has(type)) return "yaml";
+  throw unsupportedType(`${type || "an empty type"} is not read here`, yaml);
+}
+
+async function readText(request: Request, maxBytes: number): Promise<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
+  let bytes = 0;
+  try {
+    for await (const chunk of request.body ?? []) {
+      bytes += chunk.byteLength;
+      if (bytes > maxBytes) throw tooLarge(maxBytes);
+      text += decoder.decode(chunk, { stream: true });
+    }
+    return text + decoder.decode();
+  } catch (error) {
+    if (error instanceof OrcoError) throw error;
+    throw new OrcoError("invalid", "the body is not UTF-8 or ended early");
+  }
+}
+
+function unsupportedType(problem: string, yaml: boolean): OrcoError {
+  const accepted = yaml ? [...JSON_TYPES, ...YAML_TYPES] : [...JSON_TYPES];
+  return new OrcoError("unsupported_media_type", `${problem}; send ${accepted.join(" or ")}`, { accepted });
+}
+
+function tooLarge(maxBytes: number): OrcoError {
+  return new OrcoError("too_large", `the body is larger than ${maxBytes} bytes`, { max_bytes: maxBytes });
+}

@@ -1,0 +1,127 @@
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { ZodError, ZodObject, ZodType, infer as Infer } from "zod";
+import { OrcoError } from "../kernel/errors.ts";
+import { type Body, readBody } from "./body.ts";
+import type { Ctx, Deps, Env } from "./context.ts";
+import { Problem } from "./schemas.ts";
+
+export type App = OpenAPIHono<Env>;
+type Shape = ZodObject;
+
+export interface Answer {
+  readonly description: string;
+  /** Media type to its schema; none for an empty body. */
+  readonly content?: Readonly<Record<string, ZodType>>;
+}
+
+/** One operation: the same schemas check the request and make the OpenAPI document. */
+export interface Endpoint<P extends Shape, Q extends Shape, B extends ZodType> {
+  readonly method: "get" | "put" | "post" | "delete";
+  /** OpenAPI template: `/stacks/{name}`. */
+  readonly path: string;
+  readonly id: string;
+  readonly summary: string;
+  readonly params: P;
+  readonly query: Q;
+  readonly body?: { readonly schema: B; readonly yaml?: boolean; readonly maxBytes?: number; readonly required?: boolean };
+  readonly answers: Readonly<Record<number, Answer>>;
+}
+
+export interface Input<P extends Shape, Q extends Shape, B extends ZodType> {
+  readonly params: Infer<P>;
+  readonly query: Infer<Q>;
+  readonly body:
+    | { readonly kind: "none" }
+    | { readonly kind: "json"; readonly value: Infer<B> }
+    | { readonly kind: "yaml"; readonly text: string };
+}
+
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/** Registers the operation with the router and the document. Whatever the handler throws becomes a problem document. */
+export function endpoint<P extends Shape, Q extends Shape, B extends ZodType>(
+  { app, deps }: { app: App; deps: Deps },
+  operation: Endpoint<P, Q, B>,
+  handle: (c: Ctx, input: Input<P, Q, B>) => Response | Promise<Response>,
+): void {
+  app.openAPIRegistry.registerPath(documented(operation));
+  app.on(operation.method.toUpperCase(), operation.path.replaceAll(/\{(\w+)\}/g, ":$1"), async (c) => {
+    c.set("route", operation.path);
+    const params = checked(operation.params, c.req.param(), "/path");
+    const query = checked(operation.query, singleValues(c.req.queries()), "/query");
+    const read = await readBody(c, bodyLimits(operation, deps));
+    return handle(c, { params, query, body: checkedBody(operation, read) });
+  });
+}
+
+function bodyLimits<B extends ZodType>({ body }: Endpoint<Shape, Shape, B>, deps: Deps): Parameters<typeof readBody>[1] {
+  return { maxBytes: body?.maxBytes ?? MAX_BODY_BYTES, yaml: body?.yaml ?? false, budget: deps.uploads };
+}
+
+function checkedBody<P extends Shape, Q extends Shape, B extends ZodType>({ body }: Endpoint<P, Q, B>, read: Body): Input<P, Q, B>["body"] {
+  if (read.kind === "none" && body?.required) throw new OrcoError("invalid", "a body is needed");
+  if (read.kind !== "json" || !body) return read.kind === "json" ? { kind: "none" } : read;
+  return { kind: "json", value: checked(body.schema, read.value, "") };
+}
+
+/** A flag that is misspelt or given twice must not be taken for its absence: `?dryrun=true` would change things. */
+function singleValues(queries: Record<string, string[]>): Record<string, string> {
+  const single: Record<string, string> = {};
+  for (const [name, values] of Object.entries(queries)) {
+    if (values.length > 1) throw new OrcoError("invalid", `the query parameter ${name} is given ${values.length} times`);
+    single[name] = values[0] ?? "";
+  }
+  return single;
+}
+
+function checked<T extends ZodType>(schema: T, value: unknown, root: string): Infer<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const errors = findings(result.error, root);
+  const first = errors[0];
+  throw new OrcoError("invalid", first ? `${first.pointer.slice(1) || "the body"}: ${first.detail}` : "the request is not valid", {
+    errors,
+  });
+}
+
+function findings(error: ZodError, root: string): { pointer: string; detail: string }[] {
+  return error.issues.slice(0, 20).map(({ path, message }) => ({
+    pointer: root + path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join(""),
+    detail: message,
+  }));
+}
+
+type Registration = Parameters<App["openAPIRegistry"]["registerPath"]>[0];
+
+function documented<P extends Shape, Q extends Shape, B extends ZodType>(operation: Endpoint<P, Q, B>): Registration {
+  const { method, path, id, summary, params, query, body, answers } = operation;
+  return {
+    method,
+    path,
+    operationId: id,
+    summary,
+    request: { params, query, ...(body && { body: { required: body.required ?? false, content: bodyContent(body) } }) },
+    responses: {
+      ...responsesOf(answers),
+      default: { description: "Problem", content: { "application/problem+json": { schema: Problem } } },
+    },
+  };
+}
+
+function bodyContent(body: { schema: ZodType; yaml?: boolean }): Record<string, { schema: ZodType | { type: "string" } }> {
+  const json = { "application/json": { schema: body.schema } };
+  return body.yaml ? { ...json, "application/yaml": { schema: { type: "string" } } } : json;
+}
+
+function responsesOf(answers: Endpoint<Shape, Shape, ZodType>["answers"]): Registration["responses"] {
+  const entries = Object.entries(answers).map(([status, { description, content }]) => {
+    const media = Object.entries(content ?? {}).map(([type, schema]) => [type, { schema }]);
+    return [status, { description, ...(content && { content: Object.fromEntries(media) }) }];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** An answer as JSON. */
+export function json(description: string, schema: ZodType): Answer {
+  return { description, content: { "application/json": schema } };
+}

@@ -1,0 +1,115 @@
+import { z } from "@hono/zod-openapi";
+import { parseDuration } from "../kernel/duration.ts";
+import { OrcoError } from "../kernel/errors.ts";
+import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
+import type { Ctx, Deps } from "./context.ts";
+import { type App, endpoint } from "./endpoint.ts";
+import { wantsStream } from "./events.ts";
+import { flag, LogLine, serviceName, stackName } from "./schemas.ts";
+import { encodeFrame, parseTime, SSE_HEADERS, SSE_HEARTBEAT, SSE_RETRY } from "./sse.ts";
+
+const NDJSON_HEADERS = { "content-type": "application/x-ndjson; charset=utf-8", "x-accel-buffering": "no" };
+/** An empty line: every NDJSON reader skips it. */
+const NDJSON_HEARTBEAT = "\n";
+
+const query = z.strictObject({
+  services: z.string().optional().openapi({ description: "Names with commas; all when absent" }),
+  since: z.string().optional().openapi({ description: "RFC 3339, epoch ms, or a duration before now (10m); inclusive" }),
+  until: z.string().optional(),
+  tail: z.coerce.number().int().min(0).max(1_000_000).optional(),
+  follow: flag.optional(),
+  level: z.enum(["trace", "debug", "info", "warn", "error", "fatal"]).optional(),
+  grep: z.string().max(1000).optional(),
+  previous: flag.optional(),
+  replica: z.coerce.number().int().min(0).optional(),
+  after: z.string().optional().openapi({ description: "service:seq, several with commas: only later lines of that service" }),
+  lastEventId: z.string().optional(),
+});
+type Query = z.infer<typeof query>;
+
+/** Log lines of a stack, merged: NDJSON, or Server-Sent Events for who asks for them. */
+export function logRoutes(app: App, deps: Deps): void {
+  const content = { "application/x-ndjson": LogLine, "text/event-stream": LogLine };
+  const logs = { path: "/stacks/{name}/logs", id: "stackLogs", summary: "Log lines, past and live (follow)" };
+  const answers = { 200: { description: "One record a line, or a frame", content } };
+  endpoint({ app, deps }, { method: "get", params: z.strictObject({ name: stackName }), query, ...logs, answers }, (c, input) => {
+    const { name } = input.params;
+    const services = servicesOf(input.query.services);
+    const wanted = logQuery(deps, c, input.query);
+    deps.services.stacks.get(name);
+    c.set("streaming", true);
+    const sse = wantsStream(c);
+    const headers = sse ? SSE_HEADERS : NDJSON_HEADERS;
+    if (c.req.method === "HEAD") return new Response(null, { headers });
+    c.env.hold();
+    const read = (signal: AbortSignal) => deps.services.stacks.logs(name, { query: wanted, signal, ...(services && { services }) });
+    return new Response(logBody(deps, read, sse), { headers });
+  });
+}
+
+/** A slow reader is waited for: the lines are on disk. */
+function logBody(deps: Deps, read: (signal: AbortSignal) => AsyncIterable<LogRecord>, sse: boolean): ReadableStream<Uint8Array> {
+  const encode = sse ? sseEncoder() : (record: LogRecord) => `${JSON.stringify(record)}\n`;
+  return deps.streams.start({
+    heartbeat: sse ? SSE_HEARTBEAT : NDJSON_HEARTBEAT,
+    produce: async (writer) => {
+      if (sse) writer.write(`${SSE_RETRY}${encodeFrame({ event: "hello", data: {} })}`);
+      for await (const record of read(writer.signal)) {
+        writer.write(encode(record));
+        await writer.room();
+        if (writer.signal.aborted) return;
+      }
+      if (sse) writer.write(encodeFrame({ event: "end", data: { status: "ended" } }));
+    },
+  });
+}
+
+/** The id names the last line of every service seen so far, as one number cannot say where a merged stream was cut: `<epochMs>-api:12,db:40`. */
+function sseEncoder(): (record: LogRecord) => string {
+  const seen = new Map<string, number>();
+  return (record) => {
+    if (record.seq === 0) return encodeFrame({ event: "log", data: JSON.stringify(record) });
+    seen.set(record.service, record.seq);
+    const position = [...seen].map(([service, seq]) => `${service}:${seq}`).join(",");
+    return encodeFrame({ event: "log", id: `${Date.parse(record.timestamp)}-${position}`, data: JSON.stringify(record) });
+  };
+}
+
+function servicesOf(text: string | undefined): string[] | undefined {
+  const names = text?.split(",").filter((name) => name !== "");
+  for (const name of names ?? [])
+    if (!serviceName.safeParse(name).success) throw new OrcoError("invalid", `${JSON.stringify(name)} is no service name`);
+  return names?.length ? names : undefined;
+}
+
+function logQuery({ clock }: Deps, c: Ctx, asked: Query): LogQuery {
+  const now = clock.now();
+  const resumed = c.req.header("last-event-id") || asked.lastEventId;
+  const after = resumed ? positions(resumed.replace(/^\d+-/, "")) : asked.after === undefined ? undefined : positions(asked.after);
+  return {
+    ...(asked.since !== undefined && { sinceMs: timeOf(asked.since, now) }),
+    ...(asked.until !== undefined && { untilMs: timeOf(asked.until, now) }),
+    ...(asked.tail !== undefined && !resumed && { tail: asked.tail }),
+    ...(asked.follow !== undefined && { follow: asked.follow }),
+    ...(asked.level !== undefined && { level: asked.level }),
+    ...(asked.grep !== undefined && { grep: asked.grep }),
+    ...(asked.previous !== undefined && { previous: asked.previous }),
+    ...(asked.replica !== undefined && { replica: asked.replica }),
+    ...(after && { after }),
+  };
+}
+
+function timeOf(text: string, now: number): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  const agoMs = parseDuration(text);
+  const ms = agoMs === undefined ? parseTime(text) : now - agoMs;
+  if (ms === undefined)
+    throw new OrcoError("invalid", `${JSON.stringify(text.slice(0, 80))} is neither an RFC 3339 time, epoch ms, nor a duration like 10m`);
+  return ms;
+}
+
+function positions(text: string): Record<string, number> {
+  const entries = text.split(",").map((part) => /^([a-z0-9][a-z0-9-]{0,62}):(\d{1,15})$/.exec(part));
+  if (entries.includes(null)) throw new OrcoError("invalid", "positions are written service:seq, several with commas");
+  return Object.fromEntries(entries.map((entry) => [entry?.[1] ?? "", Number(entry?.[2])]));
+}

@@ -1,0 +1,133 @@
+import { chmodSync, rmSync } from "node:fs";
+import type { Clock } from "../kernel/clock.ts";
+import { errnoOf, messageOf, OrcoError } from "../kernel/errors.ts";
+import type { JsonObject } from "../kernel/event.ts";
+import { createApp } from "./app.ts";
+import { addressText, assertSafeBind, type BindAddress, type HttpConfig } from "./bind.ts";
+import { UploadBudget } from "./body.ts";
+import type { Connection, Deps, RequestRecord } from "./context.ts";
+import type { App } from "./endpoint.ts";
+import { HttpMetrics } from "./http-metrics.ts";
+import type { Family } from "./metrics.ts";
+import { asOrcoError, problemResponse } from "./problem.ts";
+import type { Services } from "./services.ts";
+import { OpenStreams } from "./streams.ts";
+
+export interface ServerOptions {
+  readonly services: Services;
+  readonly config: HttpConfig;
+  readonly clock: Clock;
+  /** One record a request; also what failed after its answer (`error`). */
+  readonly log?: (record: RequestRecord) => void;
+  /** What the daemon adds to `/metrics`. */
+  readonly collect?: () => Iterable<Family>;
+  /** JSON Schemas served at `/schemas/<name>.json`. */
+  readonly schemas?: Readonly<Record<string, () => JsonObject>>;
+}
+
+export interface HttpServer {
+  /** Where it listens over TCP, with the real port; empty with the socket alone. */
+  readonly urls: readonly string[];
+  /** Ends the streams, then waits up to `graceMs` for answers under way. Idempotent. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** Seconds without a byte, on TCP. Streams and waiting changes take it off themselves. */
+const IDLE_TIMEOUT_S = 30;
+/** Above every limit of ours, so that a body that is too large gets our problem document and not an empty answer. */
+const MAX_BODY_BYTES = 128 * 1024 * 1024;
+const SOCKET_UMASK = 0o177;
+const SOCKET_MODE = 0o600;
+
+/**
+ * One app on the unix socket and, where configured, on TCP. The caller holds the lock of the home: a socket file that lies there is stale.
+ * Throws `config` (unsafe address, bad path), `port_in_use` (facts: address).
+ */
+export function createServer(options: ServerOptions): HttpServer {
+  const { config, clock } = options;
+  assertSafeBind(config);
+  const metrics = new HttpMetrics(config.version, options.collect);
+  const streams = new OpenStreams(clock, metrics);
+  const log = options.log ?? (() => undefined);
+  const deps: Deps = {
+    services: options.services,
+    config,
+    clock,
+    log,
+    metrics,
+    streams,
+    uploads: new UploadBudget(),
+    schemas: options.schemas ?? {},
+  };
+  const app = createApp(deps);
+  const tcp = config.bind && listenTcp(app, config.bind);
+  const unix = listenUnix(app, config.socket, () => void tcp?.stop(true));
+  const servers = [unix, ...(tcp ? [tcp] : [])];
+  let closing: Promise<void> | undefined;
+  return {
+    urls: tcp ? [tcp.url.href.replace(/\/$/, "")] : [],
+    close: (graceMs = 1000) => (closing ??= closeAll({ servers, streams, clock, graceMs })),
+  };
+}
+
+type Server = ReturnType<typeof Bun.serve>;
+
+function handlerOf(app: App, listener: Connection["listener"]) {
+  return {
+    maxRequestBodySize: MAX_BODY_BYTES,
+    development: false as const,
+    fetch(request: Request, server: Server): Response | Promise<Response> {
+      const peer = listener === "unix" ? "unix" : (server.requestIP(request)?.address ?? "unknown");
+      return app.fetch(request, { listener, peer, hold: () => server.timeout(request, 0) } satisfies Connection);
+    },
+    error: (error: Error) => problemResponse(asOrcoError(error), ""),
+  };
+}
+
+function listenTcp(app: App, bind: BindAddress): Server {
+  try {
+    return Bun.serve({
+      ...handlerOf(app, "tcp"),
+      idleTimeout: IDLE_TIMEOUT_S,
+      hostname: bind.host.replace(/^\[(.*)\]$/, "$1"),
+      port: bind.port,
+    });
+  } catch (error) {
+    const address = addressText(bind);
+    if (errnoOf(error) === "EADDRINUSE")
+      throw new OrcoError("port_in_use", `${address} is in use`, { address, port: bind.port }, { cause: error });
+    throw new OrcoError("config", `cannot listen on ${address}: ${messageOf(error)}`, { address }, { cause: error });
+  }
+}
+
+/** The mode is right from the first moment, by the umask; chmod is for file systems that ignore it. */
+function listenUnix(app: App, path: string, undo: () => void): Server {
+  const umask = process.umask(SOCKET_UMASK);
+  try {
+    rmSync(path, { force: true });
+    const server = Bun.serve({ ...handlerOf(app, "unix"), unix: path });
+    chmodSync(path, SOCKET_MODE);
+    return server;
+  } catch (error) {
+    undo();
+    throw new OrcoError("config", `cannot listen on ${path}: ${messageOf(error)}`, { path }, { cause: error });
+  } finally {
+    process.umask(umask);
+  }
+}
+
+interface Closing {
+  readonly servers: readonly Server[];
+  readonly streams: OpenStreams;
+  readonly clock: Clock;
+  readonly graceMs: number;
+}
+
+async function closeAll({ servers, streams, clock, graceMs }: Closing): Promise<void> {
+  streams.closeAll();
+  const polite = Promise.all(servers.map((server) => server.stop()));
+  const patience = new AbortController();
+  await Promise.race([polite, clock.sleep(graceMs, patience.signal).catch(() => undefined)]);
+  patience.abort();
+  await Promise.all(servers.map((server) => server.stop(true)));
+}
