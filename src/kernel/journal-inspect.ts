@@ -57,7 +57,10 @@ function pragma(db: Database, name: string): unknown {
 
 function one(db: Database, sql: string): unknown {
   const statement = db.prepare(sql);
-  const value: unknown = statement.values()[0]?.[0];
-  statement.finalize();
-  return value;
+  try {
+    return statement.values()[0]?.[0];
+  } finally {
+    // An open statement would keep the lock on the file after the connection is closed.
+    statement.finalize();
+  }
 }
