@@ -29,7 +29,9 @@ function picture(view: GraphView, { name, form }: { name: string; form: string |
 function fromFile(context: Context): { name: string; view: GraphView } {
   const { file, spec, diagnostics } = loadOffline(context);
   if (spec === undefined)
-    throw new OrcoError("invalid", `${file} has no graph`, { diagnostics: diagnostics.filter((one) => one.severity === "error") });
+    throw new OrcoError("invalid", `${file} has to be right before its graph can be drawn`, {
+      diagnostics: diagnostics.filter((one) => one.severity === "error"),
+    });
   const { nodes, edges } = graphShape(spec);
   return { name: spec.name, view: { nodes, edges: edges.map(({ from, to, require }) => ({ from, to, require: require ?? "ready" })) } };
 }

@@ -48,5 +48,5 @@ test("a caret past the end of the line stays near it", () => {
 
 test("several findings end with their count", () => {
   const text = formatDiagnostics([found, { ...found, severity: "warning" }, { ...found, severity: "unsupported" }]);
-  expect(text.endsWith("\n\n2 errors, 1 warning")).toBe(true);
+  expect(text.endsWith("\n\n1 error, 1 unsupported, 1 warning")).toBe(true);
 });

@@ -35,10 +35,11 @@ export function formatDiagnostics(found: readonly Diagnostic[], options: { color
 }
 
 function countOf(found: readonly Diagnostic[]): string {
-  const warnings = found.filter((one) => one.severity === "warning").length;
-  const errors = found.length - warnings;
+  const count = (severity: Diagnostic["severity"]): number => found.filter((one) => one.severity === severity).length;
+  const [errors, unsupported, warnings] = [count("error"), count("unsupported"), count("warning")];
   const parts = [];
   if (errors > 0) parts.push(errors === 1 ? "1 error" : `${errors} errors`);
+  if (unsupported > 0) parts.push(`${unsupported} unsupported`);
   if (warnings > 0) parts.push(warnings === 1 ? "1 warning" : `${warnings} warnings`);
   return parts.join(", ");
 }

@@ -1,0 +1,75 @@
+import { describe, expect, test } from "bun:test";
+import { runMain } from "./daemon.fake.ts";
+import { followFlag } from "./program.ts";
+
+describe("command line", () => {
+  const wrong: [string, string[], string][] = [
+    ["an unknown command", ["statsu"], "orco: unknown command 'statsu' (did you mean status?)"],
+    ["an unknown flag", ["status", "--wied"], "orco: unknown option '--wied' (did you mean --wide?)"],
+    ["a missing argument", ["restart"], "orco: missing required argument 'service'"],
+    ["an excess argument", ["down", "x"], "orco: too many arguments for 'down'"],
+    ["no file", ["status"], "no stack.yaml in /: name a file with -f FILE, or a running stack with --stack NAME"],
+    ["a duration without unit", ["--stack", "x", "logs", "--since", "10"], "--since takes a duration like 10m or a time like"],
+    ["an unknown level", ["--stack", "x", "logs", "--level", "loud"], "--level takes one of trace, debug, info, warn, error, fatal"],
+    ["a timeout without --wait", ["up", "--timeout", "5s"], "--timeout needs --wait"],
+    ["scale without a number", ["--stack", "x", "scale", "jobs"], "orco scale jobs 3"],
+    ["scale to a word", ["--stack", "x", "scale", "jobs=many"], "takes a whole number"],
+    ["-f behind logs that means a file", ["logs", "-f", "other.yaml"], "orco -f other.yaml logs"],
+    ["an unknown shell", ["completion", "tcsh"], "completion takes one of bash, zsh, fish"],
+    ["an unknown config action", ["config", "set"], "orco config show"],
+  ];
+  test.each(wrong)("%s is a usage error", async (_name, args, says) => {
+    const { code, out, err } = await runMain(args, { cwd: "/" });
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toContain(says);
+    expect(err.split("\n").length).toBeLessThanOrEqual(3);
+  });
+
+  test("an unknown command shows the usage line", async () => {
+    expect((await runMain(["frobnicate"])).err).toContain("usage: orco [options] <command>");
+  });
+
+  test("no command at all shows the help, as an error", async () => {
+    const { code, err } = await runMain([]);
+    expect(code).toBe(2);
+    expect(err).toContain("status [options]");
+  });
+
+  test("help is no error", async () => {
+    const { code, out } = await runMain(["logs", "--help"]);
+    expect(code).toBe(0);
+    expect(out).toContain("--follow");
+    expect(out).toContain("--file <path>");
+  });
+
+  test("a file that is not there is not found", async () => {
+    const { code, err } = await runMain(["-f", "nope.yaml", "lint"], { cwd: "/" });
+    expect({ code, err }).toEqual({ code: 4, err: "orco: /nope.yaml does not exist\n" });
+  });
+});
+
+describe("-f behind logs", () => {
+  const rows: [string[], string[]][] = [
+    [
+      ["logs", "-f"],
+      ["logs", "-F"],
+    ],
+    [
+      ["logs", "api", "-f"],
+      ["logs", "api", "-F"],
+    ],
+    [
+      ["-f", "a.yaml", "logs", "-f"],
+      ["-f", "a.yaml", "logs", "-F"],
+    ],
+    [
+      ["-f", "logs", "status"],
+      ["-f", "logs", "status"],
+    ],
+    [
+      ["up", "-f", "a.yaml"],
+      ["up", "-f", "a.yaml"],
+    ],
+  ];
+  test.each(rows)("%j", (given, meant) => expect(followFlag(given)).toEqual(meant));
+});
