@@ -15,7 +15,7 @@ import { takeLock } from "./kernel/lock.ts";
 import { VERSION } from "./kernel/version.ts";
 import { stackWorkflows } from "./stack/changes/workflows.ts";
 import { prepareLaunch, secretValues } from "./stack/launch.ts";
-import { configHash } from "./stack/hash.ts";
+import { configHash } from "./stack/config-hash.ts";
 import { stackSchema } from "./stack/schema.ts";
 import { StackRequests } from "./stack/service.ts";
 import { Stacks } from "./stack/stacks.ts";

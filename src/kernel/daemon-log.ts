@@ -6,7 +6,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
 
 /** JSON lines on standard error, written at once so that a crash keeps the last of them. */
 export function daemonLog(level: string): Logger {
-  return pino({ level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
 }
 
 /** Where standard error is a regular file (`daemon.log`, opened for appending), moves what is old to `<path>.1`. */

@@ -1,8 +1,8 @@
 import { layers, type Graph } from "../kernel/graph.ts";
-import type { StackSpec } from "./spec.ts";
+import type { Requirement, StackSpec } from "./spec.ts";
 
 /** The dependency graph of a spec: an edge points from the dependent to what it needs. */
-export function graphOf(spec: StackSpec): Graph {
+export function graphOf(spec: StackSpec): Graph & Pick<GraphShape, "edges"> {
   const services = Object.values(spec.services);
   return {
     nodes: services.map(({ name }) => name),
@@ -12,7 +12,7 @@ export function graphOf(spec: StackSpec): Graph {
 
 export interface GraphShape {
   readonly nodes: readonly { readonly service: string; readonly layer: number }[];
-  readonly edges: Graph["edges"];
+  readonly edges: readonly { readonly from: string; readonly to: string; readonly require: Requirement }[];
 }
 
 export function graphShape(spec: StackSpec): GraphShape {
