@@ -41,7 +41,7 @@ test("a closed gate says what is missing, for how long it may be, and what the p
   expect(gateOf("api", snapshot)).toEqual({
     open: false,
     waitingFor: "db (ready)",
-    why: "api blocked: dependency db not Ready (timeout 1m00s, probe failing: tcp connect 127.0.0.1:5432 refused)",
+    why: "api blocked: dependency db not Ready (timeout 60s, probe failing: tcp connect 127.0.0.1:5432 refused)",
     timeoutMs: 60_000,
   });
 });

@@ -55,7 +55,7 @@ export function gateOf(service: string, snapshot: Snapshot): Gate {
 
 /** `api blocked: dependency db not Ready (timeout 60s, probe failing: tcp connect 127.0.0.1:5432 refused)`, with the chain below it. */
 function blockedBy(service: string, dependency: Dependency, snapshot: Snapshot): string {
-  const limit = dependency.timeoutMs === undefined ? [] : [`timeout ${formatDuration(dependency.timeoutMs)}`];
+  const limit = dependency.timeoutMs === undefined ? [] : [`timeout ${dependency.timeoutMs % 1000 === 0 ? `${dependency.timeoutMs / 1000}s` : formatDuration(dependency.timeoutMs)}`];
   const facts = [...limit, describe(dependency.target, snapshot)].filter(Boolean).join(", ");
   return `${service} blocked: dependency ${dependency.target} not ${WORD[dependency.require]}${facts ? ` (${facts})` : ""}`;
 }
