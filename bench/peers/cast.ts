@@ -28,7 +28,7 @@ export async function assemble(options: BenchOptions, can: keyof Peer["can"] | u
   const peers: Peer[] = [];
   const versions: Record<string, string> = {};
   for (const peer of PEERS) {
-    if (can !== undefined && !peer.can[can]) versions[peer.name] = `left out: it has no ${can}`;
+    if (can !== undefined && !peer.can[can]) versions[peer.name] = `left out: no ${can} in it, so there is nothing to compare`;
     else if (options.only !== undefined && !options.only.includes(peer.name)) versions[peer.name] = "left out by --only";
     else {
       try {

@@ -29,17 +29,29 @@ async function open(ground: Ground, stack: BenchStack): Promise<Session> {
   await Bun.write(file, stackYaml(stack));
   // A free port of its own: another daemon may hold the default one.
   const env = environment(home, { ORCO_HOME: join(home, "state"), ORCHD_BIND_ADDR: `127.0.0.1:${await freePort()}` });
-  const call = async (...args: string[]) => void (await execute([BIN, "-f", file, ...args], { env, timeoutMs: PATIENCE_MS }));
+  const ask = (...args: string[]) => execute([BIN, "-f", file, ...args], { env, timeoutMs: PATIENCE_MS });
+  const call = async (...args: string[]) => void (await ask(...args));
   return {
     env,
     says: "up -d --wait returns",
     status: [BIN, "-f", file, "status"],
     up: () => call("up", "-d", "--wait"),
     down: () => call("down"),
+    readied: async () => readyEvents(await ask("events", "--json", "--since", "10m")),
     close: async () => {
       await execute([BIN, "shutdown"], { env, timeoutMs: PATIENCE_MS }).catch(() => "");
     },
   };
+}
+
+function readyEvents(lines: string): { service: string; at: number }[] {
+  const events = lines
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as { type: string; ts: string; service?: string });
+  return events.flatMap(({ type, ts, service }) =>
+    type === "instance.ready" && service !== undefined ? [{ service, at: Date.parse(ts) }] : [],
+  );
 }
 
 function stackYaml(stack: BenchStack): string {

@@ -26,6 +26,8 @@ export interface Session {
   readonly down: () => Promise<void>;
   /** Takes the supervising daemon down too. Safe to call in any state. */
   readonly close: () => Promise<void>;
+  /** When services became ready by the tool's own probes, as its history has it; for tools that keep one. */
+  readonly readied?: () => Promise<readonly { readonly service: string; readonly at: number }[]>;
   /** The command a user types to see the state. */
   readonly status?: readonly string[];
   readonly env: Readonly<Record<string, string>>;
