@@ -4,7 +4,13 @@ import { eventView, type Feed, type StartPoint, startPoint } from "./feed.ts";
 import { cursorOf, encodeFrame, eventId, SSE_HEADERS, SSE_HEARTBEAT, SSE_RETRY } from "./sse.ts";
 import type { StreamWriter } from "./streams.ts";
 
+interface CursorQuery {
+  readonly lastEventId?: string | undefined;
+  readonly replay?: number | undefined;
+}
+
 export interface EventStream {
+  readonly query: CursorQuery;
   readonly feed: Feed;
   /** Enough to draw the page: first frame, with `last_seq` and `from` added. */
   readonly hello: () => JsonObject;
@@ -16,14 +22,9 @@ export interface EventStream {
   readonly endOf: (event: JournalEvent) => string | undefined;
 }
 
-export interface CursorQuery {
-  readonly lastEventId?: string | undefined;
-  readonly replay?: number | undefined;
-}
-
 /** hello → gap or reset → backlog → live, in one go: no gap, no duplicate. A reader who has seen the end gets 204, which stops an EventSource. */
-export function openEventStream(deps: Deps, c: Ctx, stream: EventStream, query: CursorQuery): Response {
-  const cursor = cursorOf({ header: c.req.header("last-event-id"), ...query });
+export function openEventStream(deps: Deps, c: Ctx, stream: EventStream): Response {
+  const cursor = cursorOf({ header: c.req.header("last-event-id"), ...stream.query });
   const start = startPoint(stream.feed, cursor);
   const ended = stream.ended();
   if (ended !== undefined && cursor.kind === "id" && !start.reset && !start.gap && start.after >= stream.feed.head()) {

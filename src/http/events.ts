@@ -28,7 +28,7 @@ export function eventRoutes(app: App, deps: Deps): void {
   endpoint({ app, deps }, { method: "get", params: z.strictObject({}), query, ...events }, (c, input) => {
     const topics = topicsOf(input.query.topic);
     return wantsStream(c)
-      ? openEventStream(deps, c, multiplexed(deps, topics), input.query)
+      ? openEventStream(deps, c, { query: input.query, ...multiplexed(deps, topics) })
       : listEvents(deps, c, { topics, query: input.query });
   });
 }
@@ -46,7 +46,7 @@ function topicsOf(text: string | undefined): readonly string[] {
   return topics;
 }
 
-function multiplexed({ services }: Deps, topics: readonly string[]): EventStream {
+function multiplexed({ services }: Deps, topics: readonly string[]): Omit<EventStream, "query"> {
   return {
     feed: globalFeed(services.journal, topics),
     hello: () => ({ topics }),

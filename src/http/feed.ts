@@ -1,5 +1,5 @@
 import type { JournalEvent, JsonObject } from "../kernel/event.ts";
-import type { EventView } from "../client/wire.ts";
+import type { EventView } from "./wire.ts";
 import type { Services } from "./services.ts";
 import { type Cursor, eventId } from "./sse.ts";
 

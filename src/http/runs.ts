@@ -65,18 +65,14 @@ function streamRoute(app: App, deps: Deps): void {
     const { id } = input.params;
     const ended = () => endedStatus(runs.get(id));
     ended();
-    return openEventStream(
-      deps,
-      c,
-      {
-        feed: topicFeed(journal, `run/${id}`),
-        hello: () => ({ runId: id, status: runs.get(id).status }),
-        snapshot: () => runs.get(id) as unknown as JsonObject,
-        ended,
-        endOf,
-      },
-      input.query,
-    );
+    return openEventStream(deps, c, {
+      query: input.query,
+      feed: topicFeed(journal, `run/${id}`),
+      hello: () => ({ runId: id, status: runs.get(id).status }),
+      snapshot: () => runs.get(id) as unknown as JsonObject,
+      ended,
+      endOf,
+    });
   });
 }
 

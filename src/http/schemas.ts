@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 
-/** The wire objects as they are validated (requests) and documented (answers). The types that code uses are in `stack/view.ts` and `client/wire.ts`. */
+/** The wire objects as they are validated (requests) and documented (answers). The types that code uses are in `stack/view.ts` and `http/wire.ts`. */
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const RUN_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -1,0 +1,171 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Clock } from "../kernel/clock.ts";
+import { OrcoError } from "../kernel/errors.ts";
+import { uuidv7 } from "../kernel/id.ts";
+import { Journal } from "../kernel/journal.ts";
+import type { PutStack, RunView, StackView } from "../stack/view.ts";
+import type { LogRecord } from "../supervise/logs/record.ts";
+import type { HttpConfig } from "./bind.ts";
+import { createServer, type HttpServer, type ServerOptions } from "./server.ts";
+import type { Services } from "./services.ts";
+
+/** A daemon for tests of this layer and the client: the real journal, and stacks and runs that only remember. */
+export class FakeDaemon implements Services {
+  readonly journal: Journal;
+  readonly puts: { name: string; body: PutStack }[] = [];
+  readonly acts: object[] = [];
+  readonly lines: LogRecord[] = [];
+  readonly saved = new Map<string, RunView>();
+  shutdowns = 0;
+  /** How a run ends that nobody ends by `finish`; undefined leaves it running. */
+  outcome: Pick<RunView, "status" | "error"> | undefined = { status: "completed" };
+
+  constructor(
+    home: string,
+    private readonly clock: Clock,
+  ) {
+    this.journal = Journal.open({ path: join(home, "orco.db"), clock });
+  }
+
+  readonly ready = () => [{ name: "journal", ok: true, detail: "writable" }];
+  readonly config = () => ({ bind: { value: "127.0.0.1:0", origin: "default" } });
+  readonly shutdown = async () => void (this.shutdowns += 1);
+
+  readonly stacks: Services["stacks"] = {
+    put: (name, body) => {
+      this.puts.push({ name, body });
+      return this.begin("apply", name);
+    },
+    plan: async (stack) => ({ stack, changes: 0, services: [], warnings: [] }),
+    list: () => [{ stack: "demo", services: 1, ready: 1, desired: "up" }],
+    get: (name) => this.stackOf(name),
+    remove: (name) => this.begin("down", name),
+    act: (target) => {
+      this.acts.push(target);
+      return this.begin(target.action, target.stack);
+    },
+    graph: (name) => ({ nodes: [{ service: this.stackOf(name).stack, layer: 0 }], edges: [] }),
+    logs: (_name, { query, services, signal }) =>
+      this.readLines({ after: query.after ?? {}, services, follow: query.follow ?? false, signal }),
+  };
+
+  readonly runs: Services["runs"] = {
+    list: ({ limit, before }) =>
+      [...this.saved.values()]
+        .toReversed()
+        .filter(({ id }) => before === undefined || id < before)
+        .slice(0, limit),
+    get: (id) => this.runOf(id),
+    settled: async (id, signal) => {
+      for await (const { data } of this.journal.follow({ topic: `run/${id}`, ...(signal && { signal }) })) {
+        if (data["status"] !== "running") return this.runOf(id);
+      }
+      throw new OrcoError("cancelled", "nobody waits any more");
+    },
+    cancel: async (id) => this.finish(id, { status: "cancelled" }),
+  };
+
+  async begin(kind: string, stack: string): Promise<RunView> {
+    const run: RunView = {
+      id: uuidv7(this.clock),
+      kind,
+      status: "running",
+      stack,
+      created_at: new Date(this.clock.now()).toISOString(),
+      steps: [],
+    };
+    this.saved.set(run.id, run);
+    await this.journal.append([{ topic: `run/${run.id}`, type: "run.running", data: { status: "running", stack } }]);
+    if (this.outcome) await this.finish(run.id, this.outcome);
+    return run;
+  }
+
+  async finish(id: string, outcome: Pick<RunView, "status" | "error">): Promise<RunView> {
+    const run = { ...this.runOf(id), ...outcome };
+    this.saved.set(id, run);
+    await this.journal.append([{ topic: `run/${id}`, type: `run.${outcome.status}`, data: { status: outcome.status } }]);
+    return run;
+  }
+
+  /** Appends `count` events, each with its number. */
+  async happen(topic: string, count: number): Promise<void> {
+    const events = Array.from({ length: count }, (_, n) => ({ topic, type: "instance.running", data: { n } }));
+    await this.journal.append(events);
+  }
+
+  log(service: string, message: string): void {
+    const seq = this.lines.filter((line) => line.service === service).length + 1;
+    this.lines.push({ timestamp: new Date(this.clock.now()).toISOString(), service, replica: 0, message, source: "stdout", seq });
+    void this.journal.append([{ topic: "log/fake", type: "log", data: {} }]);
+  }
+
+  private stackOf(name: string): StackView {
+    if (name !== "demo") throw new OrcoError("not_found", `there is no stack ${name}`, { stack: name });
+    return { stack: name, services: [] };
+  }
+
+  private runOf(id: string): RunView {
+    const run = this.saved.get(id);
+    if (!run) throw new OrcoError("not_found", `there is no run ${id}`);
+    return run;
+  }
+
+  private async *readLines(read: {
+    after: Readonly<Record<string, number>>;
+    services: readonly string[] | undefined;
+    follow: boolean;
+    signal: AbortSignal;
+  }) {
+    let at = 0;
+    const wanted = (line: LogRecord) => (read.services?.includes(line.service) ?? true) && line.seq > (read.after[line.service] ?? 0);
+    for (; at < this.lines.length; at++) if (this.lines[at] && wanted(this.lines[at] as LogRecord)) yield this.lines[at] as LogRecord;
+    if (!read.follow) return;
+    for await (const _ of this.journal.follow({ topic: "log/fake", signal: read.signal })) {
+      for (; at < this.lines.length; at++) if (wanted(this.lines[at] as LogRecord)) yield this.lines[at] as LogRecord;
+    }
+  }
+}
+
+export interface TestServer extends HttpServer {
+  readonly daemon: FakeDaemon;
+  readonly socket: string;
+  readonly url: string;
+  /** Closes the listeners and starts new ones on the same home: what a client sees of a daemon that comes back. */
+  restart(): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** A real server on a temporary home and a free port. */
+export function startTestServer(clock: Clock, config: Partial<HttpConfig> = {}, options: Partial<ServerOptions> = {}): TestServer {
+  const home = mkdtempSync(join(tmpdir(), "orco-http-"));
+  const daemon = new FakeDaemon(home, clock);
+  const socket = join(home, "orco.sock");
+  const base: HttpConfig = {
+    socket,
+    bind: { host: "127.0.0.1", port: 0 },
+    allowAnonymous: false,
+    corsOrigins: [],
+    rateLimit: { windowMs: 60_000, max: 0 },
+    version: "0.0.0-test",
+    ...config,
+  };
+  let server = createServer({ services: daemon, config: base, clock, ...options });
+  return {
+    daemon,
+    socket,
+    urls: server.urls,
+    url: server.urls[0] ?? "",
+    close: () => server.close(0),
+    restart: async () => {
+      await server.close(0);
+      server = createServer({ services: daemon, config: base, clock, ...options });
+    },
+    dispose: async () => {
+      await server.close(0);
+      daemon.journal.close();
+      rmSync(home, { recursive: true });
+    },
+  };
+}
