@@ -225,6 +225,9 @@ test("events print what happened, oldest first", async () => {
 });
 
 test("config show lists value and origin", async () => {
-  const daemon = fake({ "GET /config": () => Response.json({ bind: { value: "127.0.0.1:7070", origin: "default" } }) });
-  expect((await daemon.run(["config", "show"])).out).toBe("NAME  VALUE           ORIGIN\nbind  127.0.0.1:7070  default\n");
+  const settings = [{ setting: "bind", value: "127.0.0.1:7070", origin: "default", env: ["ORCHD_BIND_ADDR"] }];
+  const daemon = fake({ "GET /config": () => Response.json({ settings, unused: ["ORCO_BNID"] }) });
+  expect((await daemon.run(["config", "show"])).out).toBe(
+    "SETTING  VALUE           ORIGIN\nbind     127.0.0.1:7070  default\n\nset, but no setting of orco: ORCO_BNID\n",
+  );
 });

@@ -3,13 +3,15 @@ import type { Context } from "./context.ts";
 /** A command: parse → one call → render. Resolves with the exit code, nothing for 0; throws `OrcoError`. */
 export type Command = (context: Context) => Promise<number | undefined>;
 
+export type Flag = readonly [flags: string, summary: string];
+
 export interface CommandSpec {
   readonly name: string;
   /** As commander takes them: `<service> [replicas]`, `[services...]`. */
   readonly args?: string;
   readonly summary: string;
   /** Flags and what they do. */
-  readonly options?: readonly (readonly [flags: string, summary: string])[];
+  readonly options?: readonly Flag[];
   /** What the shell completes for its arguments. */
   readonly completes?: "services" | readonly string[];
   /** Loaded when it is called: a command pays for itself alone. */
@@ -151,15 +153,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: "<shell>",
     summary: "completion script for bash, zsh or fish",
     completes: ["bash", "zsh", "fish"],
-    load: async () => (await import("./completion.ts")).completion,
+    load: async () => (await import("./completion.ts")).completion({ commands: COMMANDS, globals: GLOBAL_OPTIONS }),
   },
 ];
 
-export const GLOBAL_OPTIONS = [
+export const GLOBAL_OPTIONS: readonly Flag[] = [
   ["-f, --file <path>", "stack file (default: stack.yaml or stack.yml here)"],
   ["--stack <name>", "a stack by name; needs no file"],
   ["--home <folder>", "state of the daemon (default: $ORCO_HOME)"],
   ["--json", "output for programs"],
   ["-q, --quiet", "no progress, only results and errors"],
   ["--no-color", "no colours (also: NO_COLOR)"],
-] as const;
+];

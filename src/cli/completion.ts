@@ -1,27 +1,33 @@
-import { COMMANDS, GLOBAL_OPTIONS, type CommandSpec } from "./commands.ts";
-import type { Context } from "./context.ts";
+import type { Command, CommandSpec, Flag } from "./commands.ts";
 import { usageError } from "./exit.ts";
 
 const SHELLS = { bash, zsh, fish };
 
-/** Scripts for `source <(orco completion bash)`, made from the command table. */
-export async function completion({ args, io }: Context): Promise<undefined> {
-  const [shell = ""] = args;
-  if (!Object.hasOwn(SHELLS, shell)) throw usageError(`completion takes one of bash, zsh, fish, not ${JSON.stringify(shell)}`);
-  io.out(SHELLS[shell as keyof typeof SHELLS]());
-  return undefined;
+interface Table {
+  readonly commands: readonly CommandSpec[];
+  readonly globals: readonly Flag[];
 }
+
+/** Scripts for `source <(orco completion bash)`, made from the command table. */
+export const completion =
+  (table: Table): Command =>
+  async ({ args, io }) => {
+    const [shell = ""] = args;
+    if (!Object.hasOwn(SHELLS, shell)) throw usageError(`completion takes one of bash, zsh, fish, not ${JSON.stringify(shell)}`);
+    io.out(SHELLS[shell as keyof typeof SHELLS](table));
+    return undefined;
+  };
 
 /** The names of `orco status --json`; `-f` and `--stack` of the line are passed on. Nothing when no daemon answers. */
 const SERVICES = `orco $1 status --json 2>/dev/null | tr '{' '\\n' | sed -n 's/^"service":"\\([^"]*\\)","state".*/\\1/p'`;
 
-function flagsOf(spec: Pick<CommandSpec, "options">): string[] {
-  const all = [...(spec.options ?? []), ...GLOBAL_OPTIONS, ["-h, --help", ""] as const];
-  return all.flatMap(([flags]) => flags.match(/--?[A-Za-z][A-Za-z-]*/g) ?? []);
+function flagsOf({ options = [] }: Pick<CommandSpec, "options">, globals: readonly Flag[]): string {
+  const all = [...options, ...globals, ["-h, --help", ""] as const];
+  return [...new Set(all.flatMap(([flags]) => flags.match(/--?[A-Za-z][A-Za-z-]*/g) ?? []))].join(" ");
 }
 
-function bash(): string {
-  const cases = COMMANDS.map((spec) => `    ${spec.name}) flags="${[...new Set(flagsOf(spec))].join(" ")}"; words="${wordsOf(spec)}";;`);
+function bash({ commands, globals }: Table): string {
+  const cases = commands.map((spec) => `    ${spec.name}) flags="${flagsOf(spec, globals)}"; words="${wordsOf(spec)}";;`);
   return `# bash completion of orco: source <(orco completion bash)
 _orco_services() { ${SERVICES}; }
 _orco() {
@@ -35,7 +41,7 @@ _orco() {
   done
   case $prev in -f|--file|--home) [ "$command" = logs ] && [ "$prev" = -f ] || { COMPREPLY=($(compgen -f -- "$cur")); return; };; esac
   case $command in
-    "") flags="${flagsOf({}).join(" ")}"; words="${COMMANDS.map((spec) => spec.name).join(" ")}";;
+    "") flags="${flagsOf({}, globals)}"; words="${commands.map((spec) => spec.name).join(" ")}";;
 ${cases.join("\n")}
   esac
   [ "$words" = @services ] && { words=; [[ $cur = -* ]] || words=$(_orco_services "$where"); }
@@ -45,10 +51,10 @@ complete -o default -F _orco orco
 `;
 }
 
-function zsh(): string {
-  const commands = COMMANDS.map((spec) => `    '${spec.name}:${quoted(spec.summary)}'`);
-  const cases = COMMANDS.map((spec) => {
-    const flags = [...new Set(flagsOf(spec))].join(" ");
+function zsh({ commands, globals }: Table): string {
+  const described = commands.map((spec) => `    '${spec.name}:${quoted(spec.summary)}'`);
+  const cases = commands.map((spec) => {
+    const flags = flagsOf(spec, globals);
     return `    ${spec.name}) flags=(${flags}); ${spec.completes === "services" ? "words=($(_orco_services))" : `words=(${wordsOf(spec)})`};;`;
   });
   return `#compdef orco
@@ -58,7 +64,7 @@ _orco() {
   local -a commands flags words_
   local command= i
   commands=(
-${commands.join("\n")}
+${described.join("\n")}
   )
   for ((i = 2; i < CURRENT; i++)); do
     case \${words[i]} in
@@ -69,7 +75,7 @@ ${commands.join("\n")}
   done
   if [[ \${words[CURRENT-1]} == (-f|--file|--home) && $command != logs ]]; then _files; return; fi
   case $command in
-    "") flags=(${flagsOf({}).join(" ")}); [[ \${words[CURRENT]} == -* ]] || { _describe command commands; return; };;
+    "") flags=(${flagsOf({}, globals)}); [[ \${words[CURRENT]} == -* ]] || { _describe command commands; return; };;
 ${cases.map((line) => line.replaceAll("words=(", "words_=(")).join("\n")}
   esac
   if [[ \${words[CURRENT]} == -* ]]; then compadd -- $flags; else compadd -- $words_; fi
@@ -78,14 +84,14 @@ compdef _orco orco
 `;
 }
 
-function fish(): string {
+function fish({ commands, globals }: Table): string {
   const lines = [
     "# fish completion of orco: orco completion fish | source",
     `function __orco_services; set -l where ''; sh -c ${fishQuoted(SERVICES)} sh ''; end`,
     "complete -c orco -f",
   ];
-  for (const [flags, summary] of GLOBAL_OPTIONS) lines.push(`complete -c orco ${fishFlags(flags)} -d ${fishQuoted(summary)}`);
-  for (const spec of COMMANDS) {
+  for (const [flags, summary] of globals) lines.push(`complete -c orco ${fishFlags(flags)} -d ${fishQuoted(summary)}`);
+  for (const spec of commands) {
     lines.push(`complete -c orco -n __fish_use_subcommand -a ${spec.name} -d ${fishQuoted(spec.summary)}`);
     const when = `-n '__fish_seen_subcommand_from ${spec.name}'`;
     for (const [flags, summary] of spec.options ?? []) lines.push(`complete -c orco ${when} ${fishFlags(flags)} -d ${fishQuoted(summary)}`);

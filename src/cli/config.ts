@@ -11,20 +11,20 @@ export async function config(context: Context): Promise<undefined> {
   return undefined;
 }
 
-/** NAME, VALUE and where it comes from. */
+/** The settings with where each comes from, then the variables that name none. */
 export function configTable(found: JsonObject): string {
-  const rows = Object.entries(found).map(([name, entry]) => {
-    const { value, origin } = isObject(entry) ? entry : { value: entry, origin: undefined };
-    return [name, shown(value ?? null), shown(origin ?? "")];
-  });
-  return alignRows([["NAME", "VALUE", "ORIGIN"], ...rows]);
+  const settings = Array.isArray(found["settings"]) ? found["settings"].filter(isObject) : [];
+  const rows = settings.map(({ setting, value, origin }) => [shown(setting), shown(value), shown(origin)]);
+  const unused =
+    Array.isArray(found["unused"]) && found["unused"].length > 0 ? [`\nset, but no setting of orco: ${found["unused"].join(", ")}`] : [];
+  return [alignRows([["SETTING", "VALUE", "ORIGIN"], ...rows]), ...unused].join("\n");
 }
 
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && "value" in value;
+function isObject(value: Json): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function shown(value: Json): string {
-  if (value === null) return "-";
+function shown(value: Json | undefined): string {
+  if (value === undefined || value === null || value === "") return "-";
   return oneLine(typeof value === "string" ? value : JSON.stringify(value));
 }

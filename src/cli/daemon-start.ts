@@ -7,6 +7,8 @@ import { daemonPid } from "./unreachable.ts";
 
 const START_TIMEOUT_MS = 10_000;
 const POLL_MS = 20;
+/** Whoever takes the lock needs a moment to write its pid into it. */
+const LOCK_SETTLES_MS = 300;
 /** A daemon started from within a service must not carry that service's mark: it would be swept away with it. */
 const MARKS = ["ORCO_INSTANCE", "ORCO_STACK", "ORCO_SERVICE", "ORCO_REPLICA", "ORCO_SECRETS_DIR"];
 
@@ -14,17 +16,18 @@ const MARKS = ["ORCO_INSTANCE", "ORCO_STACK", "ORCO_SERVICE", "ORCO_REPLICA", "O
  * The client of a daemon that answers, starting one when none does. Two callers at once end with one daemon: its lock decides,
  * and the loser of the race waits for the winner's. Errors: `unreachable`, with the last line of its log when it died at start.
  */
-export async function ensureDaemon(context: Context): Promise<Client> {
+export async function ensureDaemon(context: Context, command: readonly string[] = daemonCommand()): Promise<Client> {
   const client = await context.client();
   if (await answers(client)) return client;
-  mkdirSync(context.home, { recursive: true, mode: 0o700 });
-  const log = join(context.home, "daemon.log");
-  const started = spawnDaemon(context, log);
+  const started = spawnDaemon(context, command);
   const deadline = performance.now() + START_TIMEOUT_MS;
+  let aloneSince: number | undefined;
   for (;;) {
     if (await answers(client)) return client;
-    if (started.exited() && daemonPid(context.home) === undefined) throw diedAtStart(log, started.logStart);
-    if (performance.now() > deadline) throw new OrcoError("unreachable", "the daemon did not answer in time", { cause: "timeout" });
+    const now = performance.now();
+    aloneSince = started.exited() && daemonPid(context.home) === undefined ? (aloneSince ?? now) : undefined;
+    if (aloneSince !== undefined && now - aloneSince > LOCK_SETTLES_MS) throw diedAtStart(started);
+    if (now > deadline) throw new OrcoError("unreachable", "the daemon did not answer in time", { cause: "timeout" });
     await Bun.sleep(POLL_MS);
   }
 }
@@ -40,16 +43,25 @@ async function answers(client: Client): Promise<boolean> {
   }
 }
 
-function spawnDaemon(context: Context, log: string): { exited(): boolean; logStart: number } {
+interface Started {
+  readonly log: string;
+  /** Where this start begins in the log. */
+  readonly logStart: number;
+  exited(): boolean;
+}
+
+function spawnDaemon({ home, io }: Context, command: readonly string[]): Started {
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const log = join(home, "daemon.log");
   const fd = openSync(log, "a", 0o600);
   try {
     const logStart = fstatSync(fd).size;
-    const env: Record<string, string | undefined> = { ...context.io.env, ORCO_HOME: context.home };
+    const env: Record<string, string | undefined> = { ...io.env, ORCO_HOME: home };
     for (const name of MARKS) delete env[name];
     // detached = setsid: the daemon outlives this terminal; cwd / so that it holds no file system.
-    const child = Bun.spawn(daemonCommand(), { cwd: "/", env, detached: true, stdio: ["ignore", fd, fd] });
+    const child = Bun.spawn([...command], { cwd: "/", env, detached: true, stdio: ["ignore", fd, fd] });
     child.unref();
-    return { exited: () => child.exitCode !== null || child.signalCode !== null, logStart };
+    return { log, logStart, exited: () => child.exitCode !== null || child.signalCode !== null };
   } finally {
     closeSync(fd);
   }
@@ -61,8 +73,10 @@ export function daemonCommand(source: string = import.meta.dirname): string[] {
   return [process.execPath, "--no-env-file", "--config=/dev/null", "--no-install", join(source, "..", "main.ts"), "serve"];
 }
 
-function diedAtStart(log: string, from: number): OrcoError {
-  const said = readFileSync(log).subarray(from).toString("utf8").trim().split("\n").at(-1) ?? "";
-  const why = said === "" ? "it printed nothing" : said;
-  return new OrcoError("start_failed", `the daemon ended at its start: ${why}`, { next: `its log: ${log}` });
+function diedAtStart({ log, logStart }: Started): OrcoError {
+  const said = readFileSync(log).subarray(logStart).toString("utf8").trim().split("\n");
+  // An error of ours may go on over several lines; of anybody else's the last one counts.
+  const ours = said.findLastIndex((line) => line.startsWith("orco: "));
+  const why = (ours < 0 ? said.slice(-1) : said.slice(ours)).join("\n").replace(/^orco: /, "");
+  return new OrcoError("start_failed", `the daemon ended at its start: ${why || "it printed nothing"}`, { next: `its log: ${log}` });
 }

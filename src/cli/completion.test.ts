@@ -1,0 +1,36 @@
+import { expect, test } from "bun:test";
+import { runMain } from "./daemon.fake.ts";
+
+/** What bash would offer for a line that ends in a word being typed. */
+async function offered(line: string, services = ""): Promise<string[]> {
+  const { out } = await runMain(["completion", "bash"]);
+  const words = line.split(" ");
+  const script = `
+orco() { echo '${services}'; }
+${out}
+COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}
+_orco
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const child = Bun.spawn(["bash", "-c", script], { stdio: ["ignore", "pipe", "inherit"] });
+  return (await child.stdout.text()).trim().split("\n");
+}
+
+test("bash completes commands, flags and words", async () => {
+  expect(await offered("orco sta")).toEqual(["status", "start"]);
+  expect(await offered("orco status --wa")).toEqual(["--watch"]);
+  expect(await offered("orco -f other.yaml status --js")).toEqual(["--json"]);
+  expect(await offered("orco completion ")).toEqual(["bash", "zsh", "fish"]);
+});
+
+test("bash completes services as the status says them", async () => {
+  const status = '{"stack":"demo","services":[{"service":"db","state":"Running","instances":[{"id":"x"}]},{"service":"web-1","state":"Failed"}]}';
+  expect(await offered("orco restart ", status)).toEqual(["db", "web-1"]);
+  expect(await offered("orco restart w", status)).toEqual(["web-1"]);
+});
+
+test("the other scripts name every command", async () => {
+  for (const shell of ["zsh", "fish"]) {
+    const { out } = await runMain(["completion", shell]);
+    for (const name of ["up", "down", "status", "logs", "scale", "apply", "graph", "lint", "events", "shutdown"]) expect(out).toContain(name);
+  }
+});
