@@ -7,7 +7,7 @@ import type { Heads } from "./journal-heads.ts";
 import type { Statements } from "./journal-statements.ts";
 
 /** Events of one transaction; a larger single append still is one transaction. */
-export const MAX_BATCH_EVENTS = 256;
+const MAX_BATCH_EVENTS = 256;
 /** Events that may wait for their transaction, about a second's worth. */
 const MAX_WAITING_EVENTS = 65_536;
 /** Row changes only: a COMMIT among them would break the promise that an append is one transaction. */

@@ -44,7 +44,7 @@ export class Follower implements AsyncIterableIterator<JournalEvent> {
   async next(): Promise<Result> {
     if (this.source.closed) this.finish();
     if (this.ended) return { value: undefined, done: true };
-    const event = this.take();
+    const event = this.takeOrFinish();
     if (event) return { value: event, done: false };
     const waiter = Promise.withResolvers<Result>();
     this.waiting.push(waiter);
@@ -73,6 +73,15 @@ export class Follower implements AsyncIterableIterator<JournalEvent> {
     } catch (error) {
       for (const waiter of this.waiting.splice(0)) waiter.reject(error);
       this.finish();
+    }
+  }
+
+  private takeOrFinish(): JournalEvent | undefined {
+    try {
+      return this.take();
+    } catch (error) {
+      this.finish();
+      throw error;
     }
   }
 

@@ -191,7 +191,15 @@ describe("close and open again", () => {
     journal.close();
     expect(await waiting).toMatchObject([{ seq: 1 }]);
     expect((await refused(() => journal.append([event("stack/a")]))).code).toBe("unavailable");
-    expect((await refused(() => journal.read({}))).code).toBe("unavailable");
+    for (const use of [
+      () => journal.read({}),
+      () => journal.head(),
+      () => journal.firstAvailable(),
+      () => journal.query("SELECT 1"),
+      () => journal.trim({}),
+    ]) {
+      expect((await refused(use)).code).toBe("unavailable");
+    }
     journal.close();
     expect(seqs(scratch.open().read({}))).toEqual([1]);
   });

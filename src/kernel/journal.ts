@@ -23,7 +23,7 @@ export interface JournalOptions {
   readonly schema?: Schema;
 }
 
-/** The one writer of `orco.db`. What `append` acknowledged survives a crash of the process and of the machine. */
+/** The one writer of `orco.db`. Once it is closed every method but `follow` and `close` fails with `unavailable`. What `append` acknowledged survives a crash of the process and of the machine. */
 export class Journal implements EventLog {
   private readonly statements: Statements;
   private readonly heads: Heads;
@@ -60,13 +60,13 @@ export class Journal implements EventLog {
   }
 
   async append(events: readonly NewEvent[], writes: readonly Write[] = []): Promise<JournalEvent[]> {
-    if (this.source.closed) throw this.closedError();
+    this.assertOpen();
     if (events.length === 0 && writes.length === 0) return [];
     return this.committer.append(events, writes);
   }
 
   read(query: ReadQuery): JournalEvent[] {
-    if (this.source.closed) throw this.closedError();
+    this.assertOpen();
     return this.reader.read(query);
   }
 
@@ -77,17 +77,19 @@ export class Journal implements EventLog {
 
   /** The newest topicSeq of a topic; the newest global seq without a topic or for a prefix. 0 when there is none. */
   head(topic?: string): number {
+    this.assertOpen();
     return this.heads.of(topic);
   }
 
   /** The first number that retention left whole, counted as for `head`: after a cursor of one less nothing is missing. */
   firstAvailable(topic?: string): number {
+    this.assertOpen();
     return this.heads.firstAvailable(topic);
   }
 
   /** Rows of projections. Reading only: rows are changed by the writes of an append. `internal` when the SQL is wrong. */
   query<Row>(sql: string, params: readonly Param[] = []): Row[] {
-    if (this.source.closed) throw this.closedError();
+    this.assertOpen();
     try {
       return this.statements.get(sql).all(...params) as Row[];
     } catch (error) {
@@ -97,6 +99,7 @@ export class Journal implements EventLog {
 
   /** Retention. Resolves with the count of events removed. `disk_full`. */
   async trim(options: TrimOptions): Promise<number> {
+    this.assertOpen();
     try {
       return await this.trimmer.trim(options, this.options.clock.now(), () => this.source.closed);
     } catch (error) {
@@ -130,7 +133,7 @@ export class Journal implements EventLog {
     this.options.log?.(error.message, error.facts);
   }
 
-  private closedError(): OrcoError {
-    return new OrcoError("unavailable", "the journal is closed", { file: this.options.path });
+  private assertOpen(): void {
+    if (this.source.closed) throw new OrcoError("unavailable", "the journal is closed", { file: this.options.path });
   }
 }
