@@ -1,27 +1,15 @@
 import { dlopen } from "bun:ffi";
 import { constants } from "node:os";
 import { OrcoError } from "../kernel/errors.ts";
-import { isAlive, readStat } from "./proc.ts";
+import { proves } from "./identity.ts";
 import type { Identity } from "./runtime.ts";
 
 /** System call numbers shared by x86-64, arm64 and riscv64. */
-const PIDFD_SEND_SIGNAL = 424n;
-const PIDFD_OPEN = 434n;
+const PIDFD_SEND_SIGNAL = 424;
+const PIDFD_OPEN = 434;
 /** Linux 6.9: the whole process group of the pidfd's process. */
 const PIDFD_SIGNAL_PROCESS_GROUP = 4;
 const C_LIBRARIES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
-
-/** Is it still the very process it was? A zombie is not: it can neither act nor be signalled. */
-export function proves(identity: Identity, boot: string): boolean {
-  if (identity.bootId !== boot) return false;
-  const stat = readStat(identity.pid);
-  return isAlive(stat) && stat.startTime === identity.startTime;
-}
-
-export function identify(pid: number, boot: string): Identity | undefined {
-  const stat = readStat(pid);
-  return stat && { bootId: boot, pid, startTime: stat.startTime };
-}
 
 export function signalNumber(name: string): number {
   const number = (constants.signals as Readonly<Record<string, number>>)[name];
@@ -34,6 +22,11 @@ export function signalName(number: number): string | undefined {
   return Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
 }
 
+interface Libc {
+  syscall(number: number, a: number, b: number, c: number, d: number): bigint;
+  close(fd: number): number;
+}
+
 /**
  * Sends signals to processes that are proven at the moment of sending, and to no others. A pidfd pins the process between
  * the proof and the signal, so that its pid cannot pass to a stranger meanwhile; without pidfds (Linux before 5.3) a window
@@ -41,29 +34,55 @@ export function signalName(number: number): string | undefined {
  */
 export class Signals {
   private readonly libc = openLibc();
+  private readonly groups: boolean;
 
-  constructor(private readonly boot: string) {}
+  constructor(private readonly boot: string) {
+    this.groups = this.pinned(process.pid, (pidfd) => this.push(pidfd, { number: 0, flags: PIDFD_SIGNAL_PROCESS_GROUP }));
+  }
 
   /** false when the process is gone, unproven or not ours to signal. */
   send(to: Identity, signal: string): boolean {
-    return this.deliver(to, { signal, flags: 0, fallback: to.pid });
+    const number = signalNumber(signal);
+    return this.pinned(to.pid, (pidfd) => {
+      if (!proves(to, this.boot)) return false;
+      return pidfd === undefined ? kill(to.pid, number) : this.push(pidfd, { number, flags: 0 });
+    });
   }
 
   /** Signals the process group that the process leads. */
   sendGroup(leader: Identity, signal: string): boolean {
-    return this.deliver(leader, { signal, flags: PIDFD_SIGNAL_PROCESS_GROUP, fallback: -leader.pid });
+    const number = signalNumber(signal);
+    return this.pinned(leader.pid, (pidfd) => {
+      if (!proves(leader, this.boot)) return false;
+      if (pidfd === undefined || !this.groups) return kill(-leader.pid, number);
+      return this.push(pidfd, { number, flags: PIDFD_SIGNAL_PROCESS_GROUP });
+    });
   }
 
-  private deliver(to: Identity, { signal, flags, fallback }: { signal: string; flags: number; fallback: number }): boolean {
-    const number = signalNumber(signal);
-    const pidfd = Number(this.libc?.syscall(PIDFD_OPEN, to.pid, 0, 0, 0) ?? -1n);
+  /**
+   * Holds on to the process group that a child of ours, not yet reaped, leads: it can be killed even when its leader is long
+   * gone. undefined where the kernel cannot do that.
+   */
+  holdGroup(pid: number): { kill(): void; release(): void } | undefined {
+    const pidfd = this.groups ? Number(this.libc?.syscall(PIDFD_OPEN, pid, 0, 0, 0) ?? -1n) : -1;
+    if (pidfd < 0) return undefined;
+    return {
+      kill: () => void this.push(pidfd, { number: signalNumber("SIGKILL"), flags: PIDFD_SIGNAL_PROCESS_GROUP }),
+      release: () => void this.libc?.close(pidfd),
+    };
+  }
+
+  private pinned(pid: number, act: (pidfd: number | undefined) => boolean): boolean {
+    const pidfd = Number(this.libc?.syscall(PIDFD_OPEN, pid, 0, 0, 0) ?? -1n);
     try {
-      if (!proves(to, this.boot)) return false;
-      if (pidfd >= 0 && this.libc?.syscall(PIDFD_SEND_SIGNAL, pidfd, number, 0, flags) === 0n) return true;
-      return kill(fallback, number);
+      return act(pidfd < 0 ? undefined : pidfd);
     } finally {
       if (pidfd >= 0) this.libc?.close(pidfd);
     }
+  }
+
+  private push(pidfd: number | undefined, { number, flags }: { number: number; flags: number }): boolean {
+    return pidfd !== undefined && this.libc?.syscall(PIDFD_SEND_SIGNAL, pidfd, number, 0, flags) === 0n;
   }
 }
 
@@ -76,7 +95,7 @@ function kill(pid: number, number: number): boolean {
   }
 }
 
-function openLibc() {
+function openLibc(): Libc | undefined {
   for (const library of C_LIBRARIES) {
     try {
       return dlopen(library, {

@@ -1,0 +1,77 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { allPids, commandOf } from "./proc.ts";
+
+/** TCP_LISTEN in /proc/net/tcp. */
+const LISTEN = "0A";
+
+export interface PortHolder {
+  /** Absent when the holder is another user's, or in another pid namespace. */
+  readonly pid?: number;
+  readonly command: string;
+}
+
+/**
+ * Who listens on a TCP port; undefined when nobody does. With `host`, only a listener that would be in the way of binding that
+ * address: on the same address, or on all addresses.
+ */
+export function portHolder(port: number, host?: string): PortHolder | undefined {
+  const inodes = new Set(listeners(port, host));
+  if (inodes.size === 0) return undefined;
+  for (const pid of allPids()) {
+    if (holds(pid, inodes)) return { pid, command: commandOf(pid) };
+  }
+  return { command: "a process of another user" };
+}
+
+/** A port of the kernel's choice that is free on 127.0.0.1, until somebody takes it. */
+export function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
+}
+
+function listeners(port: number, host: string | undefined): string[] {
+  const wanted = port.toString(16).toUpperCase().padStart(4, "0");
+  return ["/proc/net/tcp", "/proc/net/tcp6"].flatMap((file) => {
+    const rows = readTable(file).map((line) => line.trim().split(/\s+/));
+    return rows.flatMap(([, local = "", , state, , , , , , inode = ""]) => {
+      const [address = "", localPort] = local.split(":");
+      return state === LISTEN && localPort === wanted && collides(address, host) ? [inode] : [];
+    });
+  });
+}
+
+function readTable(file: string): string[] {
+  try {
+    return readFileSync(file, "latin1").split("\n").slice(1, -1);
+  } catch {
+    // No IPv6 on this machine.
+    return [];
+  }
+}
+
+/** Addresses are words in host byte order: 0100007F is 127.0.0.1. Only IPv4 hosts are told apart. */
+function collides(address: string, host: string | undefined): boolean {
+  if (host === undefined || host === "0.0.0.0" || host === "::" || /^0+$/.test(address)) return true;
+  const octets = (host === "localhost" ? "127.0.0.1" : host).split(".").map(Number);
+  if (octets.length !== 4) return true;
+  const hex = octets.toReversed().map((octet) => octet.toString(16).toUpperCase().padStart(2, "0")).join("");
+  return address === hex || address === `0000000000000000FFFF0000${hex}`;
+}
+
+function holds(pid: number, inodes: ReadonlySet<string>): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => inodes.has(/^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`))?.[1] ?? ""));
+  } catch {
+    return false;
+  }
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}
