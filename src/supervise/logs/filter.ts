@@ -1,0 +1,60 @@
+import { RE2JS } from "re2js";
+import { messageOf, OrcoError } from "../../kernel/errors.ts";
+import { LEVELS, levelNamed, rankOf } from "./level.ts";
+import type { LogQuery, LogRecord } from "./record.ts";
+
+/** Reads one line of a segment; undefined when the query does not want it. */
+export type Accept = (line: string) => LogRecord | undefined;
+
+const LITERAL = /^[^\\.+*?()|[\]{}^$]+$/;
+
+/** What a query says about a record's content. `undefined`: it wants all of them. Throws `invalid` for a bad pattern or level. */
+export function contentFilter({ grep, level }: LogQuery): Accept | undefined {
+  const matches = grep === undefined || grep === "" ? undefined : matcher(grep);
+  const least = level === undefined ? 0 : threshold(level);
+  if (!matches && least === 0) return undefined;
+  return (line) => {
+    if (least > 0 && rankOf(statedLevel(line)) < least) return undefined;
+    if (matches && !matches.mayMatch(line)) return undefined;
+    const record = parseRecord(line);
+    return !matches || matches.test(record.message) ? record : undefined;
+  };
+}
+
+export function parseRecord(line: string): LogRecord {
+  return JSON.parse(line) as LogRecord;
+}
+
+interface Matcher {
+  /** A look at the undecoded line that spares most of them the decoding. */
+  readonly mayMatch: (line: string) => boolean;
+  readonly test: (message: string) => boolean;
+}
+
+function matcher(pattern: string): Matcher {
+  const compiled = compile(pattern);
+  if (!LITERAL.test(pattern) || !pattern.isWellFormed()) return { mayMatch: () => true, test: (message) => compiled.test(message) };
+  const escaped = JSON.stringify(pattern).slice(1, -1);
+  return { mayMatch: (line) => line.includes(escaped), test: (message) => message.includes(pattern) };
+}
+
+function compile(pattern: string): RE2JS {
+  try {
+    return RE2JS.compile(pattern);
+  } catch (error) {
+    throw new OrcoError("invalid", `grep: ${messageOf(error)}`, { pattern });
+  }
+}
+
+function threshold(level: string): number {
+  const known = levelNamed(level);
+  if (!known) throw new OrcoError("invalid", `level ${JSON.stringify(level)} is none of ${LEVELS.join(", ")}`, { level });
+  return rankOf(known);
+}
+
+/** The writer puts the level, if any, right before the message: no need to decode the record for it. */
+function statedLevel(line: string): string | undefined {
+  const message = line.indexOf('"message":');
+  const level = line.lastIndexOf('"level":"', message);
+  return level < 0 || level > message ? undefined : line.slice(level + 9, line.indexOf('"', level + 9));
+}

@@ -1,0 +1,125 @@
+import { contentFilter, parseRecord, type Accept } from "./filter.ts";
+import { previousRuns } from "./previous.ts";
+import type { LogQuery, LogRecord } from "./record.ts";
+import { backwards, Scan, seqBefore, type Span } from "./scan.ts";
+import type { ServiceLog } from "./service-log.ts";
+
+/** The part of a query that one service's reader needs. */
+export interface Wanted {
+  readonly query: LogQuery;
+  readonly accept: Accept | undefined;
+}
+
+export function wantedBy(query: LogQuery): Wanted {
+  return { query, accept: contentFilter(query) };
+}
+
+/** A record with what the merge goes by. */
+export interface Ranked {
+  readonly ts: number;
+  readonly service: string;
+  readonly seq: number;
+}
+
+/** Reads one service forward, a batch at a time. */
+export class Reader {
+  private readonly scan: Scan;
+  private readonly runs: Set<string> | undefined;
+  private held: { readonly ts: number; readonly records: LogRecord[]; next: number } = { ts: 0, records: [], next: 0 };
+
+  constructor(
+    readonly log: ServiceLog,
+    private readonly wanted: Wanted,
+    /** Exclusive; and the last seq to be read, when that is settled. */
+    range: { readonly after: number; readonly until: number },
+  ) {
+    this.until = range.until;
+    this.scan = new Scan(() => log.segments, range.after);
+    this.runs = wanted.query.previous ? previousRuns(log) : undefined;
+  }
+
+  private readonly until: number;
+
+  /** When the next record was read; undefined while none is held. */
+  get ts(): number | undefined {
+    return this.held.next < this.held.records.length ? this.held.ts : undefined;
+  }
+
+  get service(): string {
+    return this.log.service;
+  }
+
+  take(): LogRecord | undefined {
+    return this.held.records[this.held.next++];
+  }
+
+  /** Loads the next batch if none is held. False when there is nothing more now; else the bytes of work it cost, roughly. */
+  load(): number | false {
+    if (this.ts !== undefined) return 0;
+    if (this.scan.lastSeq >= this.until) return false;
+    const span = this.scan.next();
+    if (!span || (this.wanted.query.untilMs ?? Number.POSITIVE_INFINITY) < span.ts) return false;
+    const records = this.select(span);
+    if (span.lost > 0) {
+      records.unshift(droppedRecord(span, this.service));
+      this.log.counts.dropped += span.lost;
+    }
+    this.held = { ts: span.ts, records, next: 0 };
+    return span.lastSeq - span.firstSeq + 1;
+  }
+
+  close(): void {
+    this.scan.close();
+  }
+
+  private select(span: Span): LogRecord[] {
+    if (!wants(span, this.wanted.query, this.runs)) return [];
+    const lines = span.lines();
+    const kept = this.until - span.firstSeq + 1;
+    const { accept } = this.wanted;
+    const inRange = kept < lines.length ? lines.slice(0, kept) : lines;
+    if (!accept) return inRange.map(parseRecord);
+    return inRange.flatMap((line) => accept(line) ?? []);
+  }
+}
+
+/** Matching records newest first, without their content. */
+export function* newestFirst(log: ServiceLog, { query, accept }: Wanted, until: number): Generator<Ranked | undefined> {
+  const runs = query.previous ? previousRuns(log) : undefined;
+  const after = afterOf(log, query);
+  for (const span of backwards(log.segments)) {
+    if (span.lastSeq <= after) return;
+    if (span.firstSeq > until || span.ts > (query.untilMs ?? Number.POSITIVE_INFINITY) || !wants(span, query, runs)) continue;
+    const lines = accept ? span.lines() : undefined;
+    for (let seq = Math.min(span.lastSeq, until); seq >= Math.max(span.firstSeq, after + 1); seq--) {
+      if (!lines || accept?.(lines[seq - span.firstSeq] ?? "")) yield { ts: span.ts, service: log.service, seq };
+    }
+    yield undefined; // a place to let others have their turn
+  }
+}
+
+/** The last seq that the query does not want, by its `after` and `sinceMs`. */
+export function afterOf(log: ServiceLog, { after, sinceMs }: LogQuery): number {
+  const asked = after?.[log.service];
+  // A seq from the future is one of an older log of that name.
+  const resume = asked === undefined || asked > log.lastSeq ? (log.segments[0]?.firstSeq ?? 1) - 1 : asked;
+  return sinceMs === undefined ? resume : Math.max(resume, seqBefore(log.segments, sinceMs));
+}
+
+function wants(span: Span, { replica }: LogQuery, runs: Set<string> | undefined): boolean {
+  return (replica === undefined || span.replica === replica) && (!runs || runs.has(span.instance));
+}
+
+function droppedRecord({ ts, replica, lost }: Span, service: string): LogRecord {
+  const message = `dropped ${lost} lines`;
+  return {
+    timestamp: new Date(ts).toISOString(),
+    service,
+    replica,
+    level: "warn",
+    message,
+    source: "orco",
+    meta: { dropped: lost },
+    seq: 0,
+  };
+}

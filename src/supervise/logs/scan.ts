@@ -1,0 +1,135 @@
+import { errnoOf } from "../../kernel/errors.ts";
+import type { Entry } from "./entry.ts";
+import { type Segment, SegmentFile } from "./segment.ts";
+
+/** The records of one batch: what one index entry covers. */
+export interface Span {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  /** When all of them were read, epoch ms. */
+  readonly ts: number;
+  readonly instance: string;
+  readonly replica: number;
+  readonly flags: number;
+  /** Records right before these that are gone. */
+  readonly lost: number;
+  readonly lines: () => string[];
+}
+
+/** Walks a service's log batch by batch, forward from a seq, also while it grows and its old segments are removed. */
+export class Scan {
+  private file: SegmentFile | undefined;
+  private at = 0;
+
+  /** `seq`: the last record that is not wanted. */
+  constructor(
+    private readonly segments: () => readonly Segment[],
+    private seq: number,
+  ) {}
+
+  get lastSeq(): number {
+    return this.seq;
+  }
+
+  /** Undefined when there is nothing more at the moment. */
+  next(): Span | undefined {
+    for (;;) {
+      if (!this.file && !this.openNext()) return undefined;
+      const span = this.nextInFile();
+      if (span) return span;
+      if (!this.hasNewer()) return undefined;
+      this.close();
+    }
+  }
+
+  close(): void {
+    this.file?.close();
+    this.file = undefined;
+  }
+
+  private nextInFile(): Span | undefined {
+    const { file } = this;
+    if (!file) return undefined;
+    while (this.at < file.segment.entries) {
+      const at = this.at++;
+      const entry = file.entry(at);
+      if (!entry || entry.seq <= this.seq) continue;
+      const span = spanOf(file, at, entry);
+      const firstSeq = Math.max(span.firstSeq, this.seq + 1);
+      const lost = span.firstSeq - this.seq - 1;
+      this.seq = span.lastSeq;
+      return { ...span, firstSeq, lost: Math.max(0, lost), lines: () => span.lines().slice(firstSeq - span.firstSeq) };
+    }
+    return undefined;
+  }
+
+  private hasNewer(): boolean {
+    const own = this.file?.segment.firstSeq ?? 0;
+    return this.segments().some((segment) => segment.firstSeq > own && segment.lastSeq > this.seq);
+  }
+
+  private openNext(): boolean {
+    for (const segment of this.segments()) {
+      if (segment.lastSeq <= this.seq) continue;
+      const file = openIfThere(segment);
+      if (!file) continue;
+      this.file = file;
+      this.at = file.search((entry) => entry.seq > this.seq);
+      return true;
+    }
+    return false;
+  }
+}
+
+/** All batches newest first. */
+export function* backwards(segments: readonly Segment[]): Generator<Span> {
+  for (const segment of segments.toReversed()) {
+    const file = openIfThere(segment);
+    if (!file) continue;
+    try {
+      for (let at = segment.entries - 1; at >= 0; at--) {
+        const entry = file.entry(at);
+        if (entry) yield spanOf(file, at, entry);
+      }
+    } finally {
+      file.close();
+    }
+  }
+}
+
+/** seq of the last record read before `ts`: by the index, not by a scan. */
+export function seqBefore(segments: readonly Segment[], ts: number): number {
+  const segment = segments.find(({ lastTs }) => lastTs >= ts);
+  if (!segment) return segments.at(-1)?.lastSeq ?? 0;
+  const file = openIfThere(segment);
+  try {
+    const at = file?.search((entry) => entry.ts >= ts) ?? 0;
+    return file?.entry(at - 1)?.seq ?? segment.firstSeq - 1;
+  } finally {
+    file?.close();
+  }
+}
+
+function spanOf(file: SegmentFile, at: number, entry: Entry): Span {
+  const before = file.entry(at - 1);
+  const from = before?.end ?? 0;
+  const firstSeq = (before?.seq ?? file.segment.firstSeq - 1) + 1;
+  const { seq: lastSeq, ts, instance, replica, flags } = entry;
+  return { firstSeq, lastSeq, ts, instance, replica, flags, lost: 0, lines: () => linesOf(file.bytes(from, entry.end)) };
+}
+
+function linesOf(bytes: Buffer): string[] {
+  const lines = bytes.toString().split("\n");
+  lines.pop();
+  return lines;
+}
+
+/** Retention may remove a segment between the list and the open. */
+function openIfThere(segment: Segment): SegmentFile | undefined {
+  try {
+    return new SegmentFile(segment);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,59 @@
+import { closeSync, fstatSync, openSync } from "node:fs";
+import { errnoOf } from "../../kernel/errors.ts";
+import { readUpTo } from "./file.ts";
+import type { Punch } from "./punch.ts";
+
+/** Freed at once when a service has no secrets: fewer calls, and the file system frees whole blocks. */
+const PUNCH_BYTES = 256 * 1024;
+
+/** A spool file, written by the instance and read here. It may not exist yet. */
+export class Spool {
+  private fd: number | undefined;
+  private punched = 0;
+  private canPunch: boolean;
+
+  constructor(
+    private readonly path: string,
+    private readonly punch: Punch | undefined,
+  ) {
+    this.canPunch = punch !== undefined;
+  }
+
+  /** Bytes written so far; 0 while there is no file. */
+  size(): number {
+    const fd = this.open();
+    return fd === undefined ? 0 : fstatSync(fd).size;
+  }
+
+  read(into: Uint8Array, at: number): number {
+    const fd = this.open();
+    return fd === undefined ? 0 : readUpTo(fd, into, at);
+  }
+
+  /** Frees what lies before `offset`, which is safe only once a checkpoint says that it was read. `always`: also a few bytes. */
+  free(offset: number, always: boolean): void {
+    if (!this.canPunch || this.fd === undefined || offset <= this.punched) return;
+    if (!always && offset - this.punched < PUNCH_BYTES) return;
+    this.canPunch = this.punch?.(this.fd, this.punched, offset) ?? false;
+    this.punched = offset;
+  }
+
+  close(): void {
+    if (this.fd !== undefined) closeSync(this.fd);
+    this.fd = undefined;
+  }
+
+  private open(): number | undefined {
+    if (this.fd !== undefined) return this.fd;
+    try {
+      this.fd = openSync(this.path, this.canPunch ? "r+" : "r");
+    } catch (error) {
+      const code = errnoOf(error);
+      if (code === "ENOENT") return undefined;
+      if (!this.canPunch) throw error;
+      this.canPunch = false; // not ours to write: then it is only read
+      return this.open();
+    }
+    return this.fd;
+  }
+}

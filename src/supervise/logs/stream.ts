@@ -1,0 +1,213 @@
+import type { Clock } from "../../kernel/clock.ts";
+import { messageOf } from "../../kernel/errors.ts";
+import type { Cursor } from "./cursor.ts";
+import { bytesToSplit, type Cut, cut } from "./cut.ts";
+import { type BatchContext, encodeLines, encodePiece } from "./encode.ts";
+import { Pace } from "./pace.ts";
+import type { Source } from "./pump.ts";
+import type { Redactor } from "./redact.ts";
+import type { Spool } from "./spool.ts";
+import type { Batch } from "./writer.ts";
+
+/** What a stream needs of its service. */
+export interface Sink {
+  redactor(): Redactor | undefined;
+  /** Somebody waits for lines. */
+  watched(): boolean;
+  /** A write failed less than a second ago. */
+  stalled(): boolean;
+  context(): Pick<BatchContext, "service" | "format" | "redactor" | "ts" | "seq">;
+  /** Largest batch of records in bytes, unless one record alone is larger. */
+  maxBatchBytes(): number;
+  /** False while the log cannot be written; then the batch is not there and must be made again later. */
+  append(batch: Batch, json: string): boolean;
+  failed(what: string): void;
+}
+
+/** Buffers shared by all streams of a store: everything between a read and its checkpoint happens in one turn. */
+export interface Scratch {
+  chunk: Buffer;
+  encoder: TextEncoder;
+  out: Uint8Array;
+}
+
+export interface StreamOptions {
+  readonly start: Cursor;
+  readonly source: "stdout" | "stderr";
+  readonly spool: Spool;
+  readonly sink: Sink;
+  readonly scratch: Scratch;
+  readonly clock: Clock;
+}
+
+const RETRY_MS = 1000;
+const MIN_CHUNK_BYTES = 4 * 1024;
+const FIRST_CHUNK_BYTES = 32 * 1024;
+const MAX_CHUNK_BYTES = 256 * 1024;
+/** Records a step is meant to make: at about 1 µs each it leaves room for others in a slice. */
+const STEP_LINES = 8192;
+const LINE_FEED = 10;
+
+/** Reads one spool from its cursor on and hands the lines to its service, one checkpoint a step. It keeps no bytes between steps. */
+export class Stream implements Source {
+  private cursor: Cursor;
+  private chunkBytes = FIRST_CHUNK_BYTES;
+  /** Bytes after the cursor that are known to decide nothing yet. */
+  private waiting = 0;
+  private end: { readonly at: number; readonly done: () => void } | undefined;
+  private readonly pace: Pace;
+
+  constructor(private readonly options: StreamOptions) {
+    this.cursor = options.start;
+    this.pace = new Pace(options.clock.monotonic());
+  }
+
+  dueAt(): number {
+    return this.pace.dueAt;
+  }
+
+  hurry(): void {
+    this.pace.hurry(this.options.clock.monotonic());
+  }
+
+  /** Reads what is there now to its end, a last line without line break too, then calls `done`. */
+  finish(done: () => void): void {
+    this.end = { at: this.sizeOr(this.cursor.offset), done };
+    this.waiting = 0;
+    this.hurry();
+  }
+
+  poll(now: number): boolean {
+    const size = this.sizeOr(this.cursor.offset);
+    const output = size > this.cursor.offset + this.waiting;
+    this.pace.next(now, { output, watched: this.options.sink.watched() });
+    return output || this.end !== undefined;
+  }
+
+  step(): boolean {
+    try {
+      return this.work();
+    } catch (error) {
+      this.options.sink.failed(`${this.options.source}: ${messageOf(error)}`);
+      return this.rest();
+    }
+  }
+
+  close(): void {
+    this.options.spool.close();
+  }
+
+  private work(): boolean {
+    const { at, final } = this.limit();
+    if (at <= this.cursor.offset) return this.finished();
+    if (this.options.sink.stalled()) return this.rest();
+    if (!final && this.staysWaiting(at)) return false;
+    let bytes = this.read(at);
+    let found = this.cut(bytes, at);
+    if (found.kind === "wait" && bytes.length < Math.min(found.bytes, at - this.cursor.offset)) {
+      bytes = this.read(at, found.bytes);
+      found = this.cut(bytes, at);
+    }
+    return this.take(bytes, found);
+  }
+
+  private cut(bytes: Buffer, limit: number): Cut {
+    const final = this.end !== undefined && this.cursor.offset + bytes.length >= limit;
+    return cut(bytes, { midline: this.cursor.midline, redactor: this.options.sink.redactor(), final });
+  }
+
+  /** A long line that grows slowly is not read from its start again until its line break, or enough to split it, is there. */
+  private staysWaiting(limit: number): boolean {
+    const { scratch, sink, spool } = this.options;
+    const length = limit - this.cursor.offset;
+    const fresh = length - this.waiting;
+    if (this.waiting === 0 || length >= bytesToSplit(sink.redactor()) || fresh > scratch.chunk.length) return false;
+    const part = scratch.chunk.subarray(0, spool.read(scratch.chunk.subarray(0, fresh), this.cursor.offset + this.waiting));
+    if (part.includes(10)) return false;
+    this.waiting += part.length;
+    return true;
+  }
+
+  private take(bytes: Buffer, found: Cut): boolean {
+    if (found.kind === "wait") {
+      this.waiting = bytes.length;
+      return this.finished(); // when an end was set, the file is shorter than it was
+    }
+    this.waiting = 0;
+    const ok = found.kind === "piece" ? this.commitPiece(bytes, found) : this.commitLines(bytes, found.next);
+    return ok || this.rest();
+  }
+
+  private limit(): { at: number; final: boolean } {
+    return this.end ? { at: this.end.at, final: true } : { at: this.options.spool.size(), final: false };
+  }
+
+  private read(limit: number, least = 0): Buffer {
+    const { scratch, spool } = this.options;
+    const want = Math.min(Math.max(this.chunkBytes, least), limit - this.cursor.offset);
+    if (scratch.chunk.length < want) scratch.chunk = Buffer.allocUnsafeSlow(Math.max(want, bytesToSplit(undefined)));
+    return scratch.chunk.subarray(0, spool.read(scratch.chunk.subarray(0, want), this.cursor.offset));
+  }
+
+  private commitLines(bytes: Buffer, next: number): boolean {
+    const context = this.context();
+    const text = bytes.toString("utf8", 0, next);
+    const { json, lines } = encodeLines(bytes[next - 1] === LINE_FEED ? text : `${text}\n`, context);
+    const maxBatchBytes = this.options.sink.maxBatchBytes();
+    const room = Math.min(STEP_LINES / lines, maxBatchBytes / json.length);
+    this.chunkBytes = Math.max(MIN_CHUNK_BYTES, Math.min(MAX_CHUNK_BYTES, this.chunkBytes * 4, Math.ceil(next * room)));
+    if (json.length > maxBatchBytes && lines > 1) {
+      const half = bytes.lastIndexOf(LINE_FEED, next >> 1) + 1 || bytes.indexOf(LINE_FEED) + 1;
+      return this.commitLines(bytes, half);
+    }
+    return this.commit({ json, lines, ts: context.ts }, { next, midline: false });
+  }
+
+  private commitPiece(bytes: Buffer, { end, next, last }: Extract<Cut, { kind: "piece" }>): boolean {
+    const context = this.context();
+    const { json, lines } = encodePiece(bytes.toString("utf8", 0, end), last, context);
+    return this.commit({ json, lines, ts: context.ts }, { next, midline: !last });
+  }
+
+  private commit(
+    { json, lines, ts }: { json: string; lines: number; ts: number },
+    { next, midline }: { next: number; midline: boolean },
+  ): boolean {
+    const { scratch, sink, spool } = this.options;
+    const size = Buffer.byteLength(json);
+    if (scratch.out.length < size) scratch.out = new Uint8Array(size * 2);
+    scratch.encoder.encodeInto(json, scratch.out);
+    const cursor = { ...this.cursor, offset: this.cursor.offset + next, midline };
+    if (!sink.append({ bytes: scratch.out.subarray(0, size), lines, ts, cursor, replica: cursor.replica }, json)) return false;
+    this.cursor = cursor;
+    spool.free(cursor.offset, sink.redactor() !== undefined);
+    return true;
+  }
+
+  private context(): BatchContext {
+    const { sink, source } = this.options;
+    return { ...sink.context(), source, replica: this.cursor.replica };
+  }
+
+  private finished(): boolean {
+    const end = this.end;
+    this.end = undefined;
+    end?.done();
+    return false;
+  }
+
+  /** After a failure: again in a second. */
+  private rest(): false {
+    this.pace.rest(this.options.clock.monotonic(), RETRY_MS);
+    return false;
+  }
+
+  private sizeOr(fallback: number): number {
+    try {
+      return this.options.spool.size();
+    } catch (error) {
+      this.options.sink.failed(`${this.options.source}: ${messageOf(error)}`);
+      return fallback;
+    }
+  }
+}

@@ -1,0 +1,203 @@
+import { closeSync, mkdirSync, openSync, renameSync, writeFileSync } from "node:fs";
+import { errnoOf } from "../../kernel/errors.ts";
+import { type Cursor, cursorKey } from "./cursor.ts";
+import { encodeEntry, ENTRY_BYTES, type Entry, FLAG, NO_INSTANCE, STREAM } from "./entry.ts";
+import { cutQuietly, writeAll } from "./file.ts";
+import type { LoggingSpec } from "./record.ts";
+import { recover, removeSegment } from "./recover.ts";
+import { expired, mustRotate } from "./retention.ts";
+import { type Segment, segmentPath } from "./segment.ts";
+
+/** Some records of one stream, or only the news that an instance has ended. */
+export interface Batch {
+  readonly bytes: Uint8Array;
+  readonly lines: number;
+  readonly ts: number;
+  /** Absent for orco's own lines. */
+  readonly cursor?: Cursor;
+  readonly replica: number;
+  readonly ended?: boolean;
+}
+
+/** Streams whose cursors are kept; the longest unused go first, so that instances that never end cannot pile up. */
+const MAX_CURSORS = 512;
+/** How many entries recovery reads at most before it meets a snapshot. */
+const SNAPSHOT_EVERY = 4096;
+const NOTHING = new Uint8Array(0);
+
+/** The files of one service: the only thing that writes them. Every method leaves them at a checkpoint, also when it throws. */
+export class SegmentWriter {
+  /** Oldest first; the last one is written on. */
+  readonly segments: Segment[];
+  private readonly cursors: Map<string, Cursor>;
+  private files: { readonly segment: Segment; readonly log: number; readonly idx: number } | undefined;
+  private sinceSnapshot = SNAPSHOT_EVERY;
+
+  constructor(
+    private readonly dir: string,
+    public limits: LoggingSpec,
+  ) {
+    const { segments, cursors } = recover(dir);
+    this.segments = segments;
+    this.cursors = cursors;
+  }
+
+  get lastSeq(): number {
+    return this.segments.at(-1)?.lastSeq ?? 0;
+  }
+
+  get lastTs(): number {
+    return this.segments.at(-1)?.lastTs ?? 0;
+  }
+
+  cursor(instance: string, stream: number): Cursor | undefined {
+    return this.cursors.get(cursorKey(instance, stream));
+  }
+
+  /** Throws the system's error (ENOSPC, …), and then nothing of the batch is there. */
+  append(batch: Batch): void {
+    const files = this.filesFor(batch);
+    const { segment } = files;
+    const seq = segment.lastSeq + batch.lines;
+    const end = segment.end + batch.bytes.length;
+    try {
+      if (batch.bytes.length > 0) writeAll(files.log, batch.bytes, segment.end);
+      writeAll(files.idx, encodeEntry(entryOf(batch, { end, seq })), segment.entries * ENTRY_BYTES);
+    } catch (error) {
+      this.cutBack();
+      throw error;
+    }
+    if (batch.lines > 0) segment.firstTs ??= batch.ts;
+    Object.assign(segment, { end, lastSeq: seq, lastTs: batch.ts, entries: segment.entries + 1 });
+    this.remember(batch);
+    this.maybeSnapshot();
+  }
+
+  /** Removes what is too much or too old; an active segment that is too old is closed first. True when something went. */
+  sweep(now: number): boolean {
+    const { maxAgeMs } = this.limits;
+    const active = this.segments.at(-1);
+    if (active && active.end > 0 && maxAgeMs !== undefined && now - active.lastTs > maxAgeMs) this.tryRotate();
+    const count = expired(this.segments, { ...this.limits, now });
+    for (const segment of this.segments.splice(0, count)) removeSegment(segment.path);
+    return count > 0;
+  }
+
+  close(): void {
+    if (!this.files) return;
+    closeSync(this.files.log);
+    closeSync(this.files.idx);
+    this.files = undefined;
+  }
+
+  private filesFor(batch: Batch): NonNullable<typeof this.files> {
+    const active = this.segments.at(-1);
+    const limits = { ...this.limits, now: batch.ts };
+    const bytes = batch.bytes.length;
+    if (!active || (batch.lines > 0 && mustRotate(active, bytes, active.entries * ENTRY_BYTES, limits))) {
+      this.rotate();
+      this.sweep(batch.ts);
+    }
+    const segment = this.segments.at(-1);
+    if (!segment) throw new Error("a log without a segment");
+    if (this.files?.segment !== segment) {
+      this.close();
+      this.files = openForWriting(segment);
+    }
+    return this.files;
+  }
+
+  /** A full disk must not keep old segments from being removed. */
+  private tryRotate(): void {
+    try {
+      this.rotate();
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+    }
+  }
+
+  /** Starts a segment. Its index appears under its name only when the snapshot in it is whole. */
+  private rotate(): void {
+    const path = segmentPath(this.dir, this.lastSeq + 1);
+    const segment: Segment = {
+      path,
+      firstSeq: this.lastSeq + 1,
+      entries: 0,
+      end: 0,
+      lastSeq: this.lastSeq,
+      firstTs: undefined,
+      lastTs: this.lastTs,
+    };
+    const snapshot = this.snapshot(segment);
+    mkdirSync(this.dir, { recursive: true, mode: 0o700 });
+    writeFileSync(`${path}.tmp`, snapshot, { mode: 0o600 });
+    writeFileSync(`${path}.log`, NOTHING, { mode: 0o600 });
+    renameSync(`${path}.tmp`, `${path}.idx`);
+    segment.entries = snapshot.length / ENTRY_BYTES;
+    this.segments.push(segment);
+    this.sinceSnapshot = 0;
+    this.close();
+  }
+
+  private snapshot({ end, lastSeq, lastTs }: Segment): Buffer {
+    const cursors = [...this.cursors.values()];
+    const out = Buffer.alloc((cursors.length + 1) * ENTRY_BYTES);
+    const base = { end, seq: lastSeq, ts: lastTs };
+    encodeEntry(
+      { ...base, spool: 0, instance: NO_INSTANCE, replica: 0, stream: STREAM.orco, flags: FLAG.snapshot, left: cursors.length },
+      out,
+    );
+    for (const [at, cursor] of cursors.entries()) {
+      const { offset: spool, instance, replica, stream, midline } = cursor;
+      const flags = FLAG.snapshot | (midline ? FLAG.midline : 0);
+      encodeEntry({ ...base, spool, instance, replica, stream, flags, left: cursors.length - at - 1 }, out, (at + 1) * ENTRY_BYTES);
+    }
+    return out;
+  }
+
+  private maybeSnapshot(): void {
+    this.sinceSnapshot += 1;
+    if (this.sinceSnapshot < SNAPSHOT_EVERY || !this.files) return;
+    this.sinceSnapshot = 0;
+    const { segment, idx } = this.files;
+    const snapshot = this.snapshot(segment);
+    try {
+      writeAll(idx, snapshot, segment.entries * ENTRY_BYTES);
+      segment.entries += snapshot.length / ENTRY_BYTES;
+    } catch {
+      this.cutBack(); // only a shortcut for recovery; the next one is as good
+    }
+  }
+
+  private remember({ cursor, ended }: Batch): void {
+    if (!cursor) return;
+    const key = cursorKey(cursor.instance, cursor.stream);
+    this.cursors.delete(key);
+    if (ended) for (const stream of [STREAM.stdout, STREAM.stderr]) this.cursors.delete(cursorKey(cursor.instance, stream));
+    else this.cursors.set(key, cursor);
+    const [oldest] = this.cursors.keys();
+    if (this.cursors.size > MAX_CURSORS && oldest !== undefined) this.cursors.delete(oldest);
+  }
+
+  private cutBack(): void {
+    if (!this.files) return;
+    cutQuietly(this.files.log, this.files.segment.end);
+    cutQuietly(this.files.idx, this.files.segment.entries * ENTRY_BYTES);
+  }
+}
+
+function openForWriting(segment: Segment): { segment: Segment; log: number; idx: number } {
+  const idx = openSync(`${segment.path}.idx`, "r+");
+  try {
+    return { segment, idx, log: openSync(`${segment.path}.log`, "r+") };
+  } catch (error) {
+    closeSync(idx);
+    throw error;
+  }
+}
+
+function entryOf({ ts, cursor, replica, ended }: Batch, { end, seq }: { end: number; seq: number }): Entry {
+  const flags = (cursor?.midline ? FLAG.midline : 0) | (ended ? FLAG.ended : 0);
+  const { instance = NO_INSTANCE, stream = STREAM.orco, offset: spool = 0 } = cursor ?? {};
+  return { end, seq, ts, spool, instance, replica, stream, flags, left: 0 };
+}
