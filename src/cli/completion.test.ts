@@ -23,7 +23,8 @@ test("bash completes commands, flags and words", async () => {
 });
 
 test("bash completes services as the status says them", async () => {
-  const status = '{"stack":"demo","services":[{"service":"db","state":"Running","instances":[{"id":"x"}]},{"service":"web-1","state":"Failed"}]}';
+  const status =
+    '{"stack":"demo","services":[{"service":"db","state":"Running","instances":[{"id":"x"}]},{"service":"web-1","state":"Failed"}]}';
   expect(await offered("orco restart ", status)).toEqual(["db", "web-1"]);
   expect(await offered("orco restart w", status)).toEqual(["web-1"]);
 });
@@ -31,6 +32,7 @@ test("bash completes services as the status says them", async () => {
 test("the other scripts name every command", async () => {
   for (const shell of ["zsh", "fish"]) {
     const { out } = await runMain(["completion", shell]);
-    for (const name of ["up", "down", "status", "logs", "scale", "apply", "graph", "lint", "events", "shutdown"]) expect(out).toContain(name);
+    for (const name of ["up", "down", "status", "logs", "scale", "apply", "graph", "lint", "events", "shutdown"])
+      expect(out).toContain(name);
   }
 });

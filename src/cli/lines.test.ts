@@ -1,0 +1,75 @@
+import { describe, expect, test } from "bun:test";
+import type { LogRecord } from "../supervise/logs/record.ts";
+import { eventLine } from "./event-line.ts";
+import { logLine } from "./log-line.ts";
+import { planText } from "./plan-text.ts";
+import { runDetail, runsTable } from "./runs.ts";
+import { clockTime, timeOption } from "./time.ts";
+
+const at = "2026-01-01T10:00:03.000Z";
+const hms = clockTime(at);
+const record: LogRecord = { timestamp: at, service: "api", replica: 2, message: "hello", source: "stdout", seq: 1 };
+
+describe("a log line", () => {
+  test("is time, service/replica and message", () => expect(logLine(record)).toBe(`${hms} api/2 | hello`));
+
+  test("of several lines cannot pass for another service's", () => {
+    expect(logLine({ ...record, message: "a\n10:00:03 db/1 | b" })).toBe(`${hms} api/2 | a\n${hms} api/2 | 10:00:03 db/1 | b`);
+  });
+
+  test("has the service's colour, and its own colours kept, on a terminal", () => {
+    const line = logLine({ ...record, message: "\x1b[32mok" }, { color: true });
+    expect(line).toMatch(/^\S+ \x1b\[\d+mapi\/2\x1b\[0m \| \x1b\[32mok\x1b\[0m$/); // oxlint-disable-line no-control-regex
+    expect(logLine({ ...record, level: "error" }, { color: true })).toEndWith("\x1b[31mhello\x1b[0m");
+  });
+});
+
+test("an event line has who, what and why", () => {
+  const event = { id: "1-1", seq: 1, ts: at, topic: "stack/demo", type: "instance.pending", stack: "demo" };
+  expect(eventLine({ ...event, service: "api", replica: 1, reason: "restart", message: "exit 1", afterMs: 500, instance: "" })).toBe(
+    `${hms} api/1 instance.pending restart: exit 1 afterMs=500`,
+  );
+  expect(eventLine({ ...event, type: "stack.\x1b[2Jup" })).toBe(`${hms} demo stack.up`);
+  expect(eventLine({ ...event, topic: "run/0190aaaa-bbbb", type: "run.started", run: "0190aaaa-bbbb" })).toBe(
+    `${hms} run a-bbbb run.started`,
+  );
+});
+
+test("a plan without changes says so", () => {
+  expect(planText({ stack: "demo", changes: 0, warnings: [], services: [{ service: "a", action: "unchanged", fields: [] }] })).toBe(
+    "demo: nothing to change",
+  );
+});
+
+test("a plan names added and removed fields", () => {
+  const fields = [
+    { path: "env.A", to: "1" },
+    { path: "env.B", from: 2 },
+  ];
+  expect(planText({ stack: "demo", changes: 1, warnings: [], services: [{ service: "a", action: "change", fields }] })).toBe(
+    "~ a (change)\n    env.A: 1 (new)\n    env.B: 2 (removed)\n1 to change, 0 unchanged",
+  );
+});
+
+test("runs as a table, one with its steps", () => {
+  const run = {
+    id: "r1",
+    kind: "apply",
+    status: "failed",
+    stack: "demo",
+    created_at: at,
+    error: { code: "blocked", message: "api\nblocked" },
+  } as const;
+  expect(runsTable([{ ...run, steps: [] }])).toBe(
+    `RUN  KIND   STATUS  AT        STACK  SERVICE  MESSAGE\nr1   apply  failed  ${hms}  demo   -        api blocked`,
+  );
+  expect(runDetail({ ...run, steps: [{ name: "start db", status: "completed" }] })).toBe(
+    "r1  apply demo  failed\n  start db  completed\n  api blocked",
+  );
+});
+
+test("times: ago, RFC 3339, and nothing else", () => {
+  expect(timeOption("10m", "--since", 1_000_000)).toBe(400_000);
+  expect(timeOption("2026-01-01T00:00:00Z", "--since", 0)).toBe(Date.UTC(2026, 0, 1));
+  for (const wrong of ["10", "yesterday", "1", ""]) expect(() => timeOption(wrong, "--since", 0)).toThrow("--since takes");
+});
