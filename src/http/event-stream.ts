@@ -26,8 +26,7 @@ export interface EventStream {
 export function openEventStream(deps: Deps, c: Ctx, stream: EventStream): Response {
   const cursor = cursorOf({ header: c.req.header("last-event-id"), ...stream.query });
   const start = startPoint(stream.feed, cursor);
-  const ended = stream.ended();
-  if (ended !== undefined && cursor.kind === "id" && !start.reset && !start.gap && start.after >= stream.feed.head()) {
+  if (endStatus(stream) !== undefined && cursor.kind === "id" && !start.reset && !start.gap && start.after >= stream.feed.head()) {
     return new Response(null, { status: 204 });
   }
   c.set("streaming", true);
@@ -40,7 +39,7 @@ export function openEventStream(deps: Deps, c: Ctx, stream: EventStream): Respon
 async function produce(stream: EventStream, start: StartPoint, writer: StreamWriter): Promise<void> {
   const { feed } = stream;
   const highWater = feed.head();
-  const endedBefore = stream.ended();
+  const endedBefore = endStatus(stream);
   writer.write(SSE_RETRY + opening(stream, start, highWater));
   if (endedBefore !== undefined && start.after >= highWater) return writeEnd(writer, endedBefore);
   for await (const event of feed.follow(start.after, writer.signal)) {
@@ -52,6 +51,14 @@ async function produce(stream: EventStream, start: StartPoint, writer: StreamWri
     if (seq <= highWater) await writer.room();
     if (writer.signal.aborted) return;
   }
+}
+
+/** The status of a subject whose last event is on disk: in memory it may have ended a moment before its event is committed. */
+function endStatus({ feed, ended, endOf }: EventStream): string | undefined {
+  const status = ended();
+  if (status === undefined) return undefined;
+  const newest = feed.read(Math.max(0, feed.head() - 1), 1)[0];
+  return newest === undefined || endOf(newest) !== undefined ? status : undefined;
 }
 
 function opening(stream: EventStream, start: StartPoint, highWater: number): string {

@@ -88,6 +88,8 @@ function listenTcp(app: App, bind: BindAddress): Server {
   try {
     return Bun.serve({
       ...handlerOf(app, "tcp"),
+      // Said aloud: with `development: false` Bun 1.4.5 shares the port with whoever asks for it.
+      reusePort: false,
       idleTimeout: IDLE_TIMEOUT_S,
       hostname: bind.host.replace(/^\[(.*)\]$/, "$1"),
       port: bind.port,
