@@ -31,6 +31,7 @@ export function keepTidy({ journal, clock, log, eachMinute }: Tidy): () => void 
 
 async function trim(journal: Journal, clock: Clock): Promise<void> {
   await journal.trim({ olderThanMs: KEEP_MS, keepPerTopic: KEEP_PER_TOPIC });
+  await journal.trim({ topicPrefix: "run/", olderThanMs: KEEP_MS });
   await journal.trim({ keepPerTopic: MOST_PER_TOPIC });
   const before = clock.now() - KEEP_MS;
   const ended = "SELECT id FROM runs WHERE status IN ('completed', 'failed', 'cancelled') AND created_at < ?";

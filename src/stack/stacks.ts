@@ -120,7 +120,8 @@ export class Stacks implements StackHost {
 
   /** Instances that must not be cleaned away. */
   instances(): Set<string> {
-    return new Set([...this.stacks.values()].flatMap((stack) => stack.all().map(({ slot }) => slot.instance)).filter((instance) => instance !== undefined));
+    const slots = [...this.stacks.values()].flatMap((stack) => stack.all().map(({ slot }) => slot));
+    return new Set(slots.flatMap(({ instance, draining = [] }) => (instance === undefined ? draining : [instance, ...draining])));
   }
 
   close(): void {
@@ -134,6 +135,16 @@ export class Stacks implements StackHost {
   }
 
   private async adopt(stack: Stack, slot: Slot): Promise<"running" | "exited" | "gone" | "idle"> {
+    const kind = await this.adoptInstance(stack, slot);
+    const supervisor = stack.all().find((one) => one.slot.id === slot.id);
+    for (const instance of slot.draining ?? []) {
+      const ended = await this.options.runtime.adopt(instance);
+      if (ended.kind === "exited") supervisor?.drain(instance, ended.spools);
+    }
+    return kind;
+  }
+
+  private async adoptInstance(stack: Stack, slot: Slot): Promise<"running" | "exited" | "gone" | "idle"> {
     if (!isLive(slot.state) || slot.instance === undefined) {
       stack.supervise(slot);
       return "idle";

@@ -67,6 +67,8 @@ export interface Slot {
   readonly startedAt?: number | undefined;
   readonly readyAt?: number | undefined;
   readonly exit?: Exit | undefined;
+  /** Ended instances whose last log lines may not have been read yet. */
+  readonly draining?: readonly string[] | undefined;
 }
 
 export function isLive(state: InstanceState): boolean {

@@ -91,13 +91,24 @@ export class Live {
   }
 }
 
-interface LiveOptions {
+export interface LiveOptions {
   readonly ports: SupervisorPorts;
   readonly slot: Slot;
   /** It was ready before this daemon came: log patterns count as seen. */
   readonly resumed: boolean;
   /** It ended, or the probes changed their mind. */
   readonly onChange: () => void;
+}
+
+/** Starts an instance and watches it; if it cannot be watched it is not left running. Throws as `Runtime.start` does. */
+export async function goLive(prepared: Prepared, options: LiveOptions): Promise<Live> {
+  const handle = await options.ports.runtime.start(prepared.launch);
+  try {
+    return new Live(handle, prepared, options);
+  } catch (error) {
+    await handle.stop(prepared.stop, AbortSignal.abort());
+    throw error;
+  }
 }
 
 interface HookRun {

@@ -88,7 +88,9 @@ async function fillAll(stack: Stack, input: ApplyInput, { replaced, signal }: { 
       const stoppedByHand = present.length > 0 && present.every(({ slot }) => slot.wanted === "stop");
       const run = chosen.has(spec.name) && (input.start || !stoppedByHand);
       await fill(stack, spec, { wanted: run ? "run" : "stop", reason: present.length > 0 ? "scaled" : "initial_start" }, signal);
-      if (run && input.start) for (const supervisor of present) supervisor.want("run", "start");
+      // One-shots that completed stay completed: `up` a second time does nothing.
+      const resting = present.filter(({ slot }) => slot.wanted === "stop" || slot.state === "Failed");
+      if (run && input.start) for (const supervisor of resting) supervisor.want("run", "start");
     }),
   );
 }

@@ -19,6 +19,12 @@ export class Place {
     readonly report: Report,
   ) {}
 
+  /** What people call it: `health`, `ports[0]`. Short, so that a default merged into many services is one finding. */
+  get name(): string {
+    const last = this.path.findLastIndex((part) => typeof part === "string");
+    return formatPath(this.path.slice(Math.max(0, last)));
+  }
+
   in(part: string | number): Place {
     return new Place([...this.path, part], this.report);
   }
@@ -195,7 +201,7 @@ export function object<S extends Fields>(fields: S, options: { required?: readon
     },
     read(node, at) {
       if (node.kind !== "map") return wrongKind(node, at, `a mapping with ${names.slice(0, 6).join(", ")}${names.length > 6 ? ", …" : ""}`);
-      for (const name of required) if (isAbsent(node, name)) at.fail(node, `${formatPath(at.path) || "the file"} has no ${name}`);
+      for (const name of required) if (isAbsent(node, name)) at.fail(node, `${at.name || "the file"} has no ${name}`);
       return readEntries(node, at, fields) as Read<S>;
     },
   };
@@ -216,7 +222,7 @@ function readEntries(node: Mapping, at: Place, fields: Fields): Record<string, u
 
 function unknownKey(key: string, keyAt: Span, at: Place, fields: Fields): void {
   const names = Object.keys(fields);
-  const where = at.path.length > 0 ? ` in ${formatPath(at.path)}` : "";
+  const where = at.name === "" ? "" : ` in ${at.name}`;
   at.in(key).fail(keyAt, `unknown key "${key}"${where}`, { hint: didYouMean(key, names) ?? `known here: ${names.join(", ")}` });
 }
 

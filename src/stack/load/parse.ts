@@ -17,10 +17,13 @@ export function parseSource(file: SourceFile, report: Report): Mapping | undefin
   for (const problem of [...document.errors, ...document.warnings]) {
     const [from] = problem.pos;
     const message = problem.message.split("\n")[0] ?? "";
-    report.add([], { file, start: Math.min(from, file.text.length), end: from }, problemText(problem.code, message));
+    const at = { file, start: Math.min(from, file.text.length), end: from };
+    report.add([], at, problemText(problem.code, message, file.line(file.locate(at.start).line)));
   }
   if (document.errors.length > 0) return undefined;
-  const root = document.contents === null ? undefined : new Converter(file, report).node(document.contents, []);
+  const converter = new Converter(file, report);
+  const root = document.contents === null ? undefined : converter.node(document.contents, []);
+  if (converter.stopped) return undefined;
   if (root?.kind === "map") return root;
   if (root && isBroken(root)) return undefined;
   report.add([], root ?? start, { message: "expected a mapping with version, stack and services" });
@@ -30,18 +33,19 @@ export function parseSource(file: SourceFile, report: Report): Mapping | undefin
 function parsed(file: SourceFile, report: Report): Document.Parsed | undefined {
   try {
     // Duplicate keys are looked for below: the library compares every pair of keys.
-    return parseDocument(file.text, { uniqueKeys: false, prettyErrors: false, logLevel: "silent" });
+    return parseDocument(file.text, { uniqueKeys: false, prettyErrors: false, logLevel: "error" });
   } catch {
     report.add([], { file, start: 0, end: 0 }, { message: `cannot be read as YAML; is it nested deeper than ${MAX_DEPTH} levels?` });
     return undefined;
   }
 }
 
-function problemText(code: string, message: string): { message: string; hint?: string } {
+function problemText(code: string, message: string, line: string): { message: string; hint?: string } {
   if (message.startsWith("Maximum call stack")) return { message: `nested deeper than ${MAX_DEPTH} levels (MAX_DEPTH)` };
   if (code === "TAB_AS_INDENT") return { message, hint: "indent with spaces" };
   if (code === "TAG_RESOLVE_FAILED") return { message: `${message}: tags are not part of stack.yaml` };
   if (code === "MULTIPLE_DOCS") return { message: "a stack is one YAML document; found a second one" };
+  if (/[[{,].*\$\{/.test(line)) return { message, hint: 'inside [ ] and { } a variable needs quotes: "${NAME}"' };
   return { message };
 }
 
@@ -63,7 +67,8 @@ export function isBroken(node: Node): boolean {
 class Converter {
   private readonly anchors = new Map<string, { node?: Node; size: number }>();
   private count = 0;
-  private stopped = false;
+  /** A limit was met; what was read is not the whole file. */
+  stopped = false;
 
   constructor(
     private readonly file: SourceFile,

@@ -1,0 +1,79 @@
+import { expect, test } from "bun:test";
+import { brief, loadText, withServices } from "./load-text.ts";
+import { onlyDockerRefused } from "./refuse.ts";
+
+function found(services: string): string[] {
+  return loadText(withServices(services)).diagnostics.map(brief);
+}
+
+test("dependencies: short form, unknown target, oneself, twice", () => {
+  expect(loadText(withServices("a: {command: [x]}\nb: {command: [x], dependsOn: [a]}")).spec?.services["b"]?.dependsOn).toEqual([
+    { target: "a", require: "ready" },
+  ]);
+  expect(found("api: {command: [x]}\nb:\n  command: [x]\n  dependsOn: [apu, {target: b}, api, api]")).toEqual([
+    '7:17 services.b.dependsOn[0]: b depends on apu, which is no service of this stack [did you mean "api"?]',
+    "7:31 services.b.dependsOn[1].target: b depends on itself",
+    "7:40 services.b.dependsOn[3]: depends on api twice",
+  ]);
+});
+
+test("a cycle is printed as its path", () => {
+  expect(found("a: {command: [x], dependsOn: [b]}\nb: {command: [x], dependsOn: [c]}\nc: {command: [x], dependsOn: [a]}")[0]).toContain(
+    "4:33 services.a.dependsOn[0]: dependency cycle: a → b → c → a",
+  );
+});
+
+test("waiting for the end of what never ends is refused", () => {
+  const services = "job: {command: [x]}\nb: {command: [x], dependsOn: [{target: job, require: completed}]}";
+  expect(found(services)[0]).toContain("b waits for job to complete, but job is started again whenever it ends");
+  expect(found(services.replace("[x]}", "[x], restartPolicy: {condition: on-failure}}"))).toEqual([]);
+});
+
+test("a dependency on a left-out service says why it is out", () => {
+  const services = "a: {command: [x], profiles: [dev]}\nb: {command: [x], dependsOn: [a]}";
+  expect(found(services)[0]).toContain("b depends on a, which is left out: its profile dev is not active");
+  expect(loadText(withServices(services), { profiles: ["dev"] }).diagnostics).toEqual([]);
+});
+
+test("host ports are declared once per address and protocol", () => {
+  const pair = (one: string, two: string): string[] => found(`a: {command: [x], ports: ["${one}"]}\nb: {command: [x], ports: ["${two}"]}`);
+  expect(pair("80:1", "80:2")).toEqual(["5:29 services.b.ports[0]: host port 80/tcp is declared by a (line 4) already"]);
+  expect(pair("80:1", "127.0.0.1:80:2")).toHaveLength(1);
+  expect(pair("80-82:1-3", "81:2")).toHaveLength(1);
+  expect(pair("127.0.0.1:80:1", "127.0.0.2:80:2")).toEqual([]);
+  expect(pair("80:1", "80:2/udp")).toEqual([]);
+  expect(pair("80", "80")).toEqual([]);
+});
+
+function refused(services: string): (string | undefined)[] {
+  return loadText(withServices(services)).diagnostics.map(({ severity, feature }) => `${severity} ${feature}`);
+}
+
+test.each([
+  ["a: {image: x, replicas: 2, ports: ['80:80'], update: {strategy: canary}}", ["unsupported docker"]],
+  ["a: {command: [x], replicas: 2, ports: ['80:80']}", ["unsupported edge"]],
+  ["a: {command: [x], replicas: 2, ports: ['80']}", []],
+  ["a: {command: [x], ports: [{container: 80, protocol: http}]}", ["unsupported edge"]],
+  ["a: {command: [x], update: {strategy: canary}}", ["unsupported canary"]],
+  ["a: {command: [x], update: {strategy: blueGreen}}", ["unsupported blueGreen"]],
+  ["a: {command: [x], ports: ['80:80'], update: {strategy: rolling}}", ["unsupported edge"]],
+  ["a: {command: [x], ports: ['80:80'], update: {strategy: rolling, maxSurge: 0, maxUnavailable: 1}}", []],
+  ["a: {command: [x], ports: ['80:80']}", []],
+  ["a: {command: [x], watch: [{path: src, action: restart}]}", ["unsupported watch"]],
+  ["a: {command: [x], schedule: '0 3 * * *'}", ["unsupported schedule"]],
+])("%s", (services, expected) => {
+  const loaded = loadText(withServices(services));
+  expect(refused(services)).toEqual(expected);
+  expect(loaded.spec).toBeDefined();
+  expect(onlyDockerRefused(loaded.diagnostics)).toBe(expected.every((one) => one.endsWith("docker")));
+});
+
+test("the default strategy is rolling; recreate for one replica that binds its host port", () => {
+  const strategyOf = (fields: string): string | undefined =>
+    loadText(withServices(`a: {command: [x], ${fields}}`)).spec?.services["a"]?.update.strategy;
+  expect([strategyOf("ports: ['80:80']"), strategyOf("ports: ['80']"), strategyOf("replicas: 2")]).toEqual([
+    "recreate",
+    "rolling",
+    "rolling",
+  ]);
+});
