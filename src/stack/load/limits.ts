@@ -14,3 +14,5 @@ export const MAX_TEXT = 1024 * 1024;
 export const MAX_EXPANDED = 16 * 1024 * 1024;
 export const MAX_DEFAULT_NESTING = 32;
 export const MAX_DIAGNOSTICS = 1000;
+/** Of a finding, in characters. */
+export const MAX_SOURCE_LINE = 2000;

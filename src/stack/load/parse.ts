@@ -3,6 +3,8 @@ import { MAX_DEPTH, MAX_SERVICES, MAX_VALUES } from "./limits.ts";
 import type { Report } from "./report.ts";
 import type { Entry, Mapping, Node, Path, Scalar, SourceFile, Span } from "./source.ts";
 
+/** After these the rest is noise. */
+const MAX_YAML_PROBLEMS = 50;
 const FORBIDDEN_KEYS = new Set(["__proto__", "constructor", "prototype"]);
 
 /** YAML text → nodes with places. Everything wrong with it as YAML is reported; undefined when nothing usable is left. */
@@ -14,7 +16,7 @@ export function parseSource(file: SourceFile, report: Report): Mapping | undefin
   }
   const document = parsed(file, report);
   if (!document) return undefined;
-  for (const problem of [...document.errors, ...document.warnings]) {
+  for (const problem of [...document.errors, ...document.warnings].slice(0, MAX_YAML_PROBLEMS)) {
     const [from] = problem.pos;
     const message = problem.message.split("\n")[0] ?? "";
     const at = { file, start: Math.min(from, file.text.length), end: from };
@@ -45,7 +47,9 @@ function problemText(code: string, message: string, line: string): { message: st
   if (code === "TAB_AS_INDENT") return { message, hint: "indent with spaces" };
   if (code === "TAG_RESOLVE_FAILED") return { message: `${message}: tags are not part of stack.yaml` };
   if (code === "MULTIPLE_DOCS") return { message: "a stack is one YAML document; found a second one" };
-  if (/[[{,].*\$\{/.test(line)) return { message, hint: 'inside [ ] and { } a variable needs quotes: "${NAME}"' };
+  const variable = line.indexOf("${");
+  if (variable > 0 && /[[{]/.test(line.slice(0, variable)))
+    return { message, hint: 'inside [ ] and { } a variable needs quotes: "${NAME}"' };
   return { message };
 }
 

@@ -1,5 +1,5 @@
 import type { Diagnostic } from "../../kernel/errors.ts";
-import { MAX_DIAGNOSTICS } from "./limits.ts";
+import { MAX_DIAGNOSTICS, MAX_SOURCE_LINE } from "./limits.ts";
 import { formatPath, type Path, type Span } from "./source.ts";
 
 export interface Finding {
@@ -34,7 +34,7 @@ export class Report {
       column,
       path: formatPath(path),
       message: finding.message,
-      source: at.file.line(line),
+      ...sourceLine(at.file.line(line), column),
       ...(finding.hint !== undefined && { hint: finding.hint }),
       ...(finding.feature !== undefined && { feature: finding.feature }),
     });
@@ -52,4 +52,10 @@ export class Report {
     if (this.omitted > 0 && last) all.push({ ...last, severity: "error", message: `${this.omitted} more findings are not shown` });
     return all;
   }
+}
+
+/** A minified file is one line: thousands of findings must not carry all of it. */
+function sourceLine(text: string, column: number): { source?: string } {
+  if (text.length <= MAX_SOURCE_LINE) return { source: text };
+  return column <= MAX_SOURCE_LINE ? { source: text.slice(0, MAX_SOURCE_LINE) } : {};
 }

@@ -115,7 +115,12 @@ function envFromFiles(
     {},
     ...paths.map((path, index) => {
       const item = field.kind === "list" ? (field.items[index] ?? field) : field;
-      const request = { path: resolve(context.workdir, path), at: item, field: [...at.path, "envFromFile", ...(item === field ? [] : [index])], lenient: !context.checkFiles };
+      const request = {
+        path: resolve(context.workdir, path),
+        at: item,
+        field: [...at.path, "envFromFile", ...(item === field ? [] : [index])],
+        lenient: !context.checkFiles,
+      };
       return readEnvFile(request, context.readFile, context.report);
     }),
   ) as Record<string, string>;
