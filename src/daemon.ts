@@ -58,6 +58,7 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   const core = buildCore({ home: config.home, env, clock, journal, onError: (error) => log.error({ error: messageOf(error) }, "background work failed") });
   const restored = await core.stacks.restore();
   log.info({ version: VERSION, pid: process.pid, home: config.home, ...restored }, "daemon started");
+  await sweepLeftovers(core, (instance, pid) => log.warn({ instance, pid }, "a process of this home belongs to no stack: it is left alone; kill it by hand if it is not wanted"));
   core.runs.resume();
   const stopTidying = keepTidy({ journal, clock, log: (message) => log.warn(message), eachMinute: () => boundLog(join(config.home, "daemon.log")) });
 
@@ -83,6 +84,7 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   stopTidying();
   core.runs.abandon();
   core.stacks.close();
+  core.runtime.close();
   await server.close();
   await core.logs.close();
   journal.close();
@@ -117,7 +119,17 @@ function buildCore({ home, env, clock, journal, onError }: CoreOptions) {
     onUpdate: (outcome) => metrics.updated(outcome),
   });
   const runs = new Runs({ store: new RunStore(journal), clock, newId, workflows: stackWorkflows(stacks), onError });
-  return { metrics, logs, stacks, runs, requests: new StackRequests(stacks, runs) };
+  return { metrics, logs, runtime, stacks, runs, requests: new StackRequests(stacks, runs) };
+}
+
+/** Folders of instances that no slot knows: what ended is cleaned away, what runs is only named. */
+async function sweepLeftovers({ runtime, stacks }: ReturnType<typeof buildCore>, onRunning: (instance: string, pid: number) => void): Promise<void> {
+  const known = stacks.instances();
+  for (const instance of runtime.instances().filter((name) => !known.has(name))) {
+    const found = await runtime.adopt(instance);
+    if (found.kind === "running") onRunning(instance, found.handle.identity.pid);
+    else await runtime.forget(instance);
+  }
 }
 
 interface ServicesOptions {

@@ -1,7 +1,7 @@
-import { OpenAPIHono } from "@hono/zod-openapi";
+import { Hono } from "hono";
 import { OrcoError } from "../kernel/errors.ts";
 import type { Deps, Env } from "./context.ts";
-import type { App } from "./endpoint.ts";
+import type { Operation, Site } from "./endpoint.ts";
 import { eventRoutes } from "./events.ts";
 import { admission, browserSafety, observe } from "./guard.ts";
 import { logRoutes } from "./logs.ts";
@@ -11,16 +11,17 @@ import { stackRoutes } from "./stacks.ts";
 import { systemRoutes } from "./system.ts";
 
 /** Guards from the outside in, then routes. What a guard refuses no route sees. */
-export function createApp(deps: Deps): App {
-  const app: App = new OpenAPIHono<Env>();
+export function createApp(deps: Deps): Hono<Env> {
+  const app = new Hono<Env>();
+  const site: Site = { app, deps, operations: [] };
   app.use(observe(deps), browserSafety(deps), admission(deps));
-  systemRoutes(app, deps);
-  stackRoutes(app, deps);
-  runRoutes(app, deps);
-  eventRoutes(app, deps);
-  logRoutes(app, deps);
+  systemRoutes(site);
+  stackRoutes(site);
+  runRoutes(site);
+  eventRoutes(site);
+  logRoutes(site);
   app.onError((error, c) => problemResponse(asOrcoError(error), c.get("requestId")));
-  const allowed = allowedMethods(app);
+  const allowed = allowedMethods(site.operations);
   app.notFound((c) => {
     const methods = allowed(c.req.path);
     const allow = [...methods, "OPTIONS"];
@@ -35,12 +36,11 @@ export function createApp(deps: Deps): App {
   return app;
 }
 
-/** Methods by path, from the same registry as the document: hono answers a wrong method with 404. */
-function allowedMethods(app: App): (path: string) => string[] {
-  const operations = app.openAPIRegistry.definitions.flatMap((definition) => {
-    if (definition.type !== "route") return [];
-    const pattern = definition.route.path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/]+");
-    return [{ method: definition.route.method.toUpperCase(), pattern: new RegExp(`^${pattern}$`) }];
+/** Methods by path: hono answers a wrong method with 404. */
+function allowedMethods(operations: readonly Operation[]): (path: string) => string[] {
+  const known = operations.map(({ method, path }) => {
+    const pattern = path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/]+");
+    return { method: method.toUpperCase(), pattern: new RegExp(`^${pattern}$`) };
   });
-  return (path) => operations.flatMap(({ method, pattern }) => (pattern.test(path) ? (method === "GET" ? ["GET", "HEAD"] : [method]) : []));
+  return (path) => known.flatMap(({ method, pattern }) => (pattern.test(path) ? (method === "GET" ? ["GET", "HEAD"] : [method]) : []));
 }

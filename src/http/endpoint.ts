@@ -1,17 +1,24 @@
-import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Hono } from "hono";
 import type { ZodError, ZodObject, ZodType, infer as Infer } from "zod";
 import { OrcoError } from "../kernel/errors.ts";
+import type { ANSWERS } from "./answers.ts";
 import { type Body, readBody } from "./body.ts";
 import type { Ctx, Deps, Env } from "./context.ts";
-import { Problem } from "./schemas.ts";
 
-export type App = OpenAPIHono<Env>;
+/** The router, and what is on it for the document and for `Allow`. */
+export interface Site {
+  readonly app: Hono<Env>;
+  readonly deps: Deps;
+  readonly operations: Operation[];
+}
+
+export type Operation = Endpoint<Shape, Shape, ZodType>;
 type Shape = ZodObject;
 
 export interface Answer {
   readonly description: string;
-  /** Media type to its schema; none for an empty body. */
-  readonly content?: Readonly<Record<string, ZodType>>;
+  /** Media type to the name of its schema; none for an empty body. */
+  readonly content?: Readonly<Record<string, keyof typeof ANSWERS>>;
 }
 
 /** One operation: the same schemas check the request and make the OpenAPI document. */
@@ -40,11 +47,11 @@ const MAX_BODY_BYTES = 1024 * 1024;
 
 /** Registers the operation with the router and the document. Whatever the handler throws becomes a problem document. */
 export function endpoint<P extends Shape, Q extends Shape, B extends ZodType>(
-  { app, deps }: { app: App; deps: Deps },
+  { app, deps, operations }: Site,
   operation: Endpoint<P, Q, B>,
   handle: (c: Ctx, input: Input<P, Q, B>) => Response | Promise<Response>,
 ): void {
-  app.openAPIRegistry.registerPath(documented(operation));
+  operations.push(operation);
   app.on(operation.method.toUpperCase(), operation.path.replaceAll(/\{(\w+)\}/g, ":$1"), async (c) => {
     c.set("route", operation.path);
     const params = checked(operation.params, c.req.param(), "/path");
@@ -91,37 +98,7 @@ function findings(error: ZodError, root: string): { pointer: string; detail: str
   }));
 }
 
-type Registration = Parameters<App["openAPIRegistry"]["registerPath"]>[0];
-
-function documented<P extends Shape, Q extends Shape, B extends ZodType>(operation: Endpoint<P, Q, B>): Registration {
-  const { method, path, id, summary, params, query, body, answers } = operation;
-  return {
-    method,
-    path,
-    operationId: id,
-    summary,
-    request: { params, query, ...(body && { body: { required: body.required ?? false, content: bodyContent(body) } }) },
-    responses: {
-      ...responsesOf(answers),
-      default: { description: "Problem", content: { "application/problem+json": { schema: Problem } } },
-    },
-  };
-}
-
-function bodyContent(body: { schema: ZodType; yaml?: boolean }): Record<string, { schema: ZodType | { type: "string" } }> {
-  const json = { "application/json": { schema: body.schema } };
-  return body.yaml ? { ...json, "application/yaml": { schema: { type: "string" } } } : json;
-}
-
-function responsesOf(answers: Endpoint<Shape, Shape, ZodType>["answers"]): Registration["responses"] {
-  const entries = Object.entries(answers).map(([status, { description, content }]) => {
-    const media = Object.entries(content ?? {}).map(([type, schema]) => [type, { schema }]);
-    return [status, { description, ...(content && { content: Object.fromEntries(media) }) }];
-  });
-  return Object.fromEntries(entries);
-}
-
 /** An answer as JSON. */
-export function json(description: string, schema: ZodType): Answer {
+export function json(description: string, schema: keyof typeof ANSWERS): Answer {
   return { description, content: { "application/json": schema } };
 }

@@ -1,8 +1,8 @@
-import { z } from "@hono/zod-openapi";
+import { z } from "zod";
 import { OrcoError } from "../kernel/errors.ts";
 import type { JsonObject } from "../kernel/event.ts";
 import type { Ctx, Deps } from "./context.ts";
-import { type App, endpoint } from "./endpoint.ts";
+import { type Site, endpoint } from "./endpoint.ts";
 import { type EventStream, openEventStream } from "./event-stream.ts";
 import { eventView, globalFeed, lastBefore } from "./feed.ts";
 import { decodeCursor, encodeCursor, nextLink } from "./page.ts";
@@ -13,7 +13,7 @@ const MAX_TOPICS = 50;
 const TOPIC = /^[a-z]+(?:\/[A-Za-z0-9._-]*)*\*?$/;
 
 const query = z.strictObject({
-  topic: z.string().optional().openapi({ description: "stack/demo, stack/*, several with commas; all when absent" }),
+  topic: z.string().optional().describe("stack/demo, stack/*, several with commas; all when absent"),
   limit,
   cursor: z.string().optional(),
   ...cursorQuery,
@@ -21,11 +21,11 @@ const query = z.strictObject({
 type Query = z.infer<typeof query>;
 
 /** Everything that happens: as a stream, or as a list for who asks for JSON. */
-export function eventRoutes(app: App, deps: Deps): void {
-  const content = { "text/event-stream": Event, "application/json": EventList };
+export function eventRoutes(site: Site): void {
+  const content = { "text/event-stream": "Event", "application/json": "EventList" };
   const answers = { 200: { description: "A stream (Accept: text/event-stream), or a page, newest first", content } };
   const events = { path: "/events", id: "events", summary: "All events, one connection for all topics", answers };
-  endpoint({ app, deps }, { method: "get", params: z.strictObject({}), query, ...events }, (c, input) => {
+  endpoint(site, { method: "get", params: z.strictObject({}), query, ...events }, (c, input) => {
     const topics = topicsOf(input.query.topic);
     return wantsStream(c)
       ? openEventStream(deps, c, { query: input.query, ...multiplexed(deps, topics) })

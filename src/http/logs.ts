@@ -1,9 +1,9 @@
-import { z } from "@hono/zod-openapi";
+import { z } from "zod";
 import { parseDuration } from "../kernel/duration.ts";
 import { OrcoError } from "../kernel/errors.ts";
 import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
 import type { Ctx, Deps } from "./context.ts";
-import { type App, endpoint } from "./endpoint.ts";
+import { type Site, endpoint } from "./endpoint.ts";
 import { wantsStream } from "./events.ts";
 import { flag, LogLine, serviceName, stackName } from "./schemas.ts";
 import { encodeFrame, parseTime, SSE_HEADERS, SSE_HEARTBEAT, SSE_RETRY } from "./sse.ts";
@@ -13,8 +13,8 @@ const NDJSON_HEADERS = { "content-type": "application/x-ndjson; charset=utf-8", 
 const NDJSON_HEARTBEAT = "\n";
 
 const query = z.strictObject({
-  services: z.string().optional().openapi({ description: "Names with commas; all when absent" }),
-  since: z.string().optional().openapi({ description: "RFC 3339, epoch ms, or a duration before now (10m); inclusive" }),
+  services: z.string().optional().describe("Names with commas; all when absent"),
+  since: z.string().optional().describe("RFC 3339, epoch ms, or a duration before now (10m); inclusive"),
   until: z.string().optional(),
   tail: z.coerce.number().int().min(0).max(1_000_000).optional(),
   follow: flag.optional(),
@@ -22,17 +22,17 @@ const query = z.strictObject({
   grep: z.string().max(1000).optional(),
   previous: flag.optional(),
   replica: z.coerce.number().int().min(0).optional(),
-  after: z.string().optional().openapi({ description: "service:seq, several with commas: only later lines of that service" }),
+  after: z.string().optional().describe("service:seq, several with commas: only later lines of that service"),
   lastEventId: z.string().optional(),
 });
 type Query = z.infer<typeof query>;
 
 /** Log lines of a stack, merged: NDJSON, or Server-Sent Events for who asks for them. */
-export function logRoutes(app: App, deps: Deps): void {
-  const content = { "application/x-ndjson": LogLine, "text/event-stream": LogLine };
+export function logRoutes(site: Site): void {
+  const content = { "application/x-ndjson": "LogLine", "text/event-stream": "LogLine" };
   const logs = { path: "/stacks/{name}/logs", id: "stackLogs", summary: "Log lines, past and live (follow)" };
   const answers = { 200: { description: "One record a line, or a frame", content } };
-  endpoint({ app, deps }, { method: "get", params: z.strictObject({ name: stackName }), query, ...logs, answers }, (c, input) => {
+  endpoint(site, { method: "get", params: z.strictObject({ name: stackName }), query, ...logs, answers }, (c, input) => {
     const { name } = input.params;
     const services = servicesOf(input.query.services);
     const wanted = logQuery(deps, c, input.query);

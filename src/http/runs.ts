@@ -1,8 +1,8 @@
-import { z } from "@hono/zod-openapi";
+import { z } from "zod";
 import type { JournalEvent, JsonObject } from "../kernel/event.ts";
 import type { RunStatus, RunView } from "../stack/view.ts";
 import type { Deps } from "./context.ts";
-import { type App, endpoint, json } from "./endpoint.ts";
+import { type Site, endpoint, json } from "./endpoint.ts";
 import { openEventStream } from "./event-stream.ts";
 import { topicFeed } from "./feed.ts";
 import { decodeCursor, encodeCursor, nextLink } from "./page.ts";
@@ -15,29 +15,27 @@ const none = z.strictObject({});
 export const cursorQuery = { lastEventId: z.string().optional(), replay: z.coerce.number().int().optional() };
 
 /** Runs: every change to the system, and its events. */
-export function runRoutes(app: App, deps: Deps): void {
-  listRoute(app, deps);
+export function runRoutes(site: Site): void {
+  listRoute(site);
   const { runs } = deps.services;
-  const get = { path: "/runs/{id}", id: "getRun", summary: "A run and its steps", answers: { 200: json("Run", Run) } };
-  endpoint({ app, deps }, { method: "get", params: one, query: none, ...get }, (c, input) => c.json(runs.get(input.params.id)));
+  const get = { path: "/runs/{id}", id: "getRun", summary: "A run and its steps", answers: { 200: json("Run", "Run") } };
+  endpoint(site, { method: "get", params: one, query: none, ...get }, (c, input) => c.json(runs.get(input.params.id)));
 
   const cancel = {
     path: "/runs/{id}/cancel",
     id: "cancelRun",
     summary: "Cancel a run",
-    answers: { 200: json("The run as it is now", Run) },
+    answers: { 200: json("The run as it is now", "Run") },
   };
-  endpoint({ app, deps }, { method: "post", params: one, query: none, ...cancel }, async (c, input) =>
-    c.json(await runs.cancel(input.params.id)),
-  );
+  endpoint(site, { method: "post", params: one, query: none, ...cancel }, async (c, input) => c.json(await runs.cancel(input.params.id)));
 
-  streamRoute(app, deps);
+  streamRoute(site);
 }
 
-function listRoute(app: App, deps: Deps): void {
+function listRoute(site: Site): void {
   const query = z.strictObject({ stack: stackName.optional(), limit, cursor: z.string().optional() });
-  const list = { path: "/runs", id: "listRuns", summary: "Runs, newest first", answers: { 200: json("Runs", RunList) } };
-  endpoint({ app, deps }, { method: "get", params: none, query, ...list }, (c, input) => {
+  const list = { path: "/runs", id: "listRuns", summary: "Runs, newest first", answers: { 200: json("Runs", "RunList") } };
+  endpoint(site, { method: "get", params: none, query, ...list }, (c, input) => {
     const { stack, limit: count, cursor } = input.query;
     const filters = { list: "runs", stack };
     const before = cursor === undefined ? undefined : decodeCursor(cursor, filters);
@@ -54,14 +52,14 @@ function listRoute(app: App, deps: Deps): void {
   });
 }
 
-function streamRoute(app: App, deps: Deps): void {
+function streamRoute(site: Site): void {
   const { runs, journal } = deps.services;
   const answers = {
-    200: { description: "hello, the run's events, end", content: { "text/event-stream": Event } },
+    200: { description: "hello, the run's events, end", content: { "text/event-stream": "Event" } },
     204: { description: "You have seen the end" },
   };
   const stream = { path: "/runs/{id}/events", id: "runEvents", summary: "A run's events as they happen", answers };
-  endpoint({ app, deps }, { method: "get", params: one, query: z.strictObject(cursorQuery), ...stream }, (c, input) => {
+  endpoint(site, { method: "get", params: one, query: z.strictObject(cursorQuery), ...stream }, (c, input) => {
     const { id } = input.params;
     const ended = () => endedStatus(runs.get(id));
     ended();

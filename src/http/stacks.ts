@@ -1,9 +1,9 @@
-import { z } from "@hono/zod-openapi";
+import { z } from "zod";
 import { OrcoError } from "../kernel/errors.ts";
 import type { PutStack } from "../stack/view.ts";
 import { answerChange } from "./change.ts";
 import type { Ctx, Deps } from "./context.ts";
-import { type App, endpoint, type Input, json } from "./endpoint.ts";
+import { type Site, endpoint, type Input, json } from "./endpoint.ts";
 import { ActBody, flag, Graph, Plan, PutStackBody, Run, serviceAction, serviceName, Stack, StackList, stackName } from "./schemas.ts";
 
 const MAX_SOURCE_BYTES = 4 * 1024 * 1024;
@@ -11,28 +11,28 @@ const MAX_SOURCE_BYTES = 4 * 1024 * 1024;
 const MAX_PUT_BYTES = 3 * MAX_SOURCE_BYTES;
 
 const named = z.strictObject({ name: stackName });
-const changeAnswers = { 200: json("The run, completed", Run), 202: json("The run, admitted (Prefer: respond-async)", Run) };
+const changeAnswers = { 200: json("The run, completed", "Run"), 202: json("The run, admitted (Prefer: respond-async)", "Run") };
 
 /** Stacks and their services. Every change is a run. */
-export function stackRoutes(app: App, deps: Deps): void {
-  readRoutes(app, deps);
-  putRoute(app, deps);
-  changeRoutes(app, deps);
+export function stackRoutes(site: Site): void {
+  readRoutes(site);
+  putRoute(site);
+  changeRoutes(site);
 }
 
-function readRoutes(app: App, deps: Deps): void {
+function readRoutes(site: Site): void {
   const { stacks } = deps.services;
   const none = z.strictObject({});
-  const list = { path: "/stacks", id: "listStacks", summary: "All stacks", answers: { 200: json("Stacks", StackList) } };
-  endpoint({ app, deps }, { method: "get", params: none, query: none, ...list }, (c) => c.json({ stacks: stacks.list() }));
+  const list = { path: "/stacks", id: "listStacks", summary: "All stacks", answers: { 200: json("Stacks", "StackList") } };
+  endpoint(site, { method: "get", params: none, query: none, ...list }, (c) => c.json({ stacks: stacks.list() }));
 
-  const one = { path: "/stacks/{name}", id: "getStack", summary: "A stack and its services", answers: { 200: json("Stack", Stack) } };
-  endpoint({ app, deps }, { method: "get", params: named, query: z.strictObject({ usage: flag.optional() }), ...one }, (c, input) =>
+  const one = { path: "/stacks/{name}", id: "getStack", summary: "A stack and its services", answers: { 200: json("Stack", "Stack") } };
+  endpoint(site, { method: "get", params: named, query: z.strictObject({ usage: flag.optional() }), ...one }, (c, input) =>
     c.json(stacks.get(input.params.name, { usage: input.query.usage ?? false })),
   );
 
-  const graph = { path: "/stacks/{name}/graph", id: "getGraph", summary: "Who waits for whom", answers: { 200: json("Graph", Graph) } };
-  endpoint({ app, deps }, { method: "get", params: named, query: none, ...graph }, (c, input) => c.json(stacks.graph(input.params.name)));
+  const graph = { path: "/stacks/{name}/graph", id: "getGraph", summary: "Who waits for whom", answers: { 200: json("Graph", "Graph") } };
+  endpoint(site, { method: "get", params: named, query: none, ...graph }, (c, input) => c.json(stacks.graph(input.params.name)));
 }
 
 const putQuery = z.strictObject({
@@ -43,12 +43,12 @@ const putQuery = z.strictObject({
 });
 type PutInput = Input<typeof named, typeof putQuery, typeof PutStackBody>;
 
-function putRoute(app: App, deps: Deps): void {
+function putRoute(site: Site): void {
   const { stacks } = deps.services;
-  const answers = { ...changeAnswers, 200: json("The run, completed; with dry_run the plan", z.union([Run, Plan])) };
+  const answers = { ...changeAnswers, 200: json("The run, completed; with dry_run the plan", "PlanOrRun") };
   const body = { schema: PutStackBody, yaml: true, required: true, maxBytes: MAX_PUT_BYTES };
   const put = { path: "/stacks/{name}", id: "putStack", summary: "Apply a stack.yaml, or plan it (dry_run)", body, answers };
-  endpoint({ app, deps }, { method: "put", params: named, query: putQuery, ...put }, async (c: Ctx, input: PutInput) => {
+  endpoint(site, { method: "put", params: named, query: putQuery, ...put }, async (c: Ctx, input: PutInput) => {
     const { dry_run: dryRun, adopt, queue } = input.query;
     const wanted = wantedStack(input);
     if (dryRun) return c.json(await stacks.plan(input.params.name, wanted));
@@ -84,11 +84,11 @@ function fromYaml(source: string, workdir: string | undefined): PutStack {
   return { source, workdir, env: {} };
 }
 
-function changeRoutes(app: App, deps: Deps): void {
+function changeRoutes(site: Site): void {
   const { stacks } = deps.services;
   const removal = { path: "/stacks/{name}", id: "deleteStack", summary: "Take a stack down and forget it", answers: changeAnswers };
   const removeQuery = z.strictObject({ queue: flag.optional(), force: flag.optional() });
-  endpoint({ app, deps }, { method: "delete", params: named, query: removeQuery, ...removal }, async (c, input) => {
+  endpoint(site, { method: "delete", params: named, query: removeQuery, ...removal }, async (c, input) => {
     const { queue = false, force = false } = input.query;
     return answerChange(deps, c, await stacks.remove(input.params.name, { queue, force }));
   });

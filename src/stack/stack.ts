@@ -9,6 +9,9 @@ import { gateOf, type Snapshot } from "./gate.ts";
 import type { ServiceSpec } from "./spec.ts";
 import type { StackRecord, StackStore } from "./store.ts";
 
+/** How far back a log probe of an adopted instance looks for its line. */
+const HISTORY_LINES = 10_000;
+
 export interface StackPorts {
   readonly clock: Clock;
   readonly runtime: Runtime;
@@ -166,6 +169,13 @@ export class Stack {
       attach: (now, spools): Attachment => this.logOf(spec()).attach({ instance: now.instance ?? "", replica: now.replica, spools }),
       note: (now, level, message) => this.logOf(spec()).note({ level, message, replica: now.replica }),
       record: (now, event) => store.record(now, event),
+      history: (now) =>
+        this.ports.logs.query({
+          stack: this.name,
+          services: [now.service],
+          query: { replica: now.replica, tail: HISTORY_LINES, ...(now.startedAt !== undefined && { sinceMs: now.startedAt }) },
+          signal: new AbortController().signal,
+        }),
       ...(this.ports.onProbe && { onProbe: this.ports.onProbe }),
     };
   }

@@ -142,7 +142,7 @@ function slotEvent(slot: Slot, event: SlotEvent): NewEvent {
     state: slot.state,
     ready: slot.ready,
     reason: slot.reason,
-    message: slot.message,
+    message: event.detail ?? slot.message,
     restarts: slot.restarts,
     pid: slot.pid,
     exit: slot.exit === undefined ? undefined : { ...slot.exit },

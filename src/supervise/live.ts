@@ -4,6 +4,7 @@ import { runHook } from "./hook.ts";
 import type { Slot } from "./instance.ts";
 import type { Attachment } from "./logs/attachment.ts";
 import { startProber } from "./prober.ts";
+import type { LogRecord } from "./logs/record.ts";
 import type { Exit, Handle } from "./runtime.ts";
 import type { HookName, Prepared, SupervisorPorts } from "./supervised.ts";
 
@@ -68,7 +69,7 @@ export class Live {
   private probe(): { stop(): void } | undefined {
     const { health, launch } = this.prepared;
     if (!health) return undefined;
-    const { ports, slot, onChange, resumed } = this.options;
+    const { ports, slot, onChange, resumed, adopted } = this.options;
     if (health.log && !resumed) this.attachment.urgent(true);
     return startProber({
       health,
@@ -77,7 +78,10 @@ export class Live {
       ...(launch.user !== undefined && { user: launch.user }),
       clock: ports.clock,
       resumed,
-      subscribeLog: (listener) => this.attachment.onRecord(listener),
+      subscribeLog: (listener) => {
+        if (adopted && !resumed) void replay(ports.history(slot), listener);
+        return this.attachment.onRecord(listener);
+      },
       onVerdict: (verdict) => {
         this.attachment.urgent(false);
         this.verdict = verdict;
@@ -96,6 +100,8 @@ export interface LiveOptions {
   readonly slot: Slot;
   /** It was ready before this daemon came: log patterns count as seen. */
   readonly resumed: boolean;
+  /** A former daemon started it. */
+  readonly adopted: boolean;
   /** It ended, or the probes changed their mind. */
   readonly onChange: () => void;
 }
@@ -109,6 +115,11 @@ export async function goLive(prepared: Prepared, options: LiveOptions): Promise<
     await handle.stop(prepared.stop, AbortSignal.abort());
     throw error;
   }
+}
+
+/** The line a log probe waits for may have been stored by a daemon that died before it could act on it. */
+async function replay(records: AsyncIterable<LogRecord>, listener: (record: LogRecord) => void): Promise<void> {
+  for await (const record of records) listener(record);
 }
 
 interface HookRun {

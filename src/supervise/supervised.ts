@@ -2,6 +2,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { HealthSpec } from "./health.ts";
 import type { Slot } from "./instance.ts";
 import type { Attachment } from "./logs/attachment.ts";
+import type { LogRecord } from "./logs/record.ts";
 import type { RestartPolicy } from "./restart.ts";
 import type { LaunchSpec, Runtime, StopSpec } from "./runtime.ts";
 
@@ -41,6 +42,8 @@ export interface SupervisorPorts {
   readonly note: (slot: Slot, level: "info" | "warn" | "error", message: string) => void;
   /** Journals the slot with the event; resolves after commit, never rejects. */
   readonly record: (slot: Slot, event: SlotEvent) => Promise<void>;
+  /** Lines this very start has written so far, as stored. */
+  readonly history: (slot: Slot) => AsyncIterable<LogRecord>;
   readonly onProbe?: (slot: Slot, probe: string, latencyMs: number) => void;
 }
 
@@ -48,5 +51,6 @@ export interface SlotEvent {
   /** `instance.running`, `instance.ready`, … */
   readonly type: string;
   readonly from: Slot["state"];
+  /** Instead of the slot's own message. */
   readonly detail?: string;
 }

@@ -71,7 +71,7 @@ export class Supervisor {
   want(wanted: "run" | "stop", reason: string, force = false): void {
     if (wanted === "run" && isAtRest(this.cell.slot)) this.restartReason = reason;
     if (wanted === "stop") this.restartReason = undefined;
-    if (this.cell.slot.wanted !== wanted) this.cell.change({ wanted, ...(wanted === "stop" && { message: reason }) }, "instance.wanted");
+    if (this.cell.slot.wanted !== wanted) this.cell.change({ wanted, ...(wanted === "stop" && { message: undefined, reason }) }, "instance.wanted");
     if (force) this.force.abort();
     this.wakeup.resolve();
   }
@@ -180,7 +180,8 @@ export class Supervisor {
     const refused = await tryHook({ prepared, name: "preStart", clock, signal: this.force.signal });
     if (refused !== undefined) throw new OrcoError("hook_failed", refused);
     if (this.closed || this.cell.slot.wanted === "stop") return this.standDown();
-    this.cell.change({ ports: prepared.ports });
+    this.warnOfLimits(prepared);
+    void this.cell.change({ ports: prepared.ports });
     this.live = await goLive(prepared, this.liveOptions(false));
     if (!(await this.live.hook("postStart", this.force.signal))) {
       this.cell.note("error", "postStart failed: the instance is stopped");
@@ -191,13 +192,23 @@ export class Supervisor {
     this.cell.move("started", { pid: this.live.handle.pid, ready, ...(ready && { readyAt: clock.now() }) }, "instance.running");
   }
 
+  /** Once a slot: what this machine cannot enforce. */
+  private warnOfLimits({ launch }: Prepared): void {
+    const { slot } = this.cell;
+    if (!launch.limits || slot.restarts > 0) return;
+    for (const detail of this.ports.runtime.limitWarnings(launch.limits)) {
+      this.cell.note("warn", detail);
+      void this.ports.record(slot, { type: "instance.warning", from: slot.state, detail });
+    }
+  }
+
   private standDown(): void {
     this.cell.move("stop", { reason: "stopped" }, "instance.stopping");
     this.cell.move("end", { reason: "stopped" }, "instance.stopped");
   }
 
-  private liveOptions(resumed: boolean): LiveOptions {
-    return { ports: this.ports, slot: this.cell.slot, resumed, onChange: () => this.wakeup.resolve() };
+  private liveOptions(adopted: boolean): LiveOptions {
+    return { ports: this.ports, slot: this.cell.slot, adopted, resumed: adopted && this.cell.slot.ready, onChange: () => this.wakeup.resolve() };
   }
 
   private async watch(live: Live, woken: Promise<void>): Promise<void> {
@@ -283,8 +294,7 @@ export class Supervisor {
     const { clock, policy, prepare } = this.ports;
     if (adopted.kind === "running") {
       const prepared = await prepare(this.cell.slot, adopted.handle.instance, "adopt");
-      const resumed = this.cell.slot.ready;
-      this.live = new Live(adopted.handle, prepared, this.liveOptions(resumed));
+      this.live = new Live(adopted.handle, prepared, this.liveOptions(true));
       if (this.cell.slot.state === "Stopping" && this.cell.slot.wanted === "run") this.restartReason = this.cell.slot.reason;
       if (this.cell.slot.state === "Starting") await this.cell.move("started", { pid: adopted.handle.pid, ready: !prepared.health }, "instance.running");
       await this.cell.change({ pid: adopted.handle.pid }, "instance.adopted");
