@@ -19,7 +19,7 @@ await run([
 ]);
 const version = await run([OUTPUT, "version"]);
 const { size } = await stat(OUTPUT);
-console.log(`dist/orco: ${version.trim()}, ${Math.round(size / 2 ** 20)} MiB`);
+console.log(`dist/orco: ${version.split("\n")[0]}, ${Math.round(size / 2 ** 20)} MiB`);
 
 async function run(command: string[]): Promise<string> {
   const child = Bun.spawn(command, { cwd: ROOT, stdin: "ignore", stdout: "pipe", stderr: "pipe" });

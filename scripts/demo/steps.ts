@@ -19,15 +19,17 @@ const bringUp: Step = {
     const ended = { yet: false };
     void up.then(() => (ended.yet = true));
     let shown = "";
-    while (!ended.yet) {
+    const look = async (): Promise<void> => {
       const { code, stdout } = await orco(stage, "status");
-      const picture = stdout.replace(/\d+(ms|s)\b/g, "");
-      if (code === 0 && picture !== shown) say(stdout);
-      if (code === 0) shown = picture;
-    }
+      const picture = stdout.replaceAll(/\d+(ms|s)\b|\s+/g, "");
+      if (code !== 0 || picture === shown) return;
+      shown = picture;
+      say(stdout);
+    };
+    while (!ended.yet) await look();
     const { code, stderr, stdout } = await up;
     if (code !== 0) throw new Error(`orco up exited with ${code}:\n${stderr || stdout}`);
-    say((await orcoOk(stage, "status")).stdout);
+    await look();
   },
 };
 
