@@ -43,7 +43,9 @@ export function report(error: unknown, io: Io): void {
         { color: io.color },
       )}\n`,
     );
-  io.err(`orco: ${sanitizeText(textOf(error))}\n`);
+  // The sentence of such an error repeats its first finding, for callers that show only that.
+  const text = textOf(error);
+  if (!found.some((one) => text.includes(one.message))) io.err(`orco: ${sanitizeText(text)}\n`);
 }
 
 function textOf(error: unknown): string {

@@ -26,9 +26,9 @@ describe("a log line", () => {
 
 test("an event line has who, what and why", () => {
   const event = { id: "1-1", seq: 1, ts: at, topic: "stack/demo", type: "instance.pending", stack: "demo" };
-  expect(eventLine({ ...event, service: "api", replica: 1, reason: "restart", message: "exit 1", afterMs: 500, instance: "" })).toBe(
-    `${hms} api/1 instance.pending restart: exit 1 afterMs=500`,
-  );
+  expect(
+    eventLine({ ...event, service: "api", replica: 1, reason: "restart", message: "exit 1", afterMs: 500, instance: "i", restarts: 0 }),
+  ).toBe(`${hms} api/1 instance.pending restart: exit 1 afterMs=500`);
   expect(eventLine({ ...event, type: "stack.\x1b[2Jup" })).toBe(`${hms} demo stack.up`);
   expect(eventLine({ ...event, topic: "run/0190aaaa-bbbb", type: "run.started", run: "0190aaaa-bbbb" })).toBe(
     `${hms} run a-bbbb run.started`,

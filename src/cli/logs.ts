@@ -51,7 +51,7 @@ export function logQuery({ options }: Pick<Context, "options">, nowMs: number): 
     ...(tail !== undefined && { tail: countOf(tail, "--tail") }),
     ...(level !== undefined && { level: level.toLowerCase() }),
     ...(grep !== undefined && { grep }),
-    ...(replica !== undefined && { replica: countOf(replica, "--replica", 1) }),
+    ...(replica !== undefined && { replica: countOf(replica, "--replica") }),
     ...(options["follow"] === true && { follow: true }),
     ...(options["previous"] === true && { previous: true }),
   };

@@ -23,6 +23,8 @@ export interface Shown {
 const LAST_EVENT_MS = 200;
 const REDRAW_MS = 1000;
 
+/** What a run notes for itself, and says nothing about the services. */
+const BOOKKEEPING = new Set(["run.queued", "run.started", "step.running", "step.completed"]);
 const ENDED = new Set(["run.completed", "run.failed", "run.cancelled"]);
 
 /** One line per event of the stack and its run, up to the run's last. */
@@ -30,7 +32,7 @@ export function showEvents(context: Context, client: Client, watched: Watched): 
   const { stack, run, sinceMs, signal } = watched;
   const done = quietly(async () => {
     for await (const event of client.events({ topic: `stack/${stack},run/${run}`, lastEventId: String(sinceMs - 1), signal })) {
-      context.io.out(`${eventLine(event)}\n`);
+      if (!BOOKKEEPING.has(event.type)) context.io.out(`${eventLine(event)}\n`);
       if (isEndOf(event, run)) return;
     }
   });
