@@ -9,7 +9,9 @@ import { STEPS } from "./demo/steps.ts";
 
 const startedAt = performance.now();
 const stage = await buildStage();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => void leave(130));
+const leaving: { code?: number } = {};
+// A terminal and npm both pass Ctrl-C on: the second one must not cut the cleaning up short.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void leave(130));
 
 console.log(`orco demo: ${stage.command.join(" ")}\n  home ${stage.home}, web on ${stage.webUrl}`);
 await leave(await play());
@@ -32,7 +34,9 @@ function stamp(): string {
   return `[${((performance.now() - startedAt) / 1000).toFixed(1).padStart(4)} s]`;
 }
 
-async function leave(code: number): Promise<never> {
+async function leave(code: number): Promise<void> {
+  if (leaving.code !== undefined) return;
+  leaving.code = code;
   await cleanUp(stage);
   process.exit(code);
 }
