@@ -6,7 +6,7 @@ import type { ServiceSpec } from "./spec.ts";
  * started again are decisions of the supervisor, which takes new ones at once; the others are notes for people.
  * Everything else (probes, hooks, stop and logging too) belongs to the instance: it keeps what it was started with until it is replaced.
  */
-export const APPLIED_IN_PLACE = [
+const APPLIED_IN_PLACE = [
   "replicas",
   "update",
   "restartPolicy",

@@ -8,7 +8,7 @@ export interface FieldChange {
   readonly to?: unknown;
 }
 
-export const MASK = "***";
+const MASK = "***";
 const SECRET_NAME = /KEY|TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|PRIVATE|AUTH|(?:^|_)(?:PWD|PASS|DSN)(?:_|$)/i;
 const URL_PASSWORD = /(:\/\/[^/\s:@]*:)[^/\s@]+(@)/g;
 const ARGUMENT_SECRET = /^(--?[\w-]*(?:key|token|secret|password|passwd)[\w-]*=).+$/i;

@@ -35,14 +35,14 @@ export class Place {
 }
 
 /** Editors see the file before interpolation: a text with a variable fits everywhere. */
-export const VARIABLE: JsonObject = { type: "string", pattern: "\\$" };
+const VARIABLE: JsonObject = { type: "string", pattern: "\\$" };
 
-export function orVariable(json: JsonObject): JsonObject {
+function orVariable(json: JsonObject): JsonObject {
   return { anyOf: [json, VARIABLE] };
 }
 
 /** `a number (3)`, for "expected …, got …". */
-export function described(node: Node): string {
+function described(node: Node): string {
   if (node.kind === "map") return "a mapping";
   if (node.kind === "list") return "a list";
   if (node.value === null) return "nothing";
@@ -211,7 +211,7 @@ function readEntries(node: Mapping, at: Place, fields: Fields): Record<string, u
   const found: Record<string, unknown> = {};
   for (const [key, { keyAt, value }] of node.entries) {
     const field = Object.hasOwn(fields, key) ? fields[key] : undefined;
-    if (!field) unknownKey(key, keyAt, at, fields);
+    if (!field) unknownKey(keyAt, at.in(key), fields);
     else if (!isNothing(value)) {
       const one = field.read(value, at.in(key));
       if (one !== undefined) found[key] = one;
@@ -220,10 +220,12 @@ function readEntries(node: Mapping, at: Place, fields: Fields): Record<string, u
   return found;
 }
 
-function unknownKey(key: string, keyAt: Span, at: Place, fields: Fields): void {
+function unknownKey(keyAt: Span, at: Place, fields: Fields): void {
   const names = Object.keys(fields);
-  const where = at.name === "" ? "" : ` in ${at.name}`;
-  at.in(key).fail(keyAt, `unknown key "${key}"${where}`, { hint: didYouMean(key, names) ?? `known here: ${names.join(", ")}` });
+  const key = String(at.path.at(-1));
+  const owner = new Place(at.path.slice(0, -1), at.report).name;
+  const where = owner === "" ? "" : ` in ${owner}`;
+  at.fail(keyAt, `unknown key "${key}"${where}`, { hint: didYouMean(key, names) ?? `known here: ${names.join(", ")}` });
 }
 
 function wrongKind(node: Node, at: Place, wanted: string): undefined {

@@ -18,7 +18,7 @@ const bare: Field<TimedCommand> = {
 
 export const timedCommand: Field<TimedCommand> = byForm<TimedCommand>({ scalar: bare, list: bare, map: commandBlock });
 
-export const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
+const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 
 const http = object(
   {

@@ -17,9 +17,9 @@ import { type Entry, type Mapping, type Node, nodeAt, SourceFile } from "./sourc
 
 export interface StackSource {
   readonly source: string;
-  /** Path of the file; what relative paths and `.env` are looked up beside. Absolute, except in tests. */
+  /** Absolute path of the file; `.env` and includes are looked up beside it. */
   readonly file?: string;
-  /** Absolute; stands in for the folder of `file` where there is none. */
+  /** Absolute; base of the relative paths in the stack. Stands in for the folder of `file` where there is none. */
   readonly workdir: string;
   /** Variables for interpolation; they win over `.env`. */
   readonly env: Vars;
@@ -69,14 +69,13 @@ function read(file: SourceFile, loading: Loading): StackSpec | undefined {
     report.add([], start, { message: `larger than ${MAX_SOURCE_BYTES / 1024 / 1024} MiB (MAX_SOURCE_BYTES)` });
     return undefined;
   }
-  const folder = dirname(path);
-  const request = { path: join(folder, ".env"), at: start, field: [], lenient: options.checkFiles === false, optional: true };
+  const request = { path: join(dirname(path), ".env"), at: start, field: [], lenient: options.checkFiles === false, optional: true };
   const vars = { ...readEnvFile(request, from.readFile, report), ...from.env };
   const interpolator = new Interpolator(vars, report);
   const root = new Includes({ report, interpolator, readFile: from.readFile }).load(file, [path]);
   if (!root) return undefined;
   const head = readHead(root, interpolator, report);
-  const workdir = resolve(folder, head.stack?.workdir ?? ".");
+  const workdir = resolve(from.workdir, head.stack?.workdir ?? ".");
   const context = {
     report,
     workdir,

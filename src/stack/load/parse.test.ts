@@ -46,7 +46,9 @@ test("an alias of itself, and one of nothing", () => {
 test.each([
   ["flow", "a: ".concat("[".repeat(200), "]".repeat(200))],
   ["block", "a:\n ".concat("- ".repeat(200), "x")],
-  ["absurd", "[".repeat(50_000)],
+  ["absurd", "[".repeat(3_000_000)],
+  ["absurd block", "- ".repeat(1_000_000)],
+  ["absurd mappings", "{a: ".repeat(500_000)],
 ])("nesting has a limit (%s)", (_, source) => {
   expect(refusals(source)[0]).toContain("64 levels");
 });

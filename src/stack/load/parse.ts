@@ -3,6 +3,8 @@ import { MAX_DEPTH, MAX_SERVICES, MAX_VALUES } from "./limits.ts";
 import type { Report } from "./report.ts";
 import type { Entry, Mapping, Node, Path, Scalar, SourceFile, Span } from "./source.ts";
 
+const [NEWLINE, SPACE, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x0a, 0x20, 0x5b, 0x5d, 0x7b, 0x7d];
+
 /** After these the rest is noise. */
 const MAX_YAML_PROBLEMS = 50;
 const FORBIDDEN_KEYS = new Set(["__proto__", "constructor", "prototype"]);
@@ -12,6 +14,10 @@ export function parseSource(file: SourceFile, report: Report): Mapping | undefin
   const start: Span = { file, start: 0, end: 0 };
   if (looksLikeTooManyServices(file.text)) {
     report.add(["services"], start, { message: `more than ${MAX_SERVICES} services (MAX_SERVICES)`, hint: "split the stack" });
+    return undefined;
+  }
+  if (looksTooDeep(file.text)) {
+    report.add([], start, { message: `nested deeper than ${MAX_DEPTH} levels (MAX_DEPTH)` });
     return undefined;
   }
   const document = parsed(file, report);
@@ -51,6 +57,25 @@ function problemText(code: string, message: string, line: string): { message: st
   if (variable > 0 && /[[{]/.test(line.slice(0, variable)))
     return { message, hint: 'inside [ ] and { } a variable needs quotes: "${NAME}"' };
   return { message };
+}
+
+/**
+ * Absurd nesting costs the parser seconds before it gives up. Brackets are counted without regard to quotes, from each line at the
+ * margin, so the bound is far above what texts with a lone bracket add up to; the exact limit is held afterwards.
+ */
+function looksTooDeep(text: string): boolean {
+  if (/^[ \t]*(?:-[ \t]+){65}/m.test(text)) return true;
+  let depth = 0;
+  let margin = true;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === OPEN_BRACKET || code === OPEN_BRACE) depth++;
+    else if ((code === CLOSE_BRACKET || code === CLOSE_BRACE) && depth > 0) depth--;
+    else if (margin && code > SPACE) depth = 0;
+    if (depth > MAX_DEPTH * 16) return true;
+    margin = code === NEWLINE;
+  }
+  return false;
 }
 
 /** Counts the lines that look like service names, so that a file with far too many is refused before the parser spends seconds on it. */
@@ -131,7 +156,7 @@ class Converter {
       const value = this.node(pair.value, [...path, key], keyAt.end);
       const earlier = entries.get(key);
       if (key === "<<" && isScalar(pair.key) && pair.key.type === "PLAIN") merges.push(value);
-      else if (earlier) this.duplicate(path, key, keyAt, earlier);
+      else if (earlier) this.duplicate([...path, key], keyAt, earlier);
       else entries.set(key, { keyAt, value });
     }
     for (const merge of merges) this.merge(entries, merge, path);
@@ -149,9 +174,9 @@ class Converter {
     return undefined;
   }
 
-  private duplicate(path: Path, key: string, at: Span, earlier: Entry): void {
+  private duplicate(path: Path, at: Span, earlier: Entry): void {
     const { line } = earlier.keyAt.file.locate(earlier.keyAt.start);
-    this.report.add([...path, key], at, { message: `duplicate key "${key}" (first on line ${line})` });
+    this.report.add(path, at, { message: `duplicate key "${path.at(-1)}" (first on line ${line})` });
   }
 
   /** `<<: *base`: what the mapping itself says wins, then earlier bases over later ones. */

@@ -7,24 +7,21 @@ export type Feature = "docker" | "edge" | "canary" | "blueGreen" | "watch" | "sc
 
 /** Valid, but this version cannot do it: refused by name, never silently ignored. */
 export function refuse(service: Resolved, report: Report): void {
-  const { spec, node, path } = service;
-  const add = (field: Path, feature: Feature, message: string, hint: string): void => {
+  const { node, path } = service;
+  const found = service.spec.runtime === "docker" ? [dockerRefusal(service)] : refusals(service);
+  for (const [field, feature, message, hint] of found) {
     report.add([...path, ...field], nodeAt(node, field), { severity: "unsupported", feature, message, hint });
-  };
-  if (spec.runtime === "docker") {
-    const field = ["runtime", "image", "build"].find((name) => node.entries.has(name)) ?? "runtime";
-    add(
-      [field],
-      "docker",
-      `${spec.name} runs in docker: stacks of docker services come with a later version`,
-      "for now, give it a command and runtime: process",
-    );
-    return;
   }
-  for (const [field, feature, message, hint] of refusals(service)) add(field, feature, message, hint);
 }
 
 type Refusal = readonly [field: Path, feature: Feature, message: string, hint: string];
+
+/** One for the whole service: its ports and strategy are for docker to carry out. */
+function dockerRefusal({ spec, node }: Resolved): Refusal {
+  const field = ["runtime", "image", "build"].find((name) => node.entries.has(name)) ?? "runtime";
+  const message = `${spec.name} runs in docker: stacks of docker services come with a later version`;
+  return [[field], "docker", message, "for now, give it a command and runtime: process"];
+}
 
 function refusals({ spec, declared, ports, node }: Resolved): Refusal[] {
   const found: Refusal[] = [];

@@ -35,9 +35,8 @@ function checkProcess(declared: DeclaredService, node: Mapping, at: Place): void
       hint: `take ${field} away, or declare runtime: docker`,
     });
   }
-  if (declared.command || node.entries.get("command")?.value.kind === "list") return;
   const written = node.entries.get("command")?.value;
-  if (written?.kind === "scalar" && written.value !== null) return;
+  if (written && (written.kind !== "scalar" || written.value !== null || written.broken)) return;
   if (declared.runtime === undefined) at.fail(node, "a service needs an image, a build or a command");
   else at.in("runtime").fail(nodeAt(node, ["runtime"]), "a process service needs a command");
 }

@@ -13,11 +13,11 @@ const NAME_RULE = "1 to 63 of a-z, 0-9 and -, not starting with -";
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
 const RESERVED = new Set(["ORCO_STACK", "ORCO_SERVICE", "ORCO_REPLICA", "ORCO_INSTANCE", "ORCO_SECRETS_DIR"]);
 
-export const stackName: Field<string> = parsedText(`a name (${NAME_RULE})`, (raw) => (NAME.test(raw) ? raw : undefined), {
+const stackName: Field<string> = parsedText(`a name (${NAME_RULE})`, (raw) => (NAME.test(raw) ? raw : undefined), {
   pattern: NAME_PATTERN,
 });
 
-export function serviceNameProblem(name: string): string | undefined {
+function serviceNameProblem(name: string): string | undefined {
   return NAME.test(name) ? undefined : `"${name}" cannot be the name of a service: use ${NAME_RULE}`;
 }
 
@@ -165,7 +165,7 @@ const serviceFields = {
 export const service = object(serviceFields);
 export type DeclaredService = Read<typeof serviceFields>;
 
-export const defaults = object({ restartPolicy, health, update, resources, logging, env });
+const defaults = object({ restartPolicy, health, update, resources, logging, env });
 /** Blocks of `defaults` that are merged into every service. */
 export const DEFAULT_BLOCKS = ["restartPolicy", "health", "update", "resources", "logging", "env"] as const;
 
