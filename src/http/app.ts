@@ -10,9 +10,11 @@ import { runRoutes } from "./runs.ts";
 import { stackRoutes } from "./stacks.ts";
 import { systemRoutes } from "./system.ts";
 
+export type App = Hono<Env>;
+
 /** Guards from the outside in, then routes. What a guard refuses no route sees. */
-export function createApp(deps: Deps): Hono<Env> {
-  const app = new Hono<Env>();
+export function createApp(deps: Deps): App {
+  const app: App = new Hono<Env>();
   const site: Site = { app, deps, operations: [] };
   app.use(observe(deps), browserSafety(deps), admission(deps));
   systemRoutes(site);

@@ -52,6 +52,8 @@ export interface Deps {
   readonly config: HttpConfig;
   readonly clock: Clock;
   readonly log: (record: RequestRecord) => void;
+  /** Something went wrong after its request was answered. */
+  readonly failed: (requestId: string, error: unknown) => void;
   readonly metrics: HttpMetrics;
   readonly streams: OpenStreams;
   readonly uploads: UploadBudget;

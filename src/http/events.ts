@@ -7,7 +7,7 @@ import { type EventStream, openEventStream } from "./event-stream.ts";
 import { eventView, globalFeed, lastBefore } from "./feed.ts";
 import { decodeCursor, encodeCursor, nextLink } from "./page.ts";
 import { cursorQuery } from "./runs.ts";
-import { Event, EventList, limit } from "./schemas.ts";
+import { limit } from "./schemas.ts";
 
 const MAX_TOPICS = 50;
 const TOPIC = /^[a-z]+(?:\/[A-Za-z0-9._-]*)*\*?$/;
@@ -22,7 +22,8 @@ type Query = z.infer<typeof query>;
 
 /** Everything that happens: as a stream, or as a list for who asks for JSON. */
 export function eventRoutes(site: Site): void {
-  const content = { "text/event-stream": "Event", "application/json": "EventList" };
+  const { deps } = site;
+  const content = { "text/event-stream": "Event", "application/json": "EventList" } as const;
   const answers = { 200: { description: "A stream (Accept: text/event-stream), or a page, newest first", content } };
   const events = { path: "/events", id: "events", summary: "All events, one connection for all topics", answers };
   endpoint(site, { method: "get", params: z.strictObject({}), query, ...events }, (c, input) => {

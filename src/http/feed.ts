@@ -116,6 +116,6 @@ function namesOf(topic: string): JsonObject {
   return kind === "stack" || kind === "run" ? { [kind]: rest.join("/") } : {};
 }
 
-export function timeText(ms: number): string {
+function timeText(ms: number): string {
   return new Date(ms).toISOString();
 }

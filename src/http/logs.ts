@@ -5,7 +5,7 @@ import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
 import type { Ctx, Deps } from "./context.ts";
 import { type Site, endpoint } from "./endpoint.ts";
 import { wantsStream } from "./events.ts";
-import { flag, LogLine, serviceName, stackName } from "./schemas.ts";
+import { flag, serviceName, stackName } from "./schemas.ts";
 import { encodeFrame, parseTime, SSE_HEADERS, SSE_HEARTBEAT, SSE_RETRY } from "./sse.ts";
 
 const NDJSON_HEADERS = { "content-type": "application/x-ndjson; charset=utf-8", "x-accel-buffering": "no" };
@@ -29,7 +29,8 @@ type Query = z.infer<typeof query>;
 
 /** Log lines of a stack, merged: NDJSON, or Server-Sent Events for who asks for them. */
 export function logRoutes(site: Site): void {
-  const content = { "application/x-ndjson": "LogLine", "text/event-stream": "LogLine" };
+  const { deps } = site;
+  const content = { "application/x-ndjson": "LogLine", "text/event-stream": "LogLine" } as const;
   const logs = { path: "/stacks/{name}/logs", id: "stackLogs", summary: "Log lines, past and live (follow)" };
   const answers = { 200: { description: "One record a line, or a frame", content } };
   endpoint(site, { method: "get", params: z.strictObject({ name: stackName }), query, ...logs, answers }, (c, input) => {

@@ -31,7 +31,8 @@ afterAll(() => server.dispose());
 function ask({ method, path }: Operation, key?: string, header = "authorization"): Promise<Response> {
   const real = path
     .replace("{id}", "00000000-0000-7000-8000-000000000000")
-    .replace("{name}", path.startsWith("/schemas") ? "stack.json" : "demo")
+    .replace("{name}", "demo")
+    .replace("{file}", "stack.json")
     .replace("{service}", "api")
     .replace("{action}", "restart");
   const value = header === "authorization" ? `Bearer ${key}` : (key ?? "");

@@ -56,7 +56,7 @@ export function asOrcoError(error: unknown): OrcoError {
 }
 
 /** RFC 9457. Facts stand beside the fixed fields and never replace them. */
-export function problemOf(error: OrcoError, requestId: string): Record<string, unknown> {
+function problemOf(error: OrcoError, requestId: string): Record<string, unknown> {
   return {
     ...error.facts,
     type: "about:blank",

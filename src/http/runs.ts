@@ -1,12 +1,11 @@
 import { z } from "zod";
 import type { JournalEvent, JsonObject } from "../kernel/event.ts";
 import type { RunStatus, RunView } from "../stack/view.ts";
-import type { Deps } from "./context.ts";
 import { type Site, endpoint, json } from "./endpoint.ts";
 import { openEventStream } from "./event-stream.ts";
 import { topicFeed } from "./feed.ts";
 import { decodeCursor, encodeCursor, nextLink } from "./page.ts";
-import { Event, limit, Run, RunList, runId, stackName } from "./schemas.ts";
+import { limit, runId, stackName } from "./schemas.ts";
 
 const ENDED: ReadonlySet<string> = new Set<RunStatus>(["completed", "failed", "cancelled"]);
 const one = z.strictObject({ id: runId });
@@ -16,6 +15,7 @@ export const cursorQuery = { lastEventId: z.string().optional(), replay: z.coerc
 
 /** Runs: every change to the system, and its events. */
 export function runRoutes(site: Site): void {
+  const { deps } = site;
   listRoute(site);
   const { runs } = deps.services;
   const get = { path: "/runs/{id}", id: "getRun", summary: "A run and its steps", answers: { 200: json("Run", "Run") } };
@@ -33,6 +33,7 @@ export function runRoutes(site: Site): void {
 }
 
 function listRoute(site: Site): void {
+  const { deps } = site;
   const query = z.strictObject({ stack: stackName.optional(), limit, cursor: z.string().optional() });
   const list = { path: "/runs", id: "listRuns", summary: "Runs, newest first", answers: { 200: json("Runs", "RunList") } };
   endpoint(site, { method: "get", params: none, query, ...list }, (c, input) => {
@@ -53,9 +54,10 @@ function listRoute(site: Site): void {
 }
 
 function streamRoute(site: Site): void {
+  const { deps } = site;
   const { runs, journal } = deps.services;
   const answers = {
-    200: { description: "hello, the run's events, end", content: { "text/event-stream": "Event" } },
+    200: { description: "hello, the run's events, end", content: { "text/event-stream": "Event" } as const },
     204: { description: "You have seen the end" },
   };
   const stream = { path: "/runs/{id}/events", id: "runEvents", summary: "A run's events as they happen", answers };

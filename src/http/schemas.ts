@@ -14,6 +14,7 @@ const PAGE = 50;
 export const stackName = z.string().regex(NAME, "a-z, 0-9 and - only, 63 at most");
 export const serviceName = z.string().regex(NAME, "a-z, 0-9 and - only, 63 at most");
 export const runId = z.string().regex(RUN_ID, "a run id is a UUID");
+export const schemaFile = z.string().regex(/^[a-z]+\.json$/, "<name>.json");
 export const serviceAction = z.enum(["restart", "start", "stop", "scale", "promote", "abort"]);
 
 /** `?flag`, `?flag=true`, `?flag=1`. */

@@ -2,11 +2,10 @@ import { chmodSync, rmSync } from "node:fs";
 import type { Clock } from "../kernel/clock.ts";
 import { errnoOf, messageOf, OrcoError } from "../kernel/errors.ts";
 import type { JsonObject } from "../kernel/event.ts";
-import { createApp } from "./app.ts";
+import { type App, createApp } from "./app.ts";
 import { addressText, assertSafeBind, type BindAddress, type HttpConfig } from "./bind.ts";
 import { UploadBudget } from "./body.ts";
 import type { Connection, Deps, RequestRecord } from "./context.ts";
-import type { App } from "./endpoint.ts";
 import { HttpMetrics } from "./http-metrics.ts";
 import type { Family } from "./metrics.ts";
 import { asOrcoError, problemResponse } from "./problem.ts";
@@ -17,8 +16,10 @@ export interface ServerOptions {
   readonly services: Services;
   readonly config: HttpConfig;
   readonly clock: Clock;
-  /** One record a request; also what failed after its answer (`error`). */
+  /** One record a request. */
   readonly log?: (record: RequestRecord) => void;
+  /** What failed after its request was answered. */
+  readonly onError?: (requestId: string, error: unknown) => void;
   /** What the daemon adds to `/metrics`. */
   readonly collect?: () => Iterable<Family>;
   /** JSON Schemas served at `/schemas/<name>.json`. */
@@ -48,12 +49,13 @@ export function createServer(options: ServerOptions): HttpServer {
   assertSafeBind(config);
   const metrics = new HttpMetrics(config.version, options.collect);
   const streams = new OpenStreams(clock, metrics);
-  const log = options.log ?? (() => undefined);
+  const { log = () => undefined, onError: failed = () => undefined } = options;
   const deps: Deps = {
     services: options.services,
     config,
     clock,
     log,
+    failed,
     metrics,
     streams,
     uploads: new UploadBudget(),

@@ -1,4 +1,3 @@
-import type { OrcoError } from "../kernel/errors.ts";
 import type { EventLog, JsonObject } from "../kernel/event.ts";
 import type { PlanView, PutStack, RunView, StackSummary, StackView } from "../stack/view.ts";
 import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
@@ -57,6 +56,3 @@ export interface RunService {
   settled(id: string, signal?: AbortSignal): Promise<RunView>;
   cancel(id: string): Promise<RunView>;
 }
-
-/** An `OrcoError` as the wire shows it, before the request id is added. */
-export type ProblemOf = (error: OrcoError) => JsonObject;

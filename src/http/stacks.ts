@@ -2,9 +2,9 @@ import { z } from "zod";
 import { OrcoError } from "../kernel/errors.ts";
 import type { PutStack } from "../stack/view.ts";
 import { answerChange } from "./change.ts";
-import type { Ctx, Deps } from "./context.ts";
+import type { Ctx } from "./context.ts";
 import { type Site, endpoint, type Input, json } from "./endpoint.ts";
-import { ActBody, flag, Graph, Plan, PutStackBody, Run, serviceAction, serviceName, Stack, StackList, stackName } from "./schemas.ts";
+import { ActBody, flag, PutStackBody, serviceAction, serviceName, stackName } from "./schemas.ts";
 
 const MAX_SOURCE_BYTES = 4 * 1024 * 1024;
 /** JSON doubles the worst of a source, and the caller's variables come with it. */
@@ -21,6 +21,7 @@ export function stackRoutes(site: Site): void {
 }
 
 function readRoutes(site: Site): void {
+  const { deps } = site;
   const { stacks } = deps.services;
   const none = z.strictObject({});
   const list = { path: "/stacks", id: "listStacks", summary: "All stacks", answers: { 200: json("Stacks", "StackList") } };
@@ -44,6 +45,7 @@ const putQuery = z.strictObject({
 type PutInput = Input<typeof named, typeof putQuery, typeof PutStackBody>;
 
 function putRoute(site: Site): void {
+  const { deps } = site;
   const { stacks } = deps.services;
   const answers = { ...changeAnswers, 200: json("The run, completed; with dry_run the plan", "PlanOrRun") };
   const body = { schema: PutStackBody, yaml: true, required: true, maxBytes: MAX_PUT_BYTES };
@@ -85,6 +87,7 @@ function fromYaml(source: string, workdir: string | undefined): PutStack {
 }
 
 function changeRoutes(site: Site): void {
+  const { deps } = site;
   const { stacks } = deps.services;
   const removal = { path: "/stacks/{name}", id: "deleteStack", summary: "Take a stack down and forget it", answers: changeAnswers };
   const removeQuery = z.strictObject({ queue: flag.optional(), force: flag.optional() });
@@ -100,14 +103,10 @@ function changeRoutes(site: Site): void {
   };
   const params = z.strictObject({ name: stackName, service: serviceName, action: serviceAction });
   const query = z.strictObject({ queue: flag.optional() });
-  endpoint(
-    { app, deps },
-    { method: "post", params, query, ...act, body: { schema: ActBody }, answers: changeAnswers },
-    async (c, input) => {
-      const { name: stack, service, action } = input.params;
-      const replicas = input.body.kind === "json" ? input.body.value.replicas : undefined;
-      const target = { stack, service, action, queue: input.query.queue ?? false, ...(replicas !== undefined && { replicas }) };
-      return answerChange(deps, c, await stacks.act(target));
-    },
-  );
+  endpoint(site, { method: "post", params, query, ...act, body: { schema: ActBody }, answers: changeAnswers }, async (c, input) => {
+    const { name: stack, service, action } = input.params;
+    const replicas = input.body.kind === "json" ? input.body.value.replicas : undefined;
+    const target = { stack, service, action, queue: input.query.queue ?? false, ...(replicas !== undefined && { replicas }) };
+    return answerChange(deps, c, await stacks.act(target));
+  });
 }

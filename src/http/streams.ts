@@ -4,7 +4,7 @@ import type { HttpMetrics } from "./http-metrics.ts";
 
 const MAX_STREAMS = 4096;
 /** What one client may be behind before it is cut; it comes back by id and loses nothing. */
-export const MAX_QUEUED_BYTES = 1024 * 1024;
+const MAX_QUEUED_BYTES = 1024 * 1024;
 /** Replay waits for the client above this, so that a long backlog is not mistaken for a slow reader. */
 const REPLAY_WINDOW_BYTES = 64 * 1024;
 const HEARTBEAT_MS = 15_000;

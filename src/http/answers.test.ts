@@ -1,0 +1,102 @@
+import { expect, test } from "bun:test";
+import type { ZodType } from "zod";
+import { systemClock } from "../kernel/clock.ts";
+import type { PlanView, RunView, StackView } from "../stack/view.ts";
+import { ANSWERS } from "./answers.ts";
+import { startTestServer } from "./daemon.fake.ts";
+
+const RUN: Required<RunView> = {
+  id: "i",
+  kind: "apply",
+  status: "failed",
+  stack: "demo",
+  service: "api",
+  created_at: "t",
+  started_at: "t",
+  finished_at: "t",
+  steps: [{ name: "plan", status: "completed", detail: "d" }],
+  error: { code: "blocked", message: "m", chain: ["db"] },
+  result: { changed: 1 },
+};
+const STACK: StackView = {
+  stack: "demo",
+  file: "/srv/stack.yaml",
+  services: [
+    {
+      service: "api",
+      state: "Running",
+      ready: true,
+      replicas: { ready: 1, live: 1, desired: 1 },
+      restarts: 0,
+      age_ms: 1,
+      message: "",
+      degraded: "db unready",
+      update: { strategy: "rolling", phase: "surge", since_ms: 1 },
+      instances: [
+        {
+          id: "i",
+          replica: 0,
+          pid: 1,
+          state: "Running",
+          ready: true,
+          restarts: 0,
+          age_ms: 1,
+          address: "127.0.0.1:1",
+          config: "c",
+          version: "new",
+          reason: "restart",
+          exit: { code: 1, signal: "SIGTERM", reason: "signaled" },
+          cpu_percent: 1,
+          memory_bytes: 1,
+        },
+      ],
+    },
+  ],
+};
+const PLAN: PlanView = {
+  stack: "demo",
+  changes: 1,
+  services: [{ service: "api", action: "change", strategy: "recreate", fields: [{ path: "command", from: 1, to: [2] }] }],
+  warnings: [],
+};
+
+test("the documented answers are the types the code uses, field by field", () => {
+  for (const [name, schema, value] of [
+    ["run", ANSWERS.Run, RUN],
+    ["stack", ANSWERS.Stack, STACK],
+    ["plan", ANSWERS.Plan, PLAN],
+  ] satisfies [string, ZodType, unknown][]) {
+    expect<unknown>([name, schema.parse(value)]).toEqual([name, value]);
+  }
+});
+
+test("the document is OpenAPI 3.1 with every operation named, and every answer that is served matches its schema", async () => {
+  const server = startTestServer(systemClock());
+  const document = (await (await fetch(`${server.url}/openapi.json`)).json()) as {
+    openapi: string;
+    paths: Record<string, Record<string, { operationId: string; responses: object }>>;
+  };
+  const operations = Object.values(document.paths).flatMap((item) => Object.values(item));
+  expect(document.openapi).toBe("3.1.0");
+  expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
+  expect(operations.every(({ responses }) => "default" in responses)).toBe(true);
+  await server.daemon.begin("apply", "demo");
+  for (const [path, schema] of [
+    ["/health", ANSWERS.Health],
+    ["/ready", ANSWERS.Ready],
+    ["/version", ANSWERS.Version],
+    ["/stacks", ANSWERS.StackList],
+    ["/stacks/demo", ANSWERS.Stack],
+    ["/stacks/demo/graph", ANSWERS.Graph],
+    ["/runs", ANSWERS.RunList],
+    ["/events", ANSWERS.EventList],
+    ["/nope", ANSWERS.Problem],
+  ] satisfies [string, ZodType][]) {
+    const answer: unknown = await (await fetch(`${server.url}${path}`)).json();
+    expect<unknown>([path, schema.parse(answer)]).toEqual([path, answer]);
+  }
+  const docs = await (await fetch(`${server.url}/docs`)).text();
+  expect(docs).toContain("PUT /stacks/{name}");
+  expect(docs).not.toContain("<script");
+  await server.dispose();
+});

@@ -1,0 +1,178 @@
+import { z } from "@hono/zod-openapi";
+
+/** The wire objects as they are documented. The types that code uses are in `stack/view.ts` and `http/wire.ts`; a test holds real answers against these. */
+
+const Diagnostic = z
+  .object({
+    severity: z.enum(["error", "unsupported", "warning"]),
+    file: z.string(),
+    line: z.number().int(),
+    column: z.number().int(),
+    path: z.string(),
+    message: z.string(),
+    source: z.string().optional(),
+    hint: z.string().optional(),
+  })
+  .openapi("Diagnostic");
+
+const Problem = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string(),
+    code: z.string(),
+    message: z.string(),
+    request_id: z.string(),
+    errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+    diagnostics: z.array(Diagnostic).optional(),
+  })
+  .openapi("Problem");
+
+const InstanceState = z.enum(["Pending", "Starting", "Running", "Stopping", "Stopped", "Failed"]);
+
+const Instance = z
+  .object({
+    id: z.string(),
+    replica: z.number().int(),
+    pid: z.number().int().optional(),
+    state: InstanceState,
+    ready: z.boolean(),
+    restarts: z.number().int(),
+    age_ms: z.number(),
+    address: z.string().optional(),
+    config: z.string(),
+    version: z.enum(["old", "new"]),
+    reason: z.string().optional(),
+    exit: z.object({ code: z.number().int().optional(), signal: z.string().optional(), reason: z.string() }).optional(),
+    cpu_percent: z.number().optional(),
+    memory_bytes: z.number().optional(),
+  })
+  .openapi("Instance");
+
+const Service = z
+  .object({
+    service: z.string(),
+    state: InstanceState,
+    ready: z.boolean(),
+    replicas: z.object({ ready: z.number().int(), live: z.number().int(), desired: z.number().int() }),
+    restarts: z.number().int(),
+    age_ms: z.number(),
+    message: z.string(),
+    degraded: z.string().optional(),
+    update: z.object({ strategy: z.string(), phase: z.string(), since_ms: z.number() }).optional(),
+    instances: z.array(Instance),
+  })
+  .openapi("Service");
+
+const Stack = z.object({ stack: z.string(), file: z.string().optional(), services: z.array(Service) }).openapi("Stack");
+
+const StackList = z
+  .object({
+    stacks: z.array(
+      z.object({
+        stack: z.string(),
+        file: z.string().optional(),
+        services: z.number().int(),
+        ready: z.number().int(),
+        desired: z.enum(["up", "down"]),
+      }),
+    ),
+  })
+  .openapi("StackList");
+
+const Run = z
+  .object({
+    id: z.string(),
+    kind: z.string(),
+    status: z.enum(["queued", "running", "completed", "failed", "cancelled"]),
+    stack: z.string().optional(),
+    service: z.string().optional(),
+    created_at: z.string(),
+    started_at: z.string().optional(),
+    finished_at: z.string().optional(),
+    steps: z.array(z.object({ name: z.string(), status: z.string(), detail: z.string().optional() })),
+    error: z.looseObject({ code: z.string(), message: z.string() }).optional(),
+    result: z.record(z.string(), z.unknown()).optional(),
+  })
+  .openapi("Run");
+
+const RunList = z.object({ runs: z.array(Run), next_cursor: z.string().optional() }).openapi("RunList");
+
+const Plan = z
+  .object({
+    stack: z.string(),
+    changes: z.number().int(),
+    services: z.array(
+      z.object({
+        service: z.string(),
+        action: z.enum(["add", "remove", "change", "scale", "unchanged"]),
+        strategy: z.string().optional(),
+        fields: z.array(z.object({ path: z.string(), from: z.unknown().optional(), to: z.unknown().optional() })),
+      }),
+    ),
+    warnings: z.array(Diagnostic),
+  })
+  .openapi("Plan");
+
+const Graph = z
+  .object({
+    nodes: z.array(z.object({ service: z.string(), layer: z.number().int(), state: z.string().optional(), ready: z.boolean().optional() })),
+    edges: z.array(z.object({ from: z.string(), to: z.string(), require: z.string() })),
+  })
+  .openapi("Graph");
+
+const Event = z
+  .looseObject({ id: z.string(), seq: z.number().int(), ts: z.string(), topic: z.string(), type: z.string() })
+  .openapi("Event");
+
+const EventList = z.object({ events: z.array(Event), next_cursor: z.string().optional() }).openapi("EventList");
+
+const LogLine = z
+  .object({
+    timestamp: z.string(),
+    service: z.string(),
+    replica: z.number().int(),
+    level: z.string().optional(),
+    message: z.string(),
+    source: z.enum(["stdout", "stderr", "orco"]),
+    meta: z.record(z.string(), z.unknown()).optional(),
+    seq: z.number().int(),
+  })
+  .openapi("LogRecord");
+
+const Health = z.object({ ok: z.boolean(), service: z.string(), version: z.string() }).openapi("Health");
+
+const Ready = z
+  .object({
+    ok: z.boolean(),
+    checks: z.array(z.object({ name: z.string(), ok: z.boolean(), detail: z.string(), warning: z.string().optional() })),
+  })
+  .openapi("Ready");
+
+const Version = z.object({ service: z.string(), version: z.string(), runtime: z.string() }).openapi("Version");
+const Config = z.record(z.string(), z.unknown()).openapi("Config");
+const Done = z.object({ ok: z.boolean() }).openapi("Done");
+
+const PlanOrRun = z.union([Plan, Run]);
+const Text = z.string();
+
+export const ANSWERS = {
+  Problem,
+  Stack,
+  StackList,
+  Run,
+  RunList,
+  Plan,
+  Graph,
+  Event,
+  EventList,
+  LogLine,
+  Health,
+  Ready,
+  Version,
+  Config,
+  Done,
+  PlanOrRun,
+  Text,
+} as const;
