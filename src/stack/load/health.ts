@@ -79,7 +79,8 @@ class HealthResolver {
 
   private checkExpression(aliases: ReadonlySet<string>): void {
     const { expression } = this.declared;
-    const problem = expression === undefined ? undefined : expressionProblem(expression, aliases);
+    if (expression === undefined) return;
+    const problem = expressionProblem(expression, aliases);
     if (!problem) return;
     const scalar = nodeAt(this.node, ["expression"]);
     const opening = /["']/.test(scalar.file.text[scalar.start] ?? "") ? 1 : 0;
