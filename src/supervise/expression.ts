@@ -17,7 +17,7 @@ export type ParsedExpression =
 
 const ALIASES: readonly string[] = ["http", "tcp", "cmd", "log"];
 /** A file could nest parentheses until the stack overflows. */
-const MAX_DEPTH = 64;
+const MAX_DEPTH = 200;
 
 /** Parses `http || (tcp && !log)`: `!` binds tighter than `&&`, `&&` tighter than `||`. */
 export function parseExpression(text: string): ParsedExpression {
@@ -104,10 +104,9 @@ class Parser {
       if (!this.take(")")) throw new Refusal('expected ")"', this.tokens[this.next]?.column ?? this.text.length + 1);
       return inner;
     }
-    const alias = token.text === "command" ? "cmd" : token.text;
-    if (!isAlias(alias)) throw new Refusal(`unexpected "${token.text}": expected one of http, tcp, cmd, log`, token.column);
-    this.aliases.add(alias);
-    return { kind: "alias", alias };
+    if (!isAlias(token.text)) throw new Refusal(`unexpected "${token.text}": expected one of http, tcp, cmd, log`, token.column);
+    this.aliases.add(token.text);
+    return { kind: "alias", alias: token.text };
   }
 
   private take(text: string): boolean {

@@ -1,5 +1,5 @@
 import { dlopen } from "bun:ffi";
-import { constants } from "node:os";
+import { constants, release } from "node:os";
 import { OrcoError } from "../kernel/errors.ts";
 import { proves } from "./identity.ts";
 import type { Identity } from "./runtime.ts";
@@ -34,11 +34,9 @@ interface Libc {
  */
 export class Signals {
   private readonly libc = openLibc();
-  private readonly groups: boolean;
+  private readonly groups = this.libc !== undefined && isKernelAtLeast(6, 9);
 
-  constructor(private readonly boot: string) {
-    this.groups = this.pinned(process.pid, (pidfd) => this.push(pidfd, { number: 0, flags: PIDFD_SIGNAL_PROCESS_GROUP }));
-  }
+  constructor(private readonly boot: string) {}
 
   /** false when the process is gone, unproven or not ours to signal. */
   send(to: Identity, signal: string): boolean {
@@ -93,6 +91,11 @@ function kill(pid: number, number: number): boolean {
     // ESRCH: it ended first. EPERM: another user's.
     return false;
   }
+}
+
+function isKernelAtLeast(major: number, minor: number): boolean {
+  const [ours = 0, ourMinor = 0] = release().split(/[.-]/).map(Number);
+  return ours > major || (ours === major && ourMinor >= minor);
 }
 
 function openLibc(): Libc | undefined {

@@ -1,0 +1,158 @@
+import type { CancelTimer, Clock } from "../kernel/clock.ts";
+import { parseExpression } from "./expression.ts";
+import type { HealthSpec, ProbeAlias, ProbeResult, Verdict } from "./health.ts";
+import type { LogRecord } from "./logs/record.ts";
+import { commandProbe } from "./probes/command.ts";
+import { httpProbe } from "./probes/http.ts";
+import { LogWatch } from "./probes/log.ts";
+import type { Probe } from "./probes/probe.ts";
+import { tcpProbe } from "./probes/tcp.ts";
+import { Tally } from "./tally.ts";
+
+/** The first looks: at the start, and after 25, 50, 100 … ms. */
+const FIRST_PAUSE_MS = 25;
+
+export interface ProberOptions {
+  readonly health: HealthSpec;
+  /** Of command probes: the service's own folder, complete environment and user. */
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly user?: string;
+  readonly clock: Clock;
+  /** It was ready when a former daemon watched it: it counts as ready now, and its log pattern as seen. */
+  readonly resumed?: boolean;
+  readonly subscribeLog?: (listener: (record: LogRecord) => void) => () => void;
+  /** Only changes; the first one too, ready or not. */
+  readonly onVerdict: (verdict: Verdict) => void;
+  /** After every round: what it found in words, and how long each probe took, ms. */
+  readonly onRound?: (detail: string, latencies: Readonly<Partial<Record<ProbeAlias, number>>>) => void;
+}
+
+/** Probes one start of one instance until it is stopped; after `stop` nothing is told any more and no probe command is left. */
+export function startProber(options: ProberOptions): { stop(): void } {
+  const prober = new Prober(options);
+  prober.begin();
+  return prober;
+}
+
+type Results = ReadonlyMap<ProbeAlias, Pick<ProbeResult, "ok" | "detail"> & { readonly latencyMs?: number }>;
+
+class Prober {
+  private readonly probes: ReadonlyMap<ProbeAlias, Probe>;
+  private readonly log: LogWatch | undefined;
+  private readonly holds: (truth: (alias: ProbeAlias) => boolean) => boolean;
+  private readonly tally: Tally;
+  private readonly stopped = new AbortController();
+  private readonly startedAt: number;
+  private cancel: CancelTimer = () => undefined;
+  private inRound = false;
+  /** The log matched while a round was under way. */
+  private again = false;
+
+  constructor(private readonly options: ProberOptions) {
+    const { health, clock, resumed = false } = options;
+    this.startedAt = clock.monotonic();
+    this.tally = new Tally(health, resumed);
+    const { aliases, holds } = successOf(health);
+    this.holds = holds;
+    this.probes = new Map([...buildProbes(options)].filter(([alias]) => aliases.has(alias)));
+    if (health.log && options.subscribeLog && aliases.has("log")) {
+      this.log = new LogWatch({ spec: health.log, subscribe: options.subscribeLog, seen: resumed, onMatch: () => this.lookNow() });
+    }
+  }
+
+  begin(): void {
+    const { clock, health, resumed } = this.options;
+    if (resumed) this.lookAfter(clock.random() * health.intervalMs);
+    else this.lookNow();
+  }
+
+  stop(): void {
+    this.stopped.abort();
+    this.cancel();
+    this.log?.stop();
+  }
+
+  private lookNow(): void {
+    this.cancel();
+    if (this.inRound) this.again = true;
+    else void this.round();
+  }
+
+  private lookAfter(ms: number): void {
+    this.cancel = this.options.clock.after(ms, () => void this.round());
+  }
+
+  private async round(): Promise<void> {
+    if (this.stopped.signal.aborted) return;
+    this.inRound = true;
+    const { clock } = this.options;
+    const beganAt = clock.monotonic();
+    const results = await this.ask();
+    this.inRound = false;
+    if (this.stopped.signal.aborted) return;
+    const settledBefore = this.tally.settled;
+    this.report(results);
+    if (this.stopped.signal.aborted) return;
+    if (this.again) return this.lookAgain();
+    const pauseMs = this.pauseMs(beganAt, settledBefore);
+    if (pauseMs !== undefined) this.lookAfter(pauseMs);
+  }
+
+  private lookAgain(): Promise<void> {
+    this.again = false;
+    return this.round();
+  }
+
+  private async ask(): Promise<Results> {
+    const { signal } = this.stopped;
+    const asked = [...this.probes].map(async ([alias, probe]) => [alias, await probe(signal)] as const);
+    const results = new Map<ProbeAlias, ProbeResult | { ok: boolean; detail: string }>(await Promise.all(asked));
+    if (this.log) results.set("log", this.log.result);
+    return results;
+  }
+
+  private report(results: Results): void {
+    const ok = this.holds((alias) => results.get(alias)?.ok ?? false);
+    const found = [...results.values()];
+    const telling = found.filter((result) => result.ok === ok);
+    const detail = (telling.length > 0 ? telling : found).map((result) => result.detail).join("; ");
+    const latencies = Object.fromEntries([...results].flatMap(([alias, { latencyMs }]) => (latencyMs === undefined ? [] : [[alias, latencyMs]])));
+    this.options.onRound?.(detail, latencies);
+    const verdict = this.tally.count({ ok, detail, atMs: this.options.clock.monotonic() - this.startedAt });
+    if (verdict) this.options.onVerdict(verdict);
+  }
+
+  /** Until the next round; undefined when nothing can change any more (a log line once seen stays seen). */
+  private pauseMs(beganAt: number, settledBefore: boolean): number | undefined {
+    const { clock, health } = this.options;
+    if (this.tally.settled && this.probes.size === 0) return undefined;
+    const now = clock.monotonic();
+    if (!this.tally.settled) {
+      const pauseMs = Math.max(FIRST_PAUSE_MS, beganAt - this.startedAt);
+      return Math.max(0, beganAt + Math.min(pauseMs, health.intervalMs) - now);
+    }
+    // Services that became ready together shall not be probed together for ever after.
+    const phase = settledBefore ? 1 : (1 + clock.random()) / 2;
+    return Math.max(0, beganAt + health.intervalMs * phase - now);
+  }
+}
+
+/** Which probes decide, and how: the expression, or all that are declared. */
+function successOf(health: HealthSpec): { aliases: ReadonlySet<ProbeAlias>; holds: Prober["holds"] } {
+  const declared = (["http", "tcp", "cmd", "log"] as const).filter((alias) => health[alias === "cmd" ? "command" : alias] !== undefined);
+  const all = { aliases: new Set(declared), holds: (truth: (alias: ProbeAlias) => boolean) => declared.every(truth) };
+  if (health.expression === undefined) return all;
+  const parsed = parseExpression(health.expression);
+  // The loader refuses a stack with a wrong one.
+  return parsed.ok ? { aliases: new Set(parsed.aliases), holds: parsed.holds } : all;
+}
+
+function buildProbes({ health, cwd, env, user, clock }: ProberOptions): Map<ProbeAlias, Probe> {
+  const ports = { clock, timeoutMs: health.timeoutMs };
+  const probes = new Map<ProbeAlias, Probe>();
+  if (health.http) probes.set("http", httpProbe(health.http, ports));
+  if (health.tcp) probes.set("tcp", tcpProbe(health.tcp, ports));
+  if (health.command) probes.set("cmd", commandProbe(health.command, { ...ports, cwd, env, ...(user !== undefined && { user }) }));
+  return probes;
+}
