@@ -3,9 +3,14 @@
  * Exit code 0 when every step held, 1 with the step that did not. ORCO_BIN chooses the orco to show (default: bin/orco).
  */
 import { rm } from "node:fs/promises";
+import { messageOf } from "../src/kernel/errors.ts";
 import { processesWith } from "./demo/processes.ts";
 import { buildStage, orco, type Stage } from "./demo/stage.ts";
 import { STEPS } from "./demo/steps.ts";
+
+const DAEMON_LOG_LINES = 20;
+const QUIET_LOOKS = 2;
+const LOOK_EVERY_MS = 50;
 
 const startedAt = performance.now();
 const stage = await buildStage();
@@ -22,7 +27,7 @@ async function play(): Promise<number> {
     try {
       await run(stage, (text) => console.log(text.trimEnd().replaceAll(/^/gm, "         ")));
     } catch (error) {
-      console.error(`\n${stamp()}  FAILED in step ${index + 1} (${name}):\n${error instanceof Error ? error.message : String(error)}`);
+      console.error(`\n${stamp()}  FAILED in step ${index + 1} (${name}):\n${messageOf(error)}${await daemonLog(stage)}`);
       return 1;
     }
   }
@@ -41,15 +46,28 @@ async function leave(code: number): Promise<void> {
   process.exit(code);
 }
 
-/** Whatever happened: nothing of the demo stays behind. */
+/** Whatever happened: nothing of the demo stays behind, not even a daemon that was just being started. */
 async function cleanUp({ folder }: Stage): Promise<void> {
   if (processesWith(folder).length > 0) await orco(stage, "shutdown");
-  for (const pid of processesWith(folder)) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch {
-      continue; // it ended meanwhile
-    }
+  for (let quiet = 0; quiet < QUIET_LOOKS; await Bun.sleep(LOOK_EVERY_MS)) {
+    const left = processesWith(folder);
+    quiet = left.length === 0 ? quiet + 1 : 0;
+    left.forEach(kill);
   }
   await rm(folder, { recursive: true, force: true });
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // it ended meanwhile
+  }
+}
+
+/** The folder is about to go: what the daemon said is shown now. */
+async function daemonLog({ home }: Stage): Promise<string> {
+  const file = Bun.file(`${home}/daemon.log`);
+  if (!(await file.exists())) return "";
+  return `\nthe end of daemon.log:\n${(await file.text()).trimEnd().split("\n").slice(-DAEMON_LOG_LINES).join("\n")}`;
 }
