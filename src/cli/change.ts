@@ -82,5 +82,5 @@ export function succeeded(run: RunView): void {
 function doneLine(run: RunView): string {
   const said = run.result?.["message"];
   if (typeof said === "string") return said;
-  return run.result?.["changes"] === 0 ? "nothing to change" : `${run.kind} done`;
+  return run.result?.["changes"] === 0 ? "nothing to change" : `${[run.kind, run.service ?? run.stack].filter(Boolean).join(" ")}: done`;
 }

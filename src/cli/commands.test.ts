@@ -49,7 +49,7 @@ describe("status", () => {
     await Bun.write(join(home, "lock"), `${process.pid}`);
     const { code, err } = await daemon.run(["status"], { env: { ORCO_HOME: home } });
     expect(code).toBe(3);
-    expect(err).toContain(`the daemon (pid ${process.pid}) does not answer`);
+    expect(err).toContain(`the daemon (pid ${process.pid}) is starting or ending`);
   });
 });
 

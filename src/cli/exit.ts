@@ -57,7 +57,8 @@ function nextStep(error: OrcoError): string | undefined {
   const next = error.facts["next"];
   if (typeof next === "string") return next;
   const run = error.facts["run"];
-  if (error.code === "busy" && typeof run === "string") return `wait for it (orco runs), cancel it (orco cancel ${run}), or pass --queue`;
+  if (error.code === "busy" && typeof run === "string")
+    return `see it: orco runs ${run}; cancel it: orco cancel ${run}; to wait for it: --queue`;
   if (error.code === "unauthorized") return "set ORCO_API_KEY to the key of the daemon";
   return undefined;
 }

@@ -8,13 +8,18 @@ interface LiveOptions {
   readonly usage?: boolean;
   /** Also without an event after this long, for the ages on a terminal. */
   readonly everyMs?: number;
+  /** A stack that is not there yet will be: its change was admitted a moment ago. */
+  readonly mayAppear?: boolean;
 }
 
 /**
  * The stack as it is, then again after each burst of events, until the signal aborts. However fast events come, one request is under
  * way at a time. Ends when the stack is gone after it was there once; `not_found` when it never was.
  */
-export async function* liveViews(client: Client, { stack, signal, usage, everyMs }: LiveOptions): AsyncGenerator<StackView> {
+export async function* liveViews(
+  client: Client,
+  { stack, signal, usage, everyMs, mayAppear = false }: LiveOptions,
+): AsyncGenerator<StackView> {
   const wake = new Wake(signal);
   const failure = followTo(client, { stack, signal }, wake);
   let seen = false;
@@ -25,9 +30,11 @@ export async function* liveViews(client: Client, { stack, signal, usage, everyMs
       seen = true;
       yield view;
     } catch (error) {
-      if (seen && error instanceof OrcoError && error.code === "not_found") return;
+      const code = error instanceof OrcoError ? error.code : undefined;
+      if (seen && code === "not_found") return;
       // A daemon that is being restarted comes back; the event stream says when, or gives up.
-      if (!seen || !(error instanceof OrcoError) || error.code !== "unreachable") throw error;
+      const passes = seen ? code === "unreachable" : mayAppear && code === "not_found";
+      if (!passes) throw error;
     }
     const failed = await Promise.race([wake.next(everyMs), failure]);
     if (failed instanceof Error) throw failed;

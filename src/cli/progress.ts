@@ -22,6 +22,8 @@ export interface Shown {
 /** The run's last event comes over another connection than its end; this long it is waited for. */
 const LAST_EVENT_MS = 200;
 const REDRAW_MS = 1000;
+/** Between two drawings, however fast things change. */
+const REST_MS = 40;
 
 /** What a run notes for itself, and says nothing about the services. */
 const BOOKKEEPING = new Set(["run.queued", "run.started", "step.running", "step.completed"]);
@@ -46,8 +48,9 @@ export function showTable(context: Context, client: Client, { stack, signal }: W
   let stopped = false;
   const done = quietly(async () => {
     try {
-      for await (const view of liveViews(client, { stack, signal, everyMs: REDRAW_MS })) {
+      for await (const view of liveViews(client, { stack, signal, everyMs: REDRAW_MS, mayAppear: true })) {
         screen.draw(statusTable(view, { columns: context.io.columns() ?? 80 }));
+        await Bun.sleep(REST_MS);
       }
       if (stopped) await draw();
     } finally {

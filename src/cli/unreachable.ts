@@ -12,6 +12,12 @@ export function explain(error: unknown, home: string): unknown {
     });
   }
   const cause = error.facts["cause"];
+  if (cause === "ENOENT" || cause === "ECONNREFUSED") {
+    return new OrcoError("unreachable", `the daemon (pid ${pid}) is starting or ending: its socket is not there (${cause})`, {
+      pid,
+      next: `try again in a moment; its log: ${join(home, "daemon.log")}`,
+    });
+  }
   const why = cause === "timeout" ? "gave no answer within 10 s" : `does not answer (${typeof cause === "string" ? cause : error.message})`;
   const next = `see ${join(home, "daemon.log")}; if it is stopped: kill -CONT ${pid}; services go on when it is killed and started again`;
   return new OrcoError("unreachable", `the daemon (pid ${pid}) ${why}`, { pid, next });
