@@ -1,5 +1,10 @@
 import { layers, type Graph } from "../kernel/graph.ts";
-import type { Requirement, StackSpec } from "./spec.ts";
+import type { Requirement, ServiceSpec, StackSpec } from "./spec.ts";
+
+/** A name from outside may be `constructor`. */
+export function serviceOf(spec: StackSpec | undefined, name: string): ServiceSpec | undefined {
+  return spec && Object.hasOwn(spec.services, name) ? spec.services[name] : undefined;
+}
 
 /** The dependency graph of a spec: an edge points from the dependent to what it needs. */
 export function graphOf(spec: StackSpec): Graph & Pick<GraphShape, "edges"> {

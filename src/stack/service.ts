@@ -3,7 +3,7 @@ import { errnoOf, OrcoError, type Diagnostic } from "../kernel/errors.ts";
 import type { JsonObject } from "../kernel/event.ts";
 import { dependenciesOf } from "../kernel/graph.ts";
 import type { Runs } from "../workflow/execute.ts";
-import { graphOf } from "./graph.ts";
+import { graphOf, serviceOf } from "./graph.ts";
 import { loadStack } from "./load/load.ts";
 import { planChanges } from "./plan.ts";
 import type { Stacks } from "./stacks.ts";
@@ -58,7 +58,7 @@ export class StackRequests {
   }
 
   async act({ stack, service, action, replicas, queue = true }: ActRequest): Promise<RunView> {
-    const spec = this.stacks.require(stack).record.spec.services[service];
+    const spec = serviceOf(this.stacks.require(stack).record.spec, service);
     if (!spec) throw new OrcoError("not_found", `stack ${stack} has no service ${service}; it has ${Object.keys(this.stacks.require(stack).record.spec.services).join(", ")}`, { stack, service });
     if (action === "promote" || action === "abort") throw new OrcoError("conflict", `there is no update of ${service} to ${action}: canary and blue/green updates come with a later version`, { service });
     if (action === "scale") refuseScale(service, spec.ports.some(({ host }) => host !== undefined), replicas);
@@ -113,7 +113,7 @@ function inherited(env: Readonly<Record<string, string>>): Record<string, string
 
 /** The named services and everything they depend on. `not_found` names one that is not declared. */
 function closure(spec: StackSpec, services: readonly string[]): string[] {
-  const unknown = services.find((service) => !spec.services[service]);
+  const unknown = services.find((service) => !serviceOf(spec, service));
   if (unknown !== undefined) throw new OrcoError("not_found", `stack ${spec.name} has no service ${unknown}; it has ${Object.keys(spec.services).join(", ")}`, { stack: spec.name, service: unknown });
   const graph = graphOf(spec);
   return [...new Set(services.flatMap((service) => [service, ...dependenciesOf(graph, service)]))];

@@ -6,6 +6,7 @@ import type { Adopted, Runtime } from "../supervise/runtime.ts";
 import type { Prepared } from "../supervise/supervised.ts";
 import { Supervisor } from "../supervise/supervisor.ts";
 import { gateOf, type Snapshot } from "./gate.ts";
+import { serviceOf } from "./graph.ts";
 import type { ServiceSpec } from "./spec.ts";
 import type { StackRecord, StackStore } from "./store.ts";
 
@@ -186,7 +187,7 @@ export class Stack {
 
   /** The spec this very slot runs: the desired one, or the one of an earlier apply that it has not left yet. */
   private specOf(slot: Slot): ServiceSpec {
-    const desired = this.current.spec.services[slot.service];
+    const desired = serviceOf(this.current.spec, slot.service);
     if (desired && this.ports.configHash(desired) === slot.config) return desired;
     const old = this.ports.store.oldSpec(this.name, slot.config);
     if (old) return old;

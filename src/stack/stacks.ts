@@ -2,7 +2,7 @@ import { OrcoError } from "../kernel/errors.ts";
 import { isLive, type Slot } from "../supervise/instance.ts";
 import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
 import type { StackHost } from "./changes/host.ts";
-import { graphShape } from "./graph.ts";
+import { graphShape, serviceOf } from "./graph.ts";
 import type { ServiceSpec } from "./spec.ts";
 import { Stack, type StackPorts } from "./stack.ts";
 import { serviceView, type Observed } from "./status.ts";
@@ -106,8 +106,8 @@ export class Stacks implements StackHost {
 
   /** Lines of a stack that is up, or of one that was. */
   logs(name: string, { services, query, signal }: { services?: readonly string[]; query: LogQuery; signal: AbortSignal }): AsyncIterable<LogRecord> {
-    const known = this.stacks.get(name)?.record.spec.services;
-    for (const service of services ?? []) if (known && !known[service]) throw new OrcoError("not_found", `stack ${name} has no service ${service}`, { stack: name, service });
+    const spec = this.stacks.get(name)?.record.spec;
+    for (const service of services ?? []) if (spec && !serviceOf(spec, service)) throw new OrcoError("not_found", `stack ${name} has no service ${service}`, { stack: name, service });
     return this.options.logs.query({ stack: name, query, signal, ...(services && services.length > 0 && { services }) });
   }
 

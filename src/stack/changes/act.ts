@@ -1,6 +1,7 @@
 import { OrcoError } from "../../kernel/errors.ts";
 import type { RunContext, Workflow } from "../../workflow/define.ts";
 import { hopeless } from "../gate.ts";
+import { serviceOf } from "../graph.ts";
 import type { Stack } from "../stack.ts";
 import type { StackHost } from "./host.ts";
 import { settle } from "./settle.ts";
@@ -12,7 +13,7 @@ export function actWorkflows(host: StackHost): Readonly<Record<"start" | "stop" 
     return async (context, input) => {
       const [name, service] = [String(input["stack"]), String(input["service"])];
       const stack = host.find(name);
-      if (!stack?.record.spec.services[service]) throw new OrcoError("not_found", `stack ${name} has no service ${service}`, { stack: name, service });
+      if (!stack || !serviceOf(stack.record.spec, service)) throw new OrcoError("not_found", `stack ${name} has no service ${service}`, { stack: name, service });
       await act(stack, service, { context, replicas: Number(input["replicas"] ?? 0) });
       return { stack: name, service };
     };

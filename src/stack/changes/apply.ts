@@ -2,7 +2,7 @@ import { OrcoError } from "../../kernel/errors.ts";
 import type { JsonObject } from "../../kernel/event.ts";
 import { dependenciesOf } from "../../kernel/graph.ts";
 import type { RunContext, Workflow } from "../../workflow/define.ts";
-import { graphOf } from "../graph.ts";
+import { graphOf, serviceOf } from "../graph.ts";
 import { planChanges } from "../plan.ts";
 import type { ServiceSpec } from "../spec.ts";
 import type { Stack } from "../stack.ts";
@@ -62,7 +62,7 @@ function movesOf(host: StackHost, record: StackRecord): Moves {
   const current = host.find(record.spec.name)?.record.spec;
   const plan = planChanges(current, record.spec);
   const changed = Object.values(record.spec.services).flatMap((spec) => {
-    const from = current?.services[spec.name];
+    const from = serviceOf(current, spec.name);
     return from && host.configHash(from) !== host.configHash(spec) ? [{ service: spec.name, from }] : [];
   });
   return { removed: plan.services.filter(({ action }) => action === "remove").map(({ service }) => service), changed, count: plan.changes };
