@@ -83,7 +83,8 @@ function report(outcomes: ReadonlyMap<Subject, Outcome>, peers: Report["peers"])
     ],
     notes: [
       "daemon: the process above all services; shims: whatever stands between it and single services (orco: one sh each). CPU counts both, and children they reaped",
-      "CPU from the scheduler's own nanosecond counters; the services themselves are not counted",
+      "CPU as the kernel counts it, shown in steps of 10 ms (0.05 % here); the services themselves are not counted",
+      "PSS shares a page among all processes that map it: other bun processes on the machine lower it, RSS counts it whole",
       ...failed,
     ],
     ...(peers && { peers }),

@@ -106,7 +106,7 @@ function report(stands: readonly Stand[], peers: Report["peers"]): Report {
     ],
     notes: [
       `${SHAPE.services} services a tool, all tools up at once, one kill at a time in turn; each service is hit every tenth round`,
-      "backoff: orco min 0s · pm2 restart_delay 0 · supervisord has none, but its loop looks once a second · process-compose cannot go below 1 s",
+      "backoff: orco min 1ms · pm2 restart_delay 0 · supervisord has none, but its loop looks once a second · process-compose cannot go below 1 s",
       ...stands.flatMap(({ subject, error }) => (error === undefined ? [] : [`${subject.label} failed: ${error}`])),
     ],
     ...(peers && { peers }),

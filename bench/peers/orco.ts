@@ -8,6 +8,9 @@ import { freePort, type BenchService, type BenchStack, type Ground } from "./sta
 const ROOT = join(import.meta.dir, "../..");
 const BIN = resolve(process.env["ORCO_BIN"] ?? join(ROOT, "bin/orco"));
 
+/** The least the loader takes. */
+const BACKOFF_MIN = "1ms";
+
 export const orco: Peer = {
   name: "orco",
   can: { graph: true, probes: true, restart: true, status: true },
@@ -64,7 +67,7 @@ function serviceYaml(service: BenchService, probes: boolean): string[] {
     `  ${service.name}:`,
     "    runtime: process",
     `    command: ${JSON.stringify(service.command)}`,
-    "    restartPolicy: {condition: always, maxRetries: -1, backoff: {min: 0s, max: 1s}}",
+    `    restartPolicy: {condition: always, maxRetries: -1, backoff: {min: ${BACKOFF_MIN}, max: 1s}}`,
   ];
   if (service.dependsOn.length > 0) lines.push("    dependsOn:");
   for (const target of service.dependsOn) lines.push(`      - {target: ${target}, require: ${probes ? "ready" : "started"}}`);

@@ -53,22 +53,13 @@ export function above(pid: number, not: ReadonlySet<number>): number[] {
   return chain;
 }
 
-/** CPU time in ms since the process started, of all its threads and of the children it has reaped. */
+/**
+ * CPU time in ms since the process started, of all its threads – also those that have ended – and of the children it has
+ * reaped. The kernel counts in nanoseconds and shows 10 ms (USER_HZ): 0.05 % of a core over 20 s.
+ */
 export function cpuMs(pid: number): number {
-  const fields = stat(pid);
-  if (fields === undefined) return 0;
-  const reapedMs = (Number(fields[13]) + Number(fields[14])) * 10; // USER_HZ is 100 on Linux
-  let ownNs = 0;
-  for (const thread of threads(pid)) ownNs += Number(read(`/proc/${pid}/task/${thread}/schedstat`)?.split(" ")[0] ?? 0);
-  return ownNs / 1e6 + reapedMs;
-}
-
-function threads(pid: number): string[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`);
-  } catch {
-    return [];
-  }
+  const fields = stat(pid) ?? [];
+  return [11, 12, 13, 14].reduce((sum, i) => sum + Number(fields[i] ?? 0), 0) * 10;
 }
 
 export interface Memory {
