@@ -66,7 +66,8 @@ test("the documented answers are the types the code uses, field by field", () =>
     ["stack", ANSWERS.Stack, STACK],
     ["plan", ANSWERS.Plan, PLAN],
   ] satisfies [string, ZodType, unknown][]) {
-    expect<unknown>([name, schema.parse(value)]).toEqual([name, value]);
+    const parsed: unknown = schema.parse(value);
+    expect({ name, parsed }).toEqual({ name, parsed: value });
   }
 });
 
@@ -93,7 +94,8 @@ test("the document is OpenAPI 3.1 with every operation named, and every answer t
     ["/nope", ANSWERS.Problem],
   ] satisfies [string, ZodType][]) {
     const answer: unknown = await (await fetch(`${server.url}${path}`)).json();
-    expect<unknown>([path, schema.parse(answer)]).toEqual([path, answer]);
+    const parsed: unknown = schema.parse(answer);
+    expect({ path, parsed }).toEqual({ path, parsed: answer });
   }
   const docs = await (await fetch(`${server.url}/docs`)).text();
   expect(docs).toContain("PUT /stacks/{name}");

@@ -37,6 +37,11 @@ export interface HttpServer {
 const IDLE_TIMEOUT_S = 30;
 /** Above every limit of ours, so that a body that is too large gets our problem document and not an empty answer. */
 const MAX_BODY_BYTES = 128 * 1024 * 1024;
+/**
+ * On a unix socket Bun 1.4.5 cuts a stream after 12 s without a byte whatever `server.timeout` says, unless `idleTimeout` is given;
+ * its types do not know the option there.
+ */
+const NEVER_IDLE: object = { idleTimeout: 0 };
 const SOCKET_UMASK = 0o177;
 const SOCKET_MODE = 0o600;
 
@@ -109,7 +114,7 @@ function listenUnix(app: App, path: string, undo: () => void): Server {
   const umask = process.umask(SOCKET_UMASK);
   try {
     rmSync(path, { force: true });
-    const server = Bun.serve({ ...handlerOf(app, "unix"), unix: path });
+    const server = Bun.serve({ ...handlerOf(app, "unix"), ...NEVER_IDLE, unix: path });
     chmodSync(path, SOCKET_MODE);
     return server;
   } catch (error) {
