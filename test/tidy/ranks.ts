@@ -15,6 +15,7 @@ const RANKS: Readonly<Record<string, number>> = {
   inference: 2,
   repair: 2,
   http: 3,
+  retention: 3,
   daemon: 4,
 };
 
@@ -34,6 +35,11 @@ const GRANTS: readonly { readonly file: RegExp; readonly folders: readonly strin
   { file: /^src\/http\/.*\.(test|suite)\.ts$/, folders: ["client"], why: "HTTP is tested through the project's own client" },
 ];
 
+const TEST_FILE = /\.(test|suite)\.ts$/;
+/** Outside src: what tests share, and the version. */
+const SHARED_BY_TESTS = /^test\//;
+const MANIFEST = "package.json";
+
 /** `src/kernel/clock.ts` → kernel, `src/main.ts` → main. */
 export function folderOf(path: string): string {
   return (path.split("/")[1] ?? "").replace(/\.ts$/, "");
@@ -41,6 +47,7 @@ export function folderOf(path: string): string {
 
 /** Why the import is not allowed; undefined when it is. */
 export function refuseImport(from: string, to: string, { typeOnly }: Pick<Import, "typeOnly">): string | undefined {
+  if (to === MANIFEST || (TEST_FILE.test(from) && SHARED_BY_TESTS.test(to))) return undefined;
   if (!to.startsWith("src/")) return "code in src imports only from src";
   const [source, target] = [folderOf(from), folderOf(to)];
   if (source === target || GRANTS.some((grant) => grant.file.test(from) && grant.folders.includes(target))) return undefined;
