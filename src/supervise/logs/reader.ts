@@ -25,7 +25,7 @@ export interface Ranked {
 export class Reader {
   private readonly scan: Scan;
   private readonly runs: Set<string> | undefined;
-  private held: { readonly ts: number; readonly records: LogRecord[]; next: number } = { ts: 0, records: [], next: 0 };
+  private held: { readonly ts: number; readonly records: (LogRecord | string)[]; next: number } = { ts: 0, records: [], next: 0 };
 
   constructor(
     readonly log: ServiceLog,
@@ -50,7 +50,8 @@ export class Reader {
   }
 
   take(): LogRecord | undefined {
-    return this.held.records[this.held.next++];
+    const next = this.held.records[this.held.next++];
+    return typeof next === "string" ? parseRecord(next) : next;
   }
 
   /** Loads the next batch if none is held. False when there is nothing more now; else the bytes of work it cost, roughly. */
@@ -59,7 +60,7 @@ export class Reader {
     if (this.scan.lastSeq >= this.until) return false;
     const span = this.scan.next();
     if (!span || (this.wanted.query.untilMs ?? Number.POSITIVE_INFINITY) < span.ts) return false;
-    const records = this.select(span);
+    const records: (LogRecord | string)[] = this.select(span);
     if (span.lost > 0) {
       records.unshift(droppedRecord(span, this.service));
       this.log.counts.dropped += span.lost;
@@ -72,14 +73,14 @@ export class Reader {
     this.scan.close();
   }
 
-  private select(span: Span): LogRecord[] {
+  /** Lines stay undecoded until they are taken, unless a filter had to look. */
+  private select(span: Span): (LogRecord | string)[] {
     if (!wants(span, this.wanted.query, this.runs)) return [];
     const lines = span.lines();
     const kept = this.until - span.firstSeq + 1;
     const { accept } = this.wanted;
     const inRange = kept < lines.length ? lines.slice(0, kept) : lines;
-    if (!accept) return inRange.map(parseRecord);
-    return inRange.flatMap((line) => accept(line) ?? []);
+    return accept ? inRange.flatMap((line) => accept(line) ?? []) : inRange;
   }
 }
 

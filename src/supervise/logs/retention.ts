@@ -1,3 +1,4 @@
+import { ENTRY_BYTES } from "./entry.ts";
 import type { LoggingSpec } from "./record.ts";
 import type { Segment } from "./segment.ts";
 
@@ -7,8 +8,9 @@ const MAX_INDEX_BYTES = 8 * 1024 * 1024;
 type Limits = Pick<LoggingSpec, "maxFileSizeBytes" | "maxFiles" | "maxAgeMs">;
 
 /** Whether `bytes` more must go to a new segment. Index and log count together, so that the bound of a service is one. */
-export function mustRotate(segment: Segment, bytes: number, indexBytes: number, limits: Limits & { now: number }): boolean {
+export function mustRotate(segment: Segment, bytes: number, limits: Limits & { now: number }): boolean {
   if (segment.firstTs === undefined) return false;
+  const indexBytes = segment.entries * ENTRY_BYTES;
   if (segment.end + bytes + indexBytes > limits.maxFileSizeBytes || indexBytes > MAX_INDEX_BYTES) return true;
   return limits.maxAgeMs !== undefined && limits.now - segment.firstTs >= limits.maxAgeMs / 2;
 }

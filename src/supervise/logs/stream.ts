@@ -45,7 +45,7 @@ const MIN_CHUNK_BYTES = 4 * 1024;
 const FIRST_CHUNK_BYTES = 32 * 1024;
 const MAX_CHUNK_BYTES = 256 * 1024;
 /** Records a step is meant to make: at about 1 µs each it leaves room for others in a slice. */
-const STEP_LINES = 8192;
+const STEP_LINES = 4096;
 const LINE_FEED = 10;
 
 /** Reads one spool from its cursor on and hands the lines to its service, one checkpoint a step. It keeps no bytes between steps. */

@@ -94,7 +94,7 @@ export class SegmentWriter {
     const active = this.segments.at(-1);
     const limits = { ...this.limits, now: batch.ts };
     const bytes = batch.bytes.length;
-    if (!active || (batch.lines > 0 && mustRotate(active, bytes, active.entries * ENTRY_BYTES, limits))) {
+    if (!active || (batch.lines > 0 && mustRotate(active, bytes, limits))) {
       this.rotate();
       this.sweep(batch.ts);
     }
