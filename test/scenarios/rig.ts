@@ -9,7 +9,7 @@ import { StackUnderTest } from "./stack-under-test.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 /** What is tested: `ORCO_BIN` may name a compiled binary. */
-const ORCO = process.env["ORCO_BIN"] ?? join(ROOT, "bin/orco");
+export const ORCO = process.env["ORCO_BIN"] ?? join(ROOT, "bin/orco");
 const COMMAND_TIMEOUT_MS = 30_000;
 
 export interface Said {
@@ -72,7 +72,7 @@ export class Rig {
     return started;
   }
 
-  private base(): Record<string, string> {
+  protected base(): Record<string, string> {
     const { PATH = "" } = process.env;
     return { PATH, HOME: this.dir, TMPDIR: this.mark, LANG: "C.UTF-8", ORCO_HOME: this.home, ORCHD_BIND_ADDR: "127.0.0.1:0", ...this.env };
   }
@@ -106,7 +106,7 @@ export class Rig {
       .map(({ pid }) => `${pid} ${commandOf(pid)}`);
   }
 
-  private marked(): { pid: number; environ: string[] }[] {
+  protected marked(): { pid: number; environ: string[] }[] {
     return allPids().flatMap((pid) => {
       const environ = isAlive(readStat(pid)) ? environOf(pid) : undefined;
       return environ?.includes(`TMPDIR=${this.mark}`) ? [{ pid, environ: [...environ] }] : [];
