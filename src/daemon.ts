@@ -26,7 +26,7 @@ import { readStat } from "./supervise/proc.ts";
 import { ProcessRuntime } from "./supervise/runtimes/process.ts";
 import { Runs } from "./workflow/execute.ts";
 import { RunStore } from "./workflow/store.ts";
-import { keepTidy } from "./retention.ts";
+import { keepTidy } from "./workflow/retention.ts";
 
 interface DaemonOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -55,20 +55,34 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
     },
     onCommit: () => (failing.why = undefined),
   });
-  const core = buildCore({ home: config.home, env, clock, journal, onError: (error) => log.error({ error: messageOf(error) }, "background work failed") });
+  const core = buildCore({
+    home: config.home,
+    env,
+    clock,
+    journal,
+    onError: (error) => log.error({ error: messageOf(error) }, "background work failed"),
+  });
   const restored = await core.stacks.restore();
   log.info({ version: VERSION, pid: process.pid, home: config.home, ...restored }, "daemon started");
-  await sweepLeftovers(core, (instance, pid) => log.warn({ instance, pid }, "a process of this home belongs to no stack: it is left alone; kill it by hand if it is not wanted"));
+  await sweepLeftovers(core, (instance, pid) =>
+    log.warn({ instance, pid }, "a process of this home belongs to no stack: it is left alone; kill it by hand if it is not wanted"),
+  );
   core.runs.resume();
-  const stopTidying = keepTidy({ journal, clock, log: (message) => log.warn(message), eachMinute: () => boundLog(join(config.home, "daemon.log")) });
+  const stopTidying = keepTidy({
+    journal,
+    clock,
+    log: (message) => log.warn(message),
+    eachMinute: () => boundLog(join(config.home, "daemon.log")),
+  });
 
   const done = Promise.withResolvers<void>();
   const services = servicesOf(core, { journal, loaded, http, journalFailure: () => failing.why, onShutdown: () => done.resolve() });
-  const server = await createServer({
+  const server = createServer({
     services,
     config: http,
     clock,
     log: (record) => log.info(record, "request"),
+    onError: (requestId, error) => log.error({ request_id: requestId, error: messageOf(error) }, "request failed after its answer"),
     collect: () => core.metrics.families(services.stacks, core.logs.counters()),
     schemas: { stack: stackSchema },
   });
@@ -86,7 +100,7 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   core.stacks.close();
   core.runtime.close();
   await server.close();
-  await core.logs.close();
+  core.logs.close();
   journal.close();
   lock.release();
 }
@@ -123,7 +137,10 @@ function buildCore({ home, env, clock, journal, onError }: CoreOptions) {
 }
 
 /** Folders of instances that no slot knows: what ended is cleaned away, what runs is only named. */
-async function sweepLeftovers({ runtime, stacks }: ReturnType<typeof buildCore>, onRunning: (instance: string, pid: number) => void): Promise<void> {
+async function sweepLeftovers(
+  { runtime, stacks }: ReturnType<typeof buildCore>,
+  onRunning: (instance: string, pid: number) => void,
+): Promise<void> {
   const known = stacks.instances();
   for (const instance of runtime.instances().filter((name) => !known.has(name))) {
     const found = await runtime.adopt(instance);

@@ -21,7 +21,11 @@ export function takeLock(path: string, holder: { pid: number; startTime: number 
     closeSync(fd);
     const pid = Number(readFileSync(path, "utf8").split(" ")[0]) || undefined;
     const by = pid === undefined ? "another daemon" : `the daemon with pid ${pid}`;
-    throw new OrcoError("already_running", `${by} already serves this home; use it, stop it (kill ${pid ?? "it"}), or choose another ORCO_HOME`, { pid, file: path });
+    throw new OrcoError(
+      "already_running",
+      `${by} already serves this home; use it, stop it (kill ${pid ?? "it"}), or choose another ORCO_HOME`,
+      { pid, file: path },
+    );
   }
   fchmodSync(fd, 0o600);
   ftruncateSync(fd, 0);

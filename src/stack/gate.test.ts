@@ -4,7 +4,11 @@ import type { Slot } from "../supervise/instance.ts";
 import { degraded, gateOf, holds, hopeless, isSettled, type Snapshot } from "./gate.ts";
 import type { Dependency, ServiceSpec } from "./spec.ts";
 
-const needs = (target: string, require: Dependency["require"] = "ready", timeoutMs?: number): Dependency => ({ target, require, ...(timeoutMs !== undefined && { timeoutMs }) });
+const needs = (target: string, require: Dependency["require"] = "ready", timeoutMs?: number): Dependency => ({
+  target,
+  require,
+  ...(timeoutMs !== undefined && { timeoutMs }),
+});
 
 function world(...services: readonly [ServiceSpec, readonly Slot[], string?][]): Snapshot {
   return new Map(services.map(([spec, slots, detail = ""]) => [spec.name, { spec, slots, detail }]));
@@ -19,7 +23,9 @@ test("what each requirement asks of a service", () => {
   const unready = pending.map((slot) => ({ ...slot, state: "Running" as const }));
   const ready = unready.map((slot) => ({ ...slot, ready: true }));
   const completed = ready.map((slot) => ({ ...slot, state: "Stopped" as const, ready: false, reason: "completed" }));
-  const table = [[], pending, unready, ready, completed].map((slots) => (["exists", "started", "ready", "completed"] as const).map((require) => holds(require, { spec: db, slots, detail: "" })));
+  const table = [[], pending, unready, ready, completed].map((slots) =>
+    (["exists", "started", "ready", "completed"] as const).map((require) => holds(require, { spec: db, slots, detail: "" })),
+  );
   expect(table).toEqual([
     [false, false, false, false],
     [true, false, false, false],
@@ -37,7 +43,10 @@ test("one of two replicas is enough only where the update policy may take one aw
 });
 
 test("a closed gate says what is missing, for how long it may be, and what the probe said", () => {
-  const snapshot = world([serviceSpec("db"), [slotOf("db", { ready: false, message: "probe failing: tcp connect 127.0.0.1:5432 refused" })]], [api, [waiting]]);
+  const snapshot = world(
+    [serviceSpec("db"), [slotOf("db", { ready: false, message: "probe failing: tcp connect 127.0.0.1:5432 refused" })]],
+    [api, [waiting]],
+  );
   expect(gateOf("api", snapshot)).toEqual({
     open: false,
     waitingFor: "db (ready)",
@@ -50,8 +59,11 @@ test("a dependency that gave up makes its dependents hopeless, with the chain; o
   const web = serviceSpec("web", { dependsOn: [needs("api")] });
   const failed = slotOf("db", { state: "Failed", ready: false, reason: "retries_exhausted", message: "exit code 1" });
   const trying = slotOf("db", { state: "Pending", ready: false, reason: "instance_crash" });
-  const chain = (db: Slot) => hopeless("web", world([serviceSpec("db"), [db]], [api, [waiting]], [web, [slotOf("web", { state: "Pending", ready: false })]]));
-  expect(chain(failed)).toBe("web blocked: dependency api not Ready (api blocked: dependency db not Ready (db failed (retries_exhausted): exit code 1))");
+  const chain = (db: Slot) =>
+    hopeless("web", world([serviceSpec("db"), [db]], [api, [waiting]], [web, [slotOf("web", { state: "Pending", ready: false })]]));
+  expect(chain(failed)).toBe(
+    "web blocked: dependency api not Ready (api blocked: dependency db not Ready (db failed (retries_exhausted): exit code 1))",
+  );
   expect(chain(trying)).toBeUndefined();
   expect(chain(slotOf("db", { wanted: "stop", state: "Stopped", ready: false }))).toContain("db is stopped; orco start db starts it");
 });
@@ -65,7 +77,8 @@ test("a service that runs is not hopeless because its dependency died, it is deg
 
 test("settled: ready, completed, or not wanted", () => {
   const spec = serviceSpec("x", { replicas: 2 });
-  const settled = (...slots: readonly Partial<Slot>[]) => isSettled({ spec, slots: slots.map((over, replica) => slotOf("x", { replica, ...over })), detail: "" });
+  const settled = (...slots: readonly Partial<Slot>[]) =>
+    isSettled({ spec, slots: slots.map((over, replica) => slotOf("x", { replica, ...over })), detail: "" });
   expect(settled({}, {})).toBe(true);
   expect(settled({}, { ready: false })).toBe(false);
   expect(settled({})).toBe(false);

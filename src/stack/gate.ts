@@ -32,7 +32,11 @@ export function holds(requirement: Requirement, service: ServiceSnapshot): boole
     case "exists":
       return service.slots.length > 0 || service.spec.replicas === 0;
     case "started":
-      return allCompleted(service) || service.slots.filter((slot) => slot.state === "Running").length >= Math.max(1, service.spec.replicas - service.spec.update.maxUnavailable);
+      return (
+        allCompleted(service) ||
+        service.slots.filter((slot) => slot.state === "Running").length >=
+          Math.max(1, service.spec.replicas - service.spec.update.maxUnavailable)
+      );
     case "ready":
       return allCompleted(service) || isReady(service);
     case "completed":
@@ -55,7 +59,10 @@ export function gateOf(service: string, snapshot: Snapshot): Gate {
 
 /** `api blocked: dependency db not Ready (timeout 60s, probe failing: tcp connect 127.0.0.1:5432 refused)`, with the chain below it. */
 function blockedBy(service: string, dependency: Dependency, snapshot: Snapshot): string {
-  const limit = dependency.timeoutMs === undefined ? [] : [`timeout ${dependency.timeoutMs % 1000 === 0 ? `${dependency.timeoutMs / 1000}s` : formatDuration(dependency.timeoutMs)}`];
+  const limit =
+    dependency.timeoutMs === undefined
+      ? []
+      : [`timeout ${dependency.timeoutMs % 1000 === 0 ? `${dependency.timeoutMs / 1000}s` : formatDuration(dependency.timeoutMs)}`];
   const facts = [...limit, describe(dependency.target, snapshot)].filter(Boolean).join(", ");
   return `${service} blocked: dependency ${dependency.target} not ${WORD[dependency.require]}${facts ? ` (${facts})` : ""}`;
 }
@@ -79,7 +86,10 @@ export function hopeless(service: string, snapshot: Snapshot): string | undefine
   const found = snapshot.get(service);
   if (!found || found.slots.every((slot) => slot.wanted === "stop")) return undefined;
   const failed = found.slots.find((slot) => slot.state === "Failed");
-  if (failed) return failed.reason === "dependency_blocked" ? (failed.message ?? `${service} blocked`) : `${service} failed (${failed.reason}): ${failed.message ?? "see its log"}`;
+  if (failed)
+    return failed.reason === "dependency_blocked"
+      ? (failed.message ?? `${service} blocked`)
+      : `${service} failed (${failed.reason}): ${failed.message ?? "see its log"}`;
   for (const dependency of found.spec.dependsOn) {
     const target = snapshot.get(dependency.target);
     if (!target || holds(dependency.require, target)) continue;
@@ -91,7 +101,9 @@ export function hopeless(service: string, snapshot: Snapshot): string | undefine
 }
 
 function stoppedByHand(service: string, { slots }: ServiceSnapshot): string | undefined {
-  return slots.length > 0 && slots.every((slot) => slot.wanted === "stop") ? `${service} is stopped; orco start ${service} starts it` : undefined;
+  return slots.length > 0 && slots.every((slot) => slot.wanted === "stop")
+    ? `${service} is stopped; orco start ${service} starts it`
+    : undefined;
 }
 
 /** Settled: ready, completed, or not wanted to run. */

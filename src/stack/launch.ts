@@ -31,10 +31,19 @@ interface LaunchOptions {
  */
 export async function prepareLaunch({ slot, instance, spec, baseEnv, adopted }: LaunchRequest, options: LaunchOptions): Promise<Prepared> {
   const ports = adopted ? (slot.ports ?? {}) : assignPorts(spec);
-  const own: Record<string, string> = { ORCO_STACK: slot.stack, ORCO_SERVICE: spec.name, ORCO_REPLICA: String(slot.replica), ORCO_INSTANCE: instance };
+  const own: Record<string, string> = {
+    ORCO_STACK: slot.stack,
+    ORCO_SERVICE: spec.name,
+    ORCO_REPLICA: String(slot.replica),
+    ORCO_INSTANCE: instance,
+  };
   const port = portVariable(spec, ports);
   const vars = { ...own, ...(port !== undefined && { PORT: port }) };
-  const secrets = await secretVariables(spec, { dir: join(options.instances, instance, "secrets"), daemonEnv: options.daemonEnv, write: !adopted });
+  const secrets = await secretVariables(spec, {
+    dir: join(options.instances, instance, "secrets"),
+    daemonEnv: options.daemonEnv,
+    write: !adopted,
+  });
   const declared = Object.fromEntries(Object.entries(spec.env).map(([name, value]) => [name, launchText(value, vars)]));
   const env = { ...baseEnv, ...(port !== undefined && { PORT: port }), ...declared, ...secrets, ...own };
   const fill = (argv: readonly string[]): string[] => argv.map((word) => launchText(word, vars));
@@ -60,12 +69,16 @@ export async function prepareLaunch({ slot, instance, spec, baseEnv, adopted }: 
 
 function fillHealth(spec: ServiceSpec, vars: Readonly<Record<string, string>>): NonNullable<ServiceSpec["health"]> {
   // Launch variables may stand anywhere in the block; its shape has no keys that look like one.
-  const filled = JSON.parse(JSON.stringify(spec.health), (_key, value: unknown) => (typeof value === "string" ? launchText(value, vars) : value)) as ServiceSpec["health"];
+  const filled = JSON.parse(JSON.stringify(spec.health), (_key, value: unknown) =>
+    typeof value === "string" ? launchText(value, vars) : value,
+  ) as ServiceSpec["health"];
   return filled as NonNullable<ServiceSpec["health"]>;
 }
 
 function hooksOf(spec: ServiceSpec, fill: (argv: readonly string[]) => string[]): Partial<Record<HookName, Hook>> {
-  return Object.fromEntries(Object.entries(spec.hooks).map(([name, hook]) => [name, { command: fill(hook.command), timeoutMs: hook.timeoutMs }]));
+  return Object.fromEntries(
+    Object.entries(spec.hooks).map(([name, hook]) => [name, { command: fill(hook.command), timeoutMs: hook.timeoutMs }]),
+  );
 }
 
 /** A declared host port is bound by the process itself; without one orco picks a free port. */
@@ -83,7 +96,10 @@ function refuseTaken(service: string, port: PortSpec): void {
   const holder = portHolder(port.host);
   if (!holder) return;
   const by = holder.pid === undefined ? "another process" : `pid ${holder.pid} (${holder.command ?? "unknown command"})`;
-  throw new OrcoError("port_in_use", `port ${port.host} is held by ${by}; stop it, or give ${service} another port`, { port: port.host, ...holder });
+  throw new OrcoError("port_in_use", `port ${port.host} is held by ${by}; stop it, or give ${service} another port`, {
+    port: port.host,
+    ...holder,
+  });
 }
 
 function portVariable(spec: ServiceSpec, ports: Readonly<Record<string, number>>): string | undefined {
@@ -123,7 +139,12 @@ async function secretVariables(spec: ServiceSpec, { dir, daemonEnv, write }: Sec
 export async function readSecret(name: string, ref: SecretRef, daemonEnv: Readonly<Record<string, string | undefined>>): Promise<string> {
   if ("env" in ref.from) {
     const value = daemonEnv[ref.from.env];
-    if (value === undefined) throw new OrcoError("invalid", `secret ${name}: ${ref.from.env} is not set in the daemon's environment; set it and start the daemon again`, { secret: name });
+    if (value === undefined)
+      throw new OrcoError(
+        "invalid",
+        `secret ${name}: ${ref.from.env} is not set in the daemon's environment; set it and start the daemon again`,
+        { secret: name },
+      );
     return value;
   }
   try {

@@ -2,7 +2,14 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { decideRollout, type RolloutLimits, type RolloutSlot } from "./rollout.ts";
 
-const slot = (over: Partial<RolloutSlot> & { id: string }): RolloutSlot => ({ replica: 0, version: "old", ready: true, observed: true, stopping: false, ...over });
+const slot = (over: Partial<RolloutSlot> & { id: string }): RolloutSlot => ({
+  replica: 0,
+  version: "old",
+  ready: true,
+  observed: true,
+  stopping: false,
+  ...over,
+});
 
 test("surge 1, unavailable 0: the new one first, the old one when the new one was observed", () => {
   const limits: RolloutLimits = { replicas: 1, maxUnavailable: 0, maxSurge: 1, abortAfterFailures: 1 };
@@ -16,12 +23,20 @@ test("surge 1, unavailable 0: the new one first, the old one when the new one wa
 
 test("a failed instance aborts with its reason", () => {
   const limits: RolloutLimits = { replicas: 2, maxUnavailable: 0, maxSurge: 1, abortAfterFailures: 1 };
-  const slots = [slot({ id: "o" }), slot({ id: "p", replica: 1 }), slot({ id: "n", version: "new", ready: false, observed: false, failure: "api/0 probe_unready: refused" })];
+  const slots = [
+    slot({ id: "o" }),
+    slot({ id: "p", replica: 1 }),
+    slot({ id: "n", version: "new", ready: false, observed: false, failure: "api/0 probe_unready: refused" }),
+  ];
   expect(decideRollout(slots, limits)).toEqual({ do: "abort", why: "api/0 probe_unready: refused" });
 });
 
 const limitsOf = fc
-  .record({ replicas: fc.integer({ min: 1, max: 6 }), maxUnavailable: fc.integer({ min: 0, max: 6 }), maxSurge: fc.integer({ min: 0, max: 4 }) })
+  .record({
+    replicas: fc.integer({ min: 1, max: 6 }),
+    maxUnavailable: fc.integer({ min: 0, max: 6 }),
+    maxSurge: fc.integer({ min: 0, max: 4 }),
+  })
   .filter(({ maxSurge, maxUnavailable }) => maxSurge + maxUnavailable > 0)
   .map((limits): RolloutLimits => ({ ...limits, abortAfterFailures: 1000 }));
 
@@ -32,7 +47,8 @@ test("model: whatever the order of readiness and stops, the bounds hold and the 
       let made = 0;
       for (const choice of choices) {
         const step = decideRollout(slots, limits);
-        if (step.do === "start") slots = [...slots, slot({ id: `n${made++}`, replica: step.replica, version: "new", ready: false, observed: false })];
+        if (step.do === "start")
+          slots = [...slots, slot({ id: `n${made++}`, replica: step.replica, version: "new", ready: false, observed: false })];
         if (step.do === "stop") slots = slots.map((one) => (one.id === step.id ? { ...one, stopping: true } : one));
         const serving = slots.filter((one) => one.ready && !one.stopping).length;
         expect(slots.length).toBeLessThanOrEqual(limits.replicas + limits.maxSurge);

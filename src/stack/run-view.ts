@@ -16,7 +16,10 @@ export function runView(row: RunRow, steps: readonly StepRow[]): RunView {
     ...(row.endedAt !== undefined && { finished_at: new Date(row.endedAt).toISOString() }),
     steps: steps.map(({ name, status, detail }) => ({ name, status, ...(detail !== undefined && { detail }) })),
     ...(row.error && { error: { ...row.error.facts, code: row.error.code, message: row.error.message } }),
-    ...(row.result !== undefined && row.result !== null && typeof row.result === "object" && !Array.isArray(row.result) && { result: row.result as NonNullable<RunView["result"]> }),
+    ...(row.result !== undefined &&
+      row.result !== null &&
+      typeof row.result === "object" &&
+      !Array.isArray(row.result) && { result: row.result as NonNullable<RunView["result"]> }),
   };
 }
 

@@ -52,23 +52,54 @@ export class StackRequests {
     const underWay = this.runs.underWay({ stack: name });
     const down = underWay.find(({ kind }) => kind === "down");
     if (!down) await Promise.all(underWay.map(({ id }) => this.runs.cancel(id, "orco down")));
-    const run = down ? runView(down, this.runs.steps(down.id)) : await this.submit({ kind: "down", stack: name, input: { stack: name }, queue: true });
+    const run = down
+      ? runView(down, this.runs.steps(down.id))
+      : await this.submit({ kind: "down", stack: name, input: { stack: name }, queue: true });
     if (force) for (const supervisor of stack.all()) supervisor.want("stop", "shutdown", true);
     return run;
   }
 
   async act({ stack, service, action, replicas, queue = true }: ActRequest): Promise<RunView> {
     const spec = serviceOf(this.stacks.require(stack).record.spec, service);
-    if (!spec) throw new OrcoError("not_found", `stack ${stack} has no service ${service}; it has ${Object.keys(this.stacks.require(stack).record.spec.services).join(", ")}`, { stack, service });
-    if (action === "promote" || action === "abort") throw new OrcoError("conflict", `there is no update of ${service} to ${action}: canary and blue/green updates come with a later version`, { service });
-    if (action === "scale") refuseScale(service, spec.ports.some(({ host }) => host !== undefined), replicas);
-    const twin = COALESCED.has(action) ? this.runs.underWay({ stack, service }).find((run) => run.kind === action && run.status === "queued") : undefined;
+    if (!spec)
+      throw new OrcoError(
+        "not_found",
+        `stack ${stack} has no service ${service}; it has ${Object.keys(this.stacks.require(stack).record.spec.services).join(", ")}`,
+        { stack, service },
+      );
+    if (action === "promote" || action === "abort")
+      throw new OrcoError(
+        "conflict",
+        `there is no update of ${service} to ${action}: canary and blue/green updates come with a later version`,
+        { service },
+      );
+    if (action === "scale")
+      refuseScale(
+        service,
+        spec.ports.some(({ host }) => host !== undefined),
+        replicas,
+      );
+    const twin = COALESCED.has(action)
+      ? this.runs.underWay({ stack, service }).find((run) => run.kind === action && run.status === "queued")
+      : undefined;
     if (twin) return runView(twin, this.runs.steps(twin.id));
     const input = { stack, service, ...(replicas !== undefined && { replicas }) };
     return this.submit({ kind: action, stack, service, input, queue });
   }
 
-  private async submit({ kind, stack, service, input, queue }: { kind: string; stack: string; service?: string; input: JsonObject; queue: boolean }): Promise<RunView> {
+  private async submit({
+    kind,
+    stack,
+    service,
+    input,
+    queue,
+  }: {
+    kind: string;
+    stack: string;
+    service?: string;
+    input: JsonObject;
+    queue: boolean;
+  }): Promise<RunView> {
     const labels = { stack, ...(service !== undefined && { service }) };
     const row = await this.runs.submit({ kind, lane: `stack/${stack}`, input, labels, onBusy: queue ? "queue" : "reject" });
     return runView(row, this.runs.steps(row.id));
@@ -77,7 +108,11 @@ export class StackRequests {
   private refuseForeign(spec: StackSpec, adopt: boolean): void {
     const holder = this.stacks.find(spec.name)?.record.spec.file;
     if (adopt || holder === undefined || spec.file === undefined || holder === spec.file) return;
-    throw new OrcoError("conflict", `stack ${spec.name} is up from ${holder}; give this one another name, take that one down, or pass --adopt`, { stack: spec.name, file: holder });
+    throw new OrcoError(
+      "conflict",
+      `stack ${spec.name} is up from ${holder}; give this one another name, take that one down, or pass --adopt`,
+      { stack: spec.name, file: holder },
+    );
   }
 }
 
@@ -86,11 +121,17 @@ function read(name: string, body: PutStack): { spec: StackSpec; warnings: readon
   refuse(diagnostics, "error", "invalid", "the stack file has errors");
   refuse(diagnostics, "unsupported", "unsupported", "the stack file asks for what this version cannot do");
   if (!spec) throw new OrcoError("internal", "the stack file was read without a result");
-  if (spec.name !== name) throw new OrcoError("invalid", `the file declares stack ${spec.name}, the request names ${name}`, { stack: name });
+  if (spec.name !== name)
+    throw new OrcoError("invalid", `the file declares stack ${spec.name}, the request names ${name}`, { stack: name });
   return { spec, warnings: diagnostics };
 }
 
-function refuse(diagnostics: readonly Diagnostic[], severity: Diagnostic["severity"], code: "invalid" | "unsupported", title: string): void {
+function refuse(
+  diagnostics: readonly Diagnostic[],
+  severity: Diagnostic["severity"],
+  code: "invalid" | "unsupported",
+  title: string,
+): void {
   const found = diagnostics.filter((diagnostic) => diagnostic.severity === severity);
   const first = found[0];
   if (!first) return;
@@ -114,12 +155,22 @@ function inherited(env: Readonly<Record<string, string>>): Record<string, string
 /** The named services and everything they depend on. `not_found` names one that is not declared. */
 function closure(spec: StackSpec, services: readonly string[]): string[] {
   const unknown = services.find((service) => !serviceOf(spec, service));
-  if (unknown !== undefined) throw new OrcoError("not_found", `stack ${spec.name} has no service ${unknown}; it has ${Object.keys(spec.services).join(", ")}`, { stack: spec.name, service: unknown });
+  if (unknown !== undefined)
+    throw new OrcoError("not_found", `stack ${spec.name} has no service ${unknown}; it has ${Object.keys(spec.services).join(", ")}`, {
+      stack: spec.name,
+      service: unknown,
+    });
   const graph = graphOf(spec);
   return [...new Set(services.flatMap((service) => [service, ...dependenciesOf(graph, service)]))];
 }
 
 function refuseScale(service: string, hasHostPort: boolean, replicas: number | undefined): void {
-  if (replicas === undefined || !Number.isInteger(replicas) || replicas < 0 || replicas > 100) throw new OrcoError("invalid", "replicas must be a whole number from 0 to 100", { replicas });
-  if (hasHostPort && replicas > 1) throw new OrcoError("unsupported", `${service} binds a host port: more than one replica on one port comes with a later version; drop the host part of its ports`, { service });
+  if (replicas === undefined || !Number.isInteger(replicas) || replicas < 0 || replicas > 100)
+    throw new OrcoError("invalid", "replicas must be a whole number from 0 to 100", { replicas });
+  if (hasHostPort && replicas > 1)
+    throw new OrcoError(
+      "unsupported",
+      `${service} binds a host port: more than one replica on one port comes with a later version; drop the host part of its ports`,
+      { service },
+    );
 }

@@ -19,7 +19,13 @@ export interface StackPorts {
   readonly store: StackStore;
   readonly logs: LogStore;
   readonly newId: () => string;
-  readonly prepare: (request: { slot: Slot; instance: string; spec: ServiceSpec; baseEnv: Readonly<Record<string, string>>; adopted: boolean }) => Promise<Prepared>;
+  readonly prepare: (request: {
+    slot: Slot;
+    instance: string;
+    spec: ServiceSpec;
+    baseEnv: Readonly<Record<string, string>>;
+    adopted: boolean;
+  }) => Promise<Prepared>;
   /** Values of the service's secrets, to be kept out of its log. */
   readonly secretsOf: (spec: ServiceSpec) => readonly string[];
   readonly configHash: (spec: ServiceSpec) => string;
@@ -139,8 +145,9 @@ export class Stack {
   async until<T>(done: () => T | undefined, signal: AbortSignal): Promise<T> {
     for (;;) {
       const next = Promise.withResolvers<void>();
-      const off = this.onChange(next.resolve);
-      signal.addEventListener("abort", next.resolve as () => void, { once: true });
+      const onAbort = (): void => next.resolve();
+      const off = this.onChange(onAbort);
+      signal.addEventListener("abort", onAbort, { once: true });
       try {
         signal.throwIfAborted();
         const result = done();
@@ -148,7 +155,7 @@ export class Stack {
         await next.promise;
       } finally {
         off();
-        signal.removeEventListener("abort", next.resolve as () => void);
+        signal.removeEventListener("abort", onAbort);
       }
     }
   }
@@ -166,7 +173,8 @@ export class Stack {
       newId,
       policy: () => spec().restartPolicy,
       gate: () => gateOf(slot.service, this.decided()),
-      prepare: (now, instance, how) => this.ports.prepare({ slot: now, instance, spec: spec(), baseEnv: this.current.baseEnv, adopted: how === "adopt" }),
+      prepare: (now, instance, how) =>
+        this.ports.prepare({ slot: now, instance, spec: spec(), baseEnv: this.current.baseEnv, adopted: how === "adopt" }),
       attach: (now, spools): Attachment => this.logOf(spec()).attach({ instance: now.instance ?? "", replica: now.replica, spools }),
       note: (now, level, message) => this.logOf(spec()).note({ level, message, replica: now.replica }),
       record: (now, event) => store.record(now, event),

@@ -26,9 +26,14 @@ export class Stacks implements StackHost {
 
   /** Takes over what a former daemon left: running instances are adopted, the others start in graph order. */
   async restore(): Promise<{ adopted: number; lost: number }> {
-    const found = this.options.store.stacks().map((record) => ({ stack: this.put(record), slots: this.options.store.slots(record.spec.name) }));
+    const found = this.options.store
+      .stacks()
+      .map((record) => ({ stack: this.put(record), slots: this.options.store.slots(record.spec.name) }));
     const outcomes = await Promise.all(found.flatMap(({ stack, slots }) => slots.map((slot) => this.adopt(stack, slot))));
-    return { adopted: outcomes.filter((kind) => kind === "running").length, lost: outcomes.filter((kind) => kind === "exited" || kind === "gone").length };
+    return {
+      adopted: outcomes.filter((kind) => kind === "running").length,
+      lost: outcomes.filter((kind) => kind === "exited" || kind === "gone").length,
+    };
   }
 
   find(name: string): Stack | undefined {
@@ -74,7 +79,13 @@ export class Stacks implements StackHost {
     return this.names().map((name) => {
       const { record } = this.require(name);
       const views = this.get(name).services;
-      return { stack: name, ...(record.spec.file !== undefined && { file: record.spec.file }), services: views.length, ready: views.filter(({ ready, message }) => ready || message === "completed").length, desired: "up" as const };
+      return {
+        stack: name,
+        ...(record.spec.file !== undefined && { file: record.spec.file }),
+        services: views.length,
+        ready: views.filter(({ ready, message }) => ready || message === "completed").length,
+        desired: "up" as const,
+      };
     });
   }
 
@@ -87,7 +98,11 @@ export class Stacks implements StackHost {
     const observe = (slot: Slot): Observed => {
       const supervisor = members.get(slot.id);
       const used = usage ? this.usage(slot.id, supervisor?.running?.handle.usage()) : undefined;
-      return { detail: supervisor?.detail ?? "", ...(supervisor?.pid !== undefined && { pid: supervisor.pid }), ...(used && { usage: used }) };
+      return {
+        detail: supervisor?.detail ?? "",
+        ...(supervisor?.pid !== undefined && { pid: supervisor.pid }),
+        ...(used && { usage: used }),
+      };
     };
     const { file } = stack.record.spec;
     return {
@@ -95,7 +110,11 @@ export class Stacks implements StackHost {
       ...(file !== undefined && { file }),
       services: [...snapshot.keys()].map((service) => {
         const update = stack.updates.get(service);
-        return serviceView(service, snapshot, { now, observe, ...(update && { update: { strategy: update.strategy, phase: update.phase, since_ms: now - update.since } }) });
+        return serviceView(service, snapshot, {
+          now,
+          observe,
+          ...(update && { update: { strategy: update.strategy, phase: update.phase, since_ms: now - update.since } }),
+        });
       }),
     };
   }
@@ -105,9 +124,14 @@ export class Stacks implements StackHost {
   }
 
   /** Lines of a stack that is up, or of one that was. */
-  logs(name: string, { services, query, signal }: { services?: readonly string[]; query: LogQuery; signal: AbortSignal }): AsyncIterable<LogRecord> {
+  logs(
+    name: string,
+    { services, query, signal }: { services?: readonly string[]; query: LogQuery; signal: AbortSignal },
+  ): AsyncIterable<LogRecord> {
     const spec = this.stacks.get(name)?.record.spec;
-    for (const service of services ?? []) if (spec && !serviceOf(spec, service)) throw new OrcoError("not_found", `stack ${name} has no service ${service}`, { stack: name, service });
+    for (const service of services ?? [])
+      if (spec && !serviceOf(spec, service))
+        throw new OrcoError("not_found", `stack ${name} has no service ${service}`, { stack: name, service });
     return this.options.logs.query({ stack: name, query, signal, ...(services && services.length > 0 && { services }) });
   }
 
@@ -139,7 +163,7 @@ export class Stacks implements StackHost {
     const supervisor = stack.all().find((one) => one.slot.id === slot.id);
     for (const instance of slot.draining ?? []) {
       const ended = await this.options.runtime.adopt(instance);
-      if (ended.kind === "exited") supervisor?.drain(instance, ended.spools);
+      if (ended.kind === "exited") supervisor?.endings.drains.resume(instance, ended.spools);
     }
     return kind;
   }

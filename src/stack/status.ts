@@ -79,7 +79,13 @@ function instanceView(slot: Slot, { now, observe }: ViewOptions): InstanceView {
     config: slot.config,
     version: slot.version,
     reason: slot.reason,
-    ...(slot.exit && { exit: { reason: slot.exit.reason, ...(slot.exit.code !== undefined && { code: slot.exit.code }), ...(slot.exit.signal !== undefined && { signal: slot.exit.signal }) } }),
+    ...(slot.exit && {
+      exit: {
+        reason: slot.exit.reason,
+        ...(slot.exit.code !== undefined && { code: slot.exit.code }),
+        ...(slot.exit.signal !== undefined && { signal: slot.exit.signal }),
+      },
+    }),
     ...(seen.usage && { cpu_percent: seen.usage.cpuPercent, memory_bytes: seen.usage.rssBytes }),
   };
 }

@@ -68,7 +68,10 @@ export class StackStore {
   }
 
   async addSlot(slot: Slot, spec: ServiceSpec): Promise<void> {
-    const keep: Write = { sql: "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", params: [specKey(slot.stack, slot.config), JSON.stringify(spec)] };
+    const keep: Write = {
+      sql: "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
+      params: [specKey(slot.stack, slot.config), JSON.stringify(spec)],
+    };
     await this.journal.append([slotEvent(slot, { type: "instance.created", from: "Pending" })], [keep, slotWrite(slot)]);
   }
 

@@ -135,7 +135,16 @@ export async function tryHook({ prepared, name, clock, signal }: HookRun): Promi
   if (!hook) return undefined;
   const { cwd, env, user } = prepared.launch;
   try {
-    await runHook({ name, command: hook.command, timeoutMs: hook.timeoutMs, cwd, env, clock, ...(user !== undefined && { user }), ...(signal && { signal }) });
+    await runHook({
+      name,
+      command: hook.command,
+      timeoutMs: hook.timeoutMs,
+      cwd,
+      env,
+      clock,
+      ...(user !== undefined && { user }),
+      ...(signal && { signal }),
+    });
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

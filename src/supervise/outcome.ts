@@ -27,11 +27,23 @@ export function outcomeOf(ending: Ending, { slot, policy, clock }: { slot: Slot;
   const known = { ready: false, readyAt: undefined, pid: undefined, ...(exit && { exit }) };
   if (slot.wanted === "stop") return { move: "end", patch: { ...known, reason: "stopped" }, type: "instance.stopped" };
   const why = ending.message ?? describeExit(exit);
-  const decision = decideRestart({ policy, retries: slot.retries, readyForMs, random: () => clock.random(), ...(exit && { exit }), ...(failure && { failure }) });
+  const decision = decideRestart({
+    policy,
+    retries: slot.retries,
+    readyForMs,
+    random: () => clock.random(),
+    ...(exit && { exit }),
+    ...(failure && { failure }),
+  });
   if ("again" in decision) {
     const { afterMs, retries, reason } = decision.again;
     const message = `${why}; restarting in ${formatDuration(afterMs)}`;
-    return { move: "retry", patch: { ...known, retries, reason, message, nextStartAt: clock.now() + afterMs }, type: "instance.pending", afterMs };
+    return {
+      move: "retry",
+      patch: { ...known, retries, reason, message, nextStartAt: clock.now() + afterMs },
+      type: "instance.pending",
+      afterMs,
+    };
   }
   const { state, reason } = decision.giveUp;
   if (state === "Stopped") return { move: "end", patch: { ...known, reason, message: undefined }, type: "instance.stopped" };

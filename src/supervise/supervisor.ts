@@ -1,15 +1,12 @@
 import { messageOf, OrcoError } from "../kernel/errors.ts";
 import { SlotCell } from "./cell.ts";
+import { Endings } from "./endings.ts";
 import type { Verdict } from "./health.ts";
 import { isAtRest, type Slot } from "./instance.ts";
 import { goLive, Live, tryHook, type LiveOptions } from "./live.ts";
-import { outcomeOf, type Ending } from "./outcome.ts";
-import type { Adopted, Exit, Handle } from "./runtime.ts";
+import type { Adopted } from "./runtime.ts";
 import type { Prepared, SupervisorPorts } from "./supervised.ts";
 import { Turnstile } from "./turnstile.ts";
-
-/** How long the end of an instance waits for the last of its log lines; the rest is read on beside the next start. */
-const CLEAR_MS = 500;
 
 /** Failures of a start that trying again cannot mend. */
 const FINAL_CODES = new Set<string>(["executable_not_found", "invalid", "unsupported"]);
@@ -30,6 +27,7 @@ export class Supervisor {
   private restartReason: string | undefined;
   private force = new AbortController();
   private readonly turnstile: Turnstile;
+  readonly endings: Endings;
   private closed = false;
 
   constructor(
@@ -39,6 +37,7 @@ export class Supervisor {
   ) {
     this.cell = new SlotCell(slot, ports, onChange);
     this.turnstile = new Turnstile(ports.clock);
+    this.endings = new Endings(this.cell, ports, this.turnstile);
   }
 
   get slot(): Slot {
@@ -71,7 +70,8 @@ export class Supervisor {
   want(wanted: "run" | "stop", reason: string, force = false): void {
     if (wanted === "run" && isAtRest(this.cell.slot)) this.restartReason = reason;
     if (wanted === "stop") this.restartReason = undefined;
-    if (this.cell.slot.wanted !== wanted) this.cell.change({ wanted, ...(wanted === "stop" && { message: undefined, reason }) }, "instance.wanted");
+    if (this.cell.slot.wanted !== wanted)
+      void this.cell.change({ wanted, ...(wanted === "stop" && { message: undefined, reason }) }, "instance.wanted");
     if (force) this.force.abort();
     this.wakeup.resolve();
   }
@@ -86,7 +86,7 @@ export class Supervisor {
 
   /** Marks the slot against the desired spec while an update is under way. */
   mark(version: "old" | "new"): void {
-    if (this.cell.slot.version !== version) this.cell.change({ version }, "instance.version");
+    if (this.cell.slot.version !== version) void this.cell.change({ version }, "instance.version");
   }
 
   /** The daemon leaves: what runs goes on. */
@@ -98,6 +98,7 @@ export class Supervisor {
 
   private async run(adopted: Adopted | undefined): Promise<void> {
     if (adopted) await this.take(adopted).catch((error: unknown) => this.cell.note("error", `adoption: ${messageOf(error)}`));
+    this.resumeBackoff();
     while (!this.closed) {
       try {
         await this.turn();
@@ -110,7 +111,8 @@ export class Supervisor {
   }
 
   private async turn(): Promise<void> {
-    const woken = this.renewWakeup();
+    this.wakeup = Promise.withResolvers<void>();
+    const woken = this.wakeup.promise;
     if (this.live) return this.watch(this.live, woken);
     if (this.cell.slot.wanted === "stop") return this.rest(woken);
     if (this.restartReason !== undefined && isAtRest(this.cell.slot)) this.reopen(this.restartReason);
@@ -118,23 +120,18 @@ export class Supervisor {
     if (await this.mayStart(woken)) await this.launch();
   }
 
-  private renewWakeup(): Promise<void> {
-    this.wakeup = Promise.withResolvers<void>();
-    return this.wakeup.promise;
-  }
-
   private async rest(woken: Promise<void>): Promise<void> {
     this.restartReason = undefined;
     this.force = new AbortController();
     if (this.cell.slot.state !== "Stopped" || this.cell.slot.reason === "completed") {
-      this.cell.move("stop", { reason: "stopped", nextStartAt: undefined }, "instance.stopped");
+      void this.cell.move("stop", { reason: "stopped", nextStartAt: undefined }, "instance.stopped");
     }
     await woken;
   }
 
   private reopen(reason: string): void {
     this.turnstile.restart();
-    this.cell.move("again", { reason, retries: 0, nextStartAt: undefined, message: undefined }, "instance.pending");
+    void this.cell.move("again", { reason, retries: 0, nextStartAt: undefined, message: undefined }, "instance.pending");
   }
 
   private async mayStart(woken: Promise<void>): Promise<boolean> {
@@ -144,7 +141,8 @@ export class Supervisor {
       if (!blocked) await this.cell.move("giveUp", { reason: "dependency_blocked", message: pass.why }, "instance.failed");
       else await woken;
     } else if (pass.kind === "wait") {
-      if (pass.message !== undefined && !blocked && this.cell.slot.message !== pass.message) await this.cell.change({ message: pass.message }, "instance.waiting");
+      if (pass.message !== undefined && !blocked && this.cell.slot.message !== pass.message)
+        await this.cell.change({ message: pass.message }, "instance.waiting");
       else await this.pause(pass.forMs, woken);
     } else if (blocked) {
       await this.cell.move("again", { reason: "dependency_ready", message: undefined }, "instance.pending");
@@ -165,7 +163,17 @@ export class Supervisor {
     const reason = this.restartReason ?? this.cell.slot.reason;
     this.restartReason = undefined;
     const again = this.cell.slot.instance !== undefined;
-    const change = { instance, reason, ready: false, startedAt: this.ports.clock.now(), message: undefined, exit: undefined, pid: undefined, readyAt: undefined, nextStartAt: undefined };
+    const change = {
+      instance,
+      reason,
+      ready: false,
+      startedAt: this.ports.clock.now(),
+      message: undefined,
+      exit: undefined,
+      pid: undefined,
+      readyAt: undefined,
+      nextStartAt: undefined,
+    };
     await this.cell.move("start", { ...change, restarts: this.cell.slot.restarts + (again ? 1 : 0) }, "instance.starting");
     try {
       const prepared = await this.ports.prepare(this.cell.slot, instance, "start");
@@ -184,12 +192,12 @@ export class Supervisor {
     void this.cell.change({ ports: prepared.ports });
     this.live = await goLive(prepared, this.liveOptions(false));
     if (!(await this.live.hook("postStart", this.force.signal))) {
-      this.cell.note("error", "postStart failed: the instance is stopped");
-      return this.halt(this.live, "hook_failed");
+      const ending = { readyForMs: 0, failure: "hook_failed", message: "postStart hook failed" } as const;
+      return this.over(this.endings.fail(this.live, ending, this.force.signal));
     }
     // Without a probe, started is all there is to know.
     const ready = !prepared.health;
-    this.cell.move("started", { pid: this.live.handle.pid, ready, ...(ready && { readyAt: clock.now() }) }, "instance.running");
+    void this.cell.move("started", { pid: this.live.handle.pid, ready, ...(ready && { readyAt: clock.now() }) }, "instance.running");
   }
 
   /** Once a slot: what this machine cannot enforce. */
@@ -203,120 +211,85 @@ export class Supervisor {
   }
 
   private standDown(): void {
-    this.cell.move("stop", { reason: "stopped" }, "instance.stopping");
-    this.cell.move("end", { reason: "stopped" }, "instance.stopped");
+    void this.cell.move("stop", { reason: "stopped" }, "instance.stopping");
+    void this.cell.move("end", { reason: "stopped" }, "instance.stopped");
   }
 
   private liveOptions(adopted: boolean): LiveOptions {
-    return { ports: this.ports, slot: this.cell.slot, adopted, resumed: adopted && this.cell.slot.ready, onChange: () => this.wakeup.resolve() };
+    return {
+      ports: this.ports,
+      slot: this.cell.slot,
+      adopted,
+      resumed: adopted && this.cell.slot.ready,
+      onChange: () => this.wakeup.resolve(),
+    };
   }
 
   private async watch(live: Live, woken: Promise<void>): Promise<void> {
-    if (live.exit) return this.ended(live, live.exit);
-    if (this.cell.slot.wanted === "stop") return this.halt(live, "stopped");
-    if (this.restartReason !== undefined) return this.halt(live, this.restartReason);
+    if (live.exit) return this.over(this.endings.exited(live, live.exit, this.force.signal));
+    const asked = this.cell.slot.wanted === "stop" ? "stopped" : this.restartReason;
+    if (asked !== undefined) {
+      this.restartReason = undefined;
+      return this.over(this.endings.halt(live, asked, this.force.signal));
+    }
     const verdict = live.takeVerdict();
     if (!verdict) return woken;
-    if (verdict.ready) return this.cell.change({ ready: true, readyAt: this.ports.clock.now(), reason: "probe_ready", message: undefined }, "instance.ready");
+    if (verdict.ready)
+      return this.cell.change(
+        { ready: true, readyAt: this.ports.clock.now(), reason: "probe_ready", message: undefined },
+        "instance.ready",
+      );
     await this.unready(live, verdict);
   }
 
   private async unready(live: Live, verdict: Verdict): Promise<void> {
     const message = `probe failing: ${verdict.detail}`;
-    const readyForMs = this.readyForMs();
+    const readyForMs = this.endings.readyForMs();
     await this.cell.change({ ready: false, readyAt: undefined, reason: "probe_unready", message }, "instance.unready");
     if (live.prepared.health?.onUnready !== "restart" || this.closed) return;
-    await this.cell.move("stop", { reason: "probe_unready" }, "instance.stopping");
-    const exit = await live.halt(this.force.signal);
-    await this.leave(live);
-    this.decide({ exit, readyForMs, failure: "probe_unready", message });
+    await this.over(this.endings.fail(live, { readyForMs, failure: "probe_unready", message }, this.force.signal));
   }
 
-  /** A stop or a restart that was asked for. */
-  private async halt(live: Live, reason: string): Promise<void> {
-    this.restartReason = undefined;
-    await this.cell.move("stop", { reason, ready: false, readyAt: undefined }, "instance.stopping");
-    const exit = await live.halt(this.force.signal);
-    await this.leave(live);
-    if (this.cell.slot.wanted === "stop") await this.cell.move("end", { reason: "stopped", exit, pid: undefined }, "instance.stopped");
-    else if (reason === "hook_failed") this.decide({ exit, readyForMs: 0, failure: "hook_failed", message: "postStart hook failed" });
-    else await this.cell.move("retry", { reason, exit, retries: 0, pid: undefined }, "instance.pending");
-  }
-
-  private async ended(live: Live, exit: Exit): Promise<void> {
-    const readyForMs = this.readyForMs();
-    await this.leave(live);
-    this.decide({ exit, readyForMs });
-  }
-
-  private async leave(live: Live): Promise<void> {
-    await live.hook("postStop", this.force.signal);
+  private async over(ending: Promise<void>): Promise<void> {
+    await ending;
     this.live = undefined;
-    await Promise.race([this.drained(live.handle.instance, () => live.clear()), this.ports.clock.sleep(CLEAR_MS)]);
-  }
-
-  /** Reads the log of an ended instance to its end; a daemon that dies meanwhile leaves the rest to the next. */
-  private async drained(instance: string, clear: () => Promise<void>): Promise<void> {
-    const others = (): string[] => (this.cell.slot.draining ?? []).filter((other) => other !== instance);
-    void this.cell.change({ draining: [...others(), instance] });
-    try {
-      await clear();
-      void this.cell.change({ draining: others() });
-    } catch (error) {
-      this.cell.note("warn", `logs of ${instance}: ${messageOf(error)}`);
-    }
-  }
-
-  private readyForMs(): number {
-    return this.cell.slot.ready && this.cell.slot.readyAt !== undefined ? Math.max(0, this.ports.clock.now() - this.cell.slot.readyAt) : 0;
   }
 
   private async failedToStart(error: unknown): Promise<void> {
     const message = messageOf(error);
     this.cell.note("error", message);
-    const final = error instanceof OrcoError && FINAL_CODES.has(error.code);
+    const { restarts, retries } = this.cell.slot;
+    // A port that is taken at the very first start is a mistake in the file; later it is someone who came in between.
+    const final = error instanceof OrcoError && (FINAL_CODES.has(error.code) || (error.code === "port_in_use" && restarts + retries === 0));
     if (this.cell.slot.wanted === "stop") this.standDown();
     else if (final) await this.cell.move("giveUp", { reason: "start_failed", message }, "instance.failed");
-    else this.decide({ readyForMs: 0, failure: "start_failed", message });
-  }
-
-  /** What becomes of an instance that ended by itself (or had to be ended): by policy. */
-  private decide(ending: Ending): void {
-    const { clock, policy } = this.ports;
-    const next = outcomeOf(ending, { slot: this.cell.slot, policy: policy(), clock });
-    this.turnstile.hold(next.afterMs ?? 0);
-    if (this.cell.slot.wanted === "stop" && this.cell.slot.state !== "Stopping") void this.cell.move("stop", {}, "instance.stopping");
-    void this.cell.move(next.move, next.patch, next.type);
+    else this.endings.decide({ readyForMs: 0, failure: "start_failed", message });
   }
 
   /** Carries on with what a former daemon left. */
   private async take(adopted: Adopted): Promise<void> {
-    const { clock, policy, prepare } = this.ports;
+    const { prepare } = this.ports;
     if (adopted.kind === "running") {
       const prepared = await prepare(this.cell.slot, adopted.handle.instance, "adopt");
       this.live = new Live(adopted.handle, prepared, this.liveOptions(true));
       if (this.cell.slot.state === "Stopping" && this.cell.slot.wanted === "run") this.restartReason = this.cell.slot.reason;
-      if (this.cell.slot.state === "Starting") await this.cell.move("started", { pid: adopted.handle.pid, ready: !prepared.health }, "instance.running");
+      if (this.cell.slot.state === "Starting")
+        await this.cell.move("started", { pid: adopted.handle.pid, ready: !prepared.health }, "instance.running");
       await this.cell.change({ pid: adopted.handle.pid }, "instance.adopted");
     } else if (adopted.kind === "exited") {
-      this.drain(this.cell.slot.instance ?? "", adopted.spools);
-      this.decide({ exit: adopted.exit, readyForMs: this.readyForMs() });
+      this.endings.drains.resume(this.cell.slot.instance ?? "", adopted.spools);
+      this.endings.decide({ exit: adopted.exit, readyForMs: this.endings.readyForMs() });
     } else if (this.cell.slot.wanted === "stop") {
       this.standDown();
     } else {
       await this.cell.move("retry", { ready: false, pid: undefined, reason: "lost" }, "instance.pending");
     }
-    // A wall clock that jumped must not turn a backoff into a day.
-    if (this.cell.slot.nextStartAt !== undefined) this.turnstile.hold(Math.min(this.cell.slot.nextStartAt - clock.now(), policy().backoff.maxMs));
   }
 
-  /** Reads on the log of an instance that ended while no daemon ran. */
-  drain(instance: string, spools: Handle["spools"]): void {
-    const { attach, runtime } = this.ports;
-    const attachment = attach({ ...this.cell.slot, instance }, spools);
-    void this.drained(instance, async () => {
-      await attachment.finish();
-      await runtime.forget(instance);
-    });
+  /** A backoff that a former daemon began goes on: a crash of the daemon is no free retry. */
+  private resumeBackoff(): void {
+    const { nextStartAt } = this.cell.slot;
+    // A wall clock that jumped must not turn a backoff into a day.
+    if (nextStartAt !== undefined) this.turnstile.hold(Math.min(nextStartAt - this.ports.clock.now(), this.ports.policy().backoff.maxMs));
   }
 }

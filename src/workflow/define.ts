@@ -9,11 +9,11 @@ export interface RunContext {
    * Runs `act` once and remembers its result: after a crash a completed step returns what it returned then, any other runs again
    * (so `act` must be safe to repeat). If a later step fails, `undo` of the completed steps runs in reverse order.
    */
-  step<T extends Json>(name: string, act: () => Promise<T>, undo?: (result: T) => Promise<void>): Promise<T>;
+  readonly step: <T extends Json>(name: string, act: () => Promise<T>, undo?: (result: T) => Promise<void>) => Promise<T>;
   /** One line of progress on the run's stream. */
-  progress(message: string, data?: JsonObject): void;
+  readonly progress: (message: string, data?: JsonObject) => void;
   /** Lets the next run of the lane begin while this one only waits. */
-  releaseLane(): void;
+  readonly releaseLane: () => void;
 }
 
 export type Workflow = (context: RunContext, input: JsonObject) => Promise<Json>;

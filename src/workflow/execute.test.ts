@@ -25,14 +25,22 @@ function engine(home: string, workflows: Workflows) {
   const clock = systemClock();
   const journal = Journal.open({ path: join(home, "orco.db"), clock });
   const errors: unknown[] = [];
-  const runs = new Runs({ store: new RunStore(journal), clock, newId: () => uuidv7(clock), workflows, onError: (error) => errors.push(error) });
+  const runs = new Runs({
+    store: new RunStore(journal),
+    clock,
+    newId: () => uuidv7(clock),
+    workflows,
+    onError: (error) => errors.push(error),
+  });
   return { journal, runs, errors };
 }
 
 const request = { kind: "work", lane: "stack/a", input: {}, labels: { stack: "a" }, onBusy: "queue" as const };
 
 test("a run goes queued → running → completed, each on disk, with its steps", async () => {
-  const { journal, runs } = engine(newHome(), { work: async ({ step }) => ({ sum: (await step("one", async () => 1)) + (await step("two", async () => 2)) }) });
+  const { journal, runs } = engine(newHome(), {
+    work: async ({ step }) => ({ sum: (await step("one", async () => 1)) + (await step("two", async () => 2)) }),
+  });
   const { id } = await runs.submit(request);
   const row = await runs.settled(id);
   expect(row).toMatchObject({ status: "completed", result: { sum: 3 } });

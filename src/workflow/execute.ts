@@ -95,7 +95,8 @@ export class Runs {
     if (!run) return this.get(id);
     if (!signal) return run.ended.promise;
     const aborted = Promise.withResolvers<never>();
-    const onAbort = (): void => aborted.reject(signal.reason instanceof Error ? signal.reason : new OrcoError("cancelled", "the wait was cancelled"));
+    const onAbort = (): void =>
+      aborted.reject(signal.reason instanceof Error ? signal.reason : new OrcoError("cancelled", "the wait was cancelled"));
     if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
     try {
@@ -113,7 +114,8 @@ export class Runs {
       throw new OrcoError("conflict", `run ${id} has already ${row.status}`, { run: id, status: row.status });
     }
     run.controller.abort(new OrcoError("cancelled", why, { run: id }));
-    if (run.row.status === "queued" && this.lanes.holder(run.row.lane) !== id) await this.end(run, "cancel", { error: failure(run.controller.signal.reason) });
+    if (run.row.status === "queued" && this.lanes.holder(run.row.lane) !== id)
+      await this.end(run, "cancel", { error: failure(run.controller.signal.reason) });
     return run.ended.promise;
   }
 
@@ -135,10 +137,15 @@ export class Runs {
 
   private async drive(run: ActiveRun): Promise<void> {
     const workflow = this.options.workflows[run.row.kind];
-    if (!workflow) return this.end(run, "fail", { error: { code: "unsupported", message: `this version has no run of kind ${run.row.kind}` } });
+    if (!workflow)
+      return this.end(run, "fail", { error: { code: "unsupported", message: `this version has no run of kind ${run.row.kind}` } });
     try {
       run.controller.signal.throwIfAborted();
-      await this.move(run, { status: nextRunStatus(run.row.status, "begin"), startedAt: run.row.startedAt ?? this.options.clock.now() }, "run.started");
+      await this.move(
+        run,
+        { status: nextRunStatus(run.row.status, "begin"), startedAt: run.row.startedAt ?? this.options.clock.now() },
+        "run.started",
+      );
       const result = await this.execute(run, workflow);
       await this.end(run, "finish", { result });
     } catch (error) {
@@ -189,7 +196,11 @@ export class Runs {
 }
 
 function busy(row: RunRow, holder: string, reason: string): OrcoError {
-  return new OrcoError("busy", `${row.lane.replace("/", " ")} is being changed by run ${holder}: ${reason}; wait for it, or queue behind it`, { run: holder });
+  return new OrcoError(
+    "busy",
+    `${row.lane.replace("/", " ")} is being changed by run ${holder}: ${reason}; wait for it, or queue behind it`,
+    { run: holder },
+  );
 }
 
 function failure(error: unknown): RunError {

@@ -21,7 +21,10 @@ test("a queue is bounded", () => {
 });
 
 test("model: one holder a lane, everyone goes in order or gives up", () => {
-  const command = fc.oneof(fc.record({ do: fc.constant("admit" as const), run: fc.integer({ min: 0, max: 30 }) }), fc.record({ do: fc.constant("release" as const), run: fc.integer({ min: 0, max: 30 }) }));
+  const command = fc.oneof(
+    fc.record({ do: fc.constant("admit" as const), run: fc.integer({ min: 0, max: 30 }) }),
+    fc.record({ do: fc.constant("release" as const), run: fc.integer({ min: 0, max: 30 }) }),
+  );
   fc.assert(
     fc.property(fc.array(command, { maxLength: 200 }), (commands) => {
       const lanes = new Lanes();

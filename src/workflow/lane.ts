@@ -22,7 +22,8 @@ export class Lanes {
       return { kind: "go" };
     }
     if (onBusy === "reject") return { kind: "refuse", holder: held.holder, reason: "another change is under way" };
-    if (held.waiting.length >= MAX_WAITING) return { kind: "refuse", holder: held.holder, reason: `${MAX_WAITING} changes are waiting already` };
+    if (held.waiting.length >= MAX_WAITING)
+      return { kind: "refuse", holder: held.holder, reason: `${MAX_WAITING} changes are waiting already` };
     held.waiting.push(run);
     return { kind: "wait", position: held.waiting.length };
   }

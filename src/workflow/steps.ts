@@ -47,12 +47,17 @@ export async function runSteps({ workflow, context, row, store, isAbandoned }: S
     return await workflow({ ...context, step }, row.input);
   } catch (error) {
     if (isAbandoned()) throw error;
-    await unwind(undos, async (name, detail) => save({ name, status: detail === undefined ? "undone" : "failed", ...(detail !== undefined && { detail }) }));
+    await unwind(undos, async (name, detail) =>
+      save({ name, status: detail === undefined ? "undone" : "failed", ...(detail !== undefined && { detail }) }),
+    );
     throw error;
   }
 }
 
-async function unwind(undos: { name: string; undo: () => Promise<void> }[], record: (name: string, detail?: string) => Promise<void>): Promise<void> {
+async function unwind(
+  undos: { name: string; undo: () => Promise<void> }[],
+  record: (name: string, detail?: string) => Promise<void>,
+): Promise<void> {
   for (const { name, undo } of undos.toReversed()) {
     try {
       await undo();

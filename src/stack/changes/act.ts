@@ -7,18 +7,30 @@ import type { StackHost } from "./host.ts";
 import { settle } from "./settle.ts";
 import { fill, stopped } from "./slots.ts";
 
+interface ActInput {
+  readonly stack: string;
+  readonly service: string;
+  readonly replicas?: number;
+}
+
 /** Runs of kind `start`, `stop`, `restart` and `scale`: one service of one stack. */
 export function actWorkflows(host: StackHost): Readonly<Record<"start" | "stop" | "restart" | "scale", Workflow>> {
   const on = (act: (stack: Stack, service: string, call: { context: RunContext; replicas: number }) => Promise<void>): Workflow => {
     return async (context, input) => {
-      const [name, service] = [String(input["stack"]), String(input["service"])];
+      const { stack: name, service, replicas = 0 } = input as unknown as ActInput;
       const stack = host.find(name);
-      if (!stack || !serviceOf(stack.record.spec, service)) throw new OrcoError("not_found", `stack ${name} has no service ${service}`, { stack: name, service });
-      await act(stack, service, { context, replicas: Number(input["replicas"] ?? 0) });
+      if (!stack || !serviceOf(stack.record.spec, service))
+        throw new OrcoError("not_found", `stack ${name} has no service ${service}`, { stack: name, service });
+      await act(stack, service, { context, replicas });
       return { stack: name, service };
     };
   };
-  return { start: on(start), stop: on(stop), restart: on(restart), scale: on((stack, service, call) => scale(host, { stack, service, ...call })) };
+  return {
+    start: on(start),
+    stop: on(stop),
+    restart: on(restart),
+    scale: on((stack, service, call) => scale(host, { stack, service, ...call })),
+  };
 }
 
 async function start(stack: Stack, service: string, { context }: { context: RunContext }): Promise<void> {
@@ -63,7 +75,7 @@ async function scale(host: StackHost, { stack, service, context, replicas }: Sca
     const { record } = stack;
     const spec = { ...record.spec.services[service], replicas } as (typeof record.spec.services)[string];
     await host.desire({ ...record, spec: { ...record.spec, services: { ...record.spec.services, [service]: spec } } }, "stack.scaled");
-    await fill(stack, spec, { wanted: "run", reason: "scaled" }, context.signal);
+    await fill(stack, { spec, wanted: "run", reason: "scaled", signal: context.signal });
     return null;
   });
   context.releaseLane();

@@ -68,7 +68,11 @@ function movesOf(host: StackHost, record: StackRecord): Moves {
   return { removed: plan.services.filter(({ action }) => action === "remove").map(({ service }) => service), changed, count: plan.changes };
 }
 
-async function removeServices(host: StackHost, context: RunContext, { name, removed }: { name: string; removed: readonly string[] }): Promise<void> {
+async function removeServices(
+  host: StackHost,
+  context: RunContext,
+  { name, removed }: { name: string; removed: readonly string[] },
+): Promise<void> {
   const stack = host.find(name);
   if (removed.length === 0 || !stack) return;
   await context.step("remove", async () => {
@@ -79,7 +83,11 @@ async function removeServices(host: StackHost, context: RunContext, { name, remo
 }
 
 /** Slots of services that need no replacement: as many as wanted, started where that was asked. */
-async function fillAll(stack: Stack, input: ApplyInput, { replaced, signal }: { replaced: ReadonlySet<string>; signal: AbortSignal }): Promise<void> {
+async function fillAll(
+  stack: Stack,
+  input: ApplyInput,
+  { replaced, signal }: { replaced: ReadonlySet<string>; signal: AbortSignal },
+): Promise<void> {
   const chosen = new Set(input.selected ?? Object.keys(stack.record.spec.services));
   const kept = Object.values(stack.record.spec.services).filter(({ name }) => !replaced.has(name));
   await Promise.all(
@@ -87,7 +95,7 @@ async function fillAll(stack: Stack, input: ApplyInput, { replaced, signal }: { 
       const present = stack.supervisorsOf(spec.name);
       const stoppedByHand = present.length > 0 && present.every(({ slot }) => slot.wanted === "stop");
       const run = chosen.has(spec.name) && (input.start || !stoppedByHand);
-      await fill(stack, spec, { wanted: run ? "run" : "stop", reason: present.length > 0 ? "scaled" : "initial_start" }, signal);
+      await fill(stack, { spec, wanted: run ? "run" : "stop", reason: present.length > 0 ? "scaled" : "initial_start", signal });
       // One-shots that completed stay completed: `up` a second time does nothing.
       const resting = present.filter(({ slot }) => slot.wanted === "stop" || slot.state === "Failed");
       if (run && input.start) for (const supervisor of resting) supervisor.want("run", "start");
@@ -132,7 +140,9 @@ async function replace(host: StackHost, context: RunContext, { stack, input, ser
   const stoppedByHand = present.length > 0 && present.every(({ slot }) => slot.wanted === "stop");
   const wanted = stoppedByHand && !input.start ? "stop" : "run";
   const common = { host, stack, wanted, signal: context.signal } as const;
-  const result = (await context.step(`update ${service}`, async () => ({ ...(await updateService({ ...common, target, reason: "config_changed", mayAbort: true })) }) as unknown as JsonObject)) as unknown as UpdateResult;
+  const result: UpdateResult = await context.step(`update ${service}`, () =>
+    updateService({ ...common, target, reason: "config_changed", mayAbort: true }),
+  );
   const strategy = target.update.strategy;
   if (result.ok) return host.onUpdate({ strategy, outcome: "completed" });
   if (!target.update.autoRollback) {

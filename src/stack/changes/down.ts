@@ -8,7 +8,7 @@ import { stopped } from "./slots.ts";
 /** `orco down`: every service stops after those that depend on it; then the stack is forgotten (its logs stay). */
 export function downWorkflow(host: StackHost): Workflow {
   return async (context, input) => {
-    const name = String(input["stack"]);
+    const { stack: name } = input as unknown as { readonly stack: string };
     const stack = host.find(name);
     if (!stack) return { stack: name };
     await context.step("stop", async () => {
@@ -24,7 +24,11 @@ export function downWorkflow(host: StackHost): Workflow {
 }
 
 /** Stops services in reverse order of the graph, in parallel where it allows. What only waits is released at once. */
-export async function stopInOrder(stack: Stack, services: readonly string[], options: { reason: string; signal: AbortSignal }): Promise<void> {
+export async function stopInOrder(
+  stack: Stack,
+  services: readonly string[],
+  options: { reason: string; signal: AbortSignal },
+): Promise<void> {
   const graph = graphOf(stack.record.spec);
   const chosen = new Set(services);
   const tasks = new Map<string, Promise<void>>();
@@ -42,5 +46,6 @@ export async function stopInOrder(stack: Stack, services: readonly string[], opt
 }
 
 function releaseWaiting(stack: Stack, service: string, reason: string): void {
-  for (const supervisor of stack.supervisorsOf(service)) if (!supervisor.running && supervisor.slot.state === "Pending") supervisor.want("stop", reason);
+  for (const supervisor of stack.supervisorsOf(service))
+    if (!supervisor.running && supervisor.slot.state === "Pending") supervisor.want("stop", reason);
 }

@@ -30,7 +30,11 @@ export async function updateService(request: UpdateRequest): Promise<UpdateResul
   const hash = host.configHash(target);
   for (const supervisor of stack.supervisorsOf(target.name)) supervisor.mark(supervisor.slot.config === hash ? "new" : "old");
   if (wanted === "stop") return replaceStopped(request, hash);
-  stack.updates.set(target.name, { strategy: target.update.strategy, phase: request.reason === "rollback" ? "rolling back" : "updating", since: host.clock.now() });
+  stack.updates.set(target.name, {
+    strategy: target.update.strategy,
+    phase: request.reason === "rollback" ? "rolling back" : "updating",
+    since: host.clock.now(),
+  });
   try {
     return await roll(request, hash);
   } finally {
@@ -40,14 +44,15 @@ export async function updateService(request: UpdateRequest): Promise<UpdateResul
 
 async function replaceStopped({ stack, target, signal }: UpdateRequest, hash: string): Promise<UpdateResult> {
   const old = stack.supervisorsOf(target.name).filter(({ slot }) => slot.config !== hash);
-  await Promise.all(old.map((supervisor) => retire(stack, supervisor, "config_changed", signal)));
+  await Promise.all(old.map((supervisor) => retire(stack, supervisor, { reason: "config_changed", signal })));
   const have = new Set(stack.supervisorsOf(target.name).map(({ slot }) => slot.replica));
-  for (let replica = 0; replica < target.replicas; replica++) if (!have.has(replica)) await stack.add(target, replica, { wanted: "stop", reason: "stopped" });
+  for (let replica = 0; replica < target.replicas; replica++)
+    if (!have.has(replica)) await stack.add(target, replica, { wanted: "stop", reason: "stopped" });
   return { ok: true };
 }
 
 async function roll(request: UpdateRequest, hash: string): Promise<UpdateResult> {
-  const { stack, target, host, signal } = request;
+  const { stack, target, signal } = request;
   const limits = limitsOf(target, request.mayAbort);
   const leaving = new Map<string, Promise<void>>();
   const lost = Promise.withResolvers<never>();
@@ -56,31 +61,46 @@ async function roll(request: UpdateRequest, hash: string): Promise<UpdateResult>
   for (;;) {
     signal.throwIfAborted();
     const slots = stack.supervisorsOf(target.name).map(({ slot }) => slot);
-    const step = decideRollout(slots.map((slot) => viewOf(slot, hash, request)), limits);
+    const step = decideRollout(
+      slots.map((slot) => viewOf(slot, hash, request)),
+      limits,
+    );
     if (step.do === "done") return { ok: true };
-    if (step.do === "abort") return failed(request, slots.filter((slot) => slot.config === hash), step.why);
+    if (step.do === "abort")
+      return failed(
+        request,
+        slots.filter((slot) => slot.config === hash),
+        step.why,
+      );
     if (step.do === "start") await stack.add(target, step.replica, { wanted: "run", reason: request.reason });
-    else if (step.do === "stop") leave(request, step, leaving, lost.reject);
-    else await Promise.race([nextChange(stack, host, limits, signal, target), lost.promise]);
+    else if (step.do === "stop") leave(request, step, { leaving, onError: lost.reject });
+    else await Promise.race([nextChange(request, limits.windowMs), lost.promise]);
   }
+}
+
+interface Leaving {
+  readonly leaving: Map<string, Promise<void>>;
+  readonly onError: (error: unknown) => void;
 }
 
 /** Old slots that were stopped already: by hand, or by this very update before a crash. */
 async function retireStopped({ stack, target, reason, signal }: UpdateRequest, hash: string): Promise<void> {
   const old = stack.supervisorsOf(target.name).filter(({ slot }) => slot.config !== hash && slot.wanted === "stop");
-  await Promise.all(old.map((supervisor) => retire(stack, supervisor, reason, signal)));
+  await Promise.all(old.map((supervisor) => retire(stack, supervisor, { reason, signal })));
 }
 
-function leave(request: UpdateRequest, step: RolloutStep & { do: "stop" }, leaving: Map<string, Promise<void>>, onError: (error: unknown) => void): void {
+function leave(request: UpdateRequest, step: RolloutStep & { do: "stop" }, { leaving, onError }: Leaving): void {
   const { stack, target, signal } = request;
   const supervisor = stack.supervisorsOf(target.name).find(({ slot }) => slot.id === step.id);
   if (!supervisor || leaving.has(step.id)) return;
-  leaving.set(step.id, retire(stack, supervisor, request.reason, signal).catch(onError));
+  leaving.set(step.id, retire(stack, supervisor, { reason: request.reason, signal }).catch(onError));
 }
 
 /** A change of the stack, or the end of an observation window. */
-async function nextChange(stack: Stack, host: StackHost, limits: RolloutLimits & { windowMs: number }, signal: AbortSignal, target: ServiceSpec): Promise<void> {
-  const ends = stack.supervisorsOf(target.name).map(({ slot }) => (slot.readyAt === undefined ? Infinity : slot.readyAt + limits.windowMs - host.clock.now()));
+async function nextChange({ stack, host, signal, target }: UpdateRequest, windowMs: number): Promise<void> {
+  const ends = stack
+    .supervisorsOf(target.name)
+    .map(({ slot }) => (slot.readyAt === undefined ? Infinity : slot.readyAt + windowMs - host.clock.now()));
   const soonest = Math.min(Infinity, ...ends.filter((leftMs) => leftMs > 0));
   const changed = Promise.withResolvers<void>();
   const off = stack.onChange(changed.resolve);
@@ -88,7 +108,9 @@ async function nextChange(stack: Stack, host: StackHost, limits: RolloutLimits &
   const stop = (): void => changed.resolve();
   signal.addEventListener("abort", stop, { once: true });
   try {
-    await (soonest === Infinity ? changed.promise : Promise.race([changed.promise, host.clock.sleep(soonest, timer.signal).catch(() => undefined)]));
+    await (soonest === Infinity
+      ? changed.promise
+      : Promise.race([changed.promise, host.clock.sleep(soonest, timer.signal).catch(() => undefined)]));
   } finally {
     off();
     timer.abort();
@@ -99,7 +121,10 @@ async function nextChange(stack: Stack, host: StackHost, limits: RolloutLimits &
 function limitsOf(target: ServiceSpec, mayAbort: boolean): RolloutLimits & { windowMs: number } {
   const { update, replicas } = target;
   const abortAfterFailures = mayAbort ? update.abortAfterFailures : Infinity;
-  const whole = update.strategy === "recreate" ? { maxUnavailable: replicas, maxSurge: 0 } : { maxUnavailable: update.maxUnavailable, maxSurge: update.maxSurge };
+  const whole =
+    update.strategy === "recreate"
+      ? { maxUnavailable: replicas, maxSurge: 0 }
+      : { maxUnavailable: update.maxUnavailable, maxSurge: update.maxSurge };
   return { replicas, ...whole, abortAfterFailures, windowMs: update.observationWindowMs };
 }
 
@@ -109,7 +134,15 @@ function viewOf(slot: Slot, hash: string, { host, stack, target }: UpdateRequest
   const observed = isCompleted(slot) || (slot.ready && host.clock.now() - (slot.readyAt ?? 0) >= windowMs);
   const fresh = slot.config === hash;
   const failure = fresh ? (failureOf(slot) ?? (slot.state === "Pending" ? hopeless(target.name, stack.decided()) : undefined)) : undefined;
-  return { id: slot.id, replica: slot.replica, version: fresh ? "new" : "old", ready, observed, stopping: slot.wanted === "stop", ...(failure !== undefined && { failure }) };
+  return {
+    id: slot.id,
+    replica: slot.replica,
+    version: fresh ? "new" : "old",
+    ready,
+    observed,
+    stopping: slot.wanted === "stop",
+    ...(failure !== undefined && { failure }),
+  };
 }
 
 async function failed({ host, stack, target }: UpdateRequest, fresh: readonly Slot[], why: string): Promise<UpdateResult> {
@@ -121,5 +154,9 @@ async function failed({ host, stack, target }: UpdateRequest, fresh: readonly Sl
 /** The error of an update that did not go through. */
 export function updateError(service: string, result: { why: string; lines: readonly string[] }, outcome: string): OrcoError {
   const log = result.lines.length > 0 ? `\nlast lines of its log:\n${result.lines.map((line) => `  ${line}`).join("\n")}` : "";
-  return new OrcoError("start_failed", `update of ${service} failed: ${result.why}; ${outcome}${log}`, { service, why: result.why, log: result.lines });
+  return new OrcoError("start_failed", `update of ${service} failed: ${result.why}; ${outcome}${log}`, {
+    service,
+    why: result.why,
+    log: result.lines,
+  });
 }

@@ -1,0 +1,73 @@
+import type { SlotCell } from "./cell.ts";
+import { Drains } from "./drains.ts";
+import type { Live } from "./live.ts";
+import { outcomeOf, type Ending } from "./outcome.ts";
+import type { Exit } from "./runtime.ts";
+import type { SupervisorPorts } from "./supervised.ts";
+import type { Turnstile } from "./turnstile.ts";
+
+/** How long the end of an instance waits for the last of its log lines; the rest is read on beside the next start. */
+const CLEAR_MS = 500;
+
+/** How an instance ends: by itself, because it was asked for, or because it failed its probes or hooks. Afterwards nothing of it runs. */
+export class Endings {
+  readonly drains: Drains;
+
+  constructor(
+    private readonly cell: SlotCell,
+    private readonly ports: SupervisorPorts,
+    private readonly turnstile: Turnstile,
+  ) {
+    this.drains = new Drains(cell, ports);
+  }
+
+  /** A stop or a restart that was asked for. */
+  async halt(live: Live, reason: string, force: AbortSignal): Promise<void> {
+    await this.cell.move("stop", { reason, ready: false, readyAt: undefined }, "instance.stopping");
+    const exit = await this.stop(live, force);
+    if (this.cell.slot.wanted === "stop") await this.cell.move("end", { reason: "stopped", exit, pid: undefined }, "instance.stopped");
+    else await this.cell.move("retry", { reason, exit, retries: 0, pid: undefined }, "instance.pending");
+  }
+
+  /** A failure of orco's finding: it is stopped, and the policy decides. */
+  async fail(live: Live, ending: Ending & { readonly failure: NonNullable<Ending["failure"]> }, force: AbortSignal): Promise<void> {
+    await this.cell.move("stop", { reason: ending.failure, ready: false }, "instance.stopping");
+    this.decide({ ...ending, exit: await this.stop(live, force) });
+  }
+
+  async exited(live: Live, exit: Exit, force: AbortSignal): Promise<void> {
+    const readyForMs = this.readyForMs();
+    void this.cell.change({ ready: false, readyAt: undefined });
+    await this.leave(live, force);
+    this.decide({ exit, readyForMs });
+  }
+
+  /** What becomes of a slot whose instance ended by itself, or had to be ended: by policy. */
+  decide(ending: Ending): void {
+    const { clock, policy } = this.ports;
+    const { slot } = this.cell;
+    const next = outcomeOf(ending, { slot, policy: policy(), clock });
+    this.turnstile.hold(next.afterMs ?? 0);
+    if (slot.wanted === "stop" && slot.state !== "Stopping") void this.cell.move("stop", {}, "instance.stopping");
+    void this.cell.move(next.move, next.patch, next.type);
+  }
+
+  readyForMs(): number {
+    const { ready, readyAt } = this.cell.slot;
+    return ready && readyAt !== undefined ? Math.max(0, this.ports.clock.now() - readyAt) : 0;
+  }
+
+  private async stop(live: Live, force: AbortSignal): Promise<Exit> {
+    const exit = await live.halt(force);
+    await this.leave(live, force);
+    return exit;
+  }
+
+  private async leave(live: Live, force: AbortSignal): Promise<void> {
+    await live.hook("postStop", force);
+    const patience = new AbortController();
+    const waited = this.ports.clock.sleep(CLEAR_MS, patience.signal).catch(() => undefined);
+    await Promise.race([this.drains.run(live.handle.instance, () => live.clear()), waited]);
+    patience.abort();
+  }
+}

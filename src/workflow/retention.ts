@@ -1,0 +1,45 @@
+import type { Clock } from "../kernel/clock.ts";
+import { messageOf } from "../kernel/errors.ts";
+import type { Journal } from "../kernel/journal.ts";
+
+const TICK_MS = 60_000;
+const TRIM_EVERY_TICKS = 60;
+/** The journal is a memory, not an archive: what is older than this goes, beyond the newest of each topic. */
+const KEEP_MS = 30 * 86_400_000;
+const KEEP_PER_TOPIC = 10_000;
+/** However young: a crash loop must not fill the disk. */
+const MOST_PER_TOPIC = 100_000;
+
+interface Tidy {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly log: (message: string) => void;
+  readonly eachMinute: () => void;
+}
+
+/** Bounds what grows with time: events, ended runs, the daemon's log. Returns how to stop. */
+export function keepTidy({ journal, clock, log, eachMinute }: Tidy): () => void {
+  let tick = 0;
+  let cancel = clock.after(TICK_MS, turn);
+  function turn(): void {
+    cancel = clock.after(TICK_MS, turn);
+    eachMinute();
+    if (tick++ % TRIM_EVERY_TICKS === 0) trim(journal, clock).catch((error: unknown) => log(`retention: ${messageOf(error)}`));
+  }
+  return () => cancel();
+}
+
+async function trim(journal: Journal, clock: Clock): Promise<void> {
+  await journal.trim({ olderThanMs: KEEP_MS, keepPerTopic: KEEP_PER_TOPIC });
+  await journal.trim({ topicPrefix: "run/", olderThanMs: KEEP_MS });
+  await journal.trim({ keepPerTopic: MOST_PER_TOPIC });
+  const before = clock.now() - KEEP_MS;
+  const ended = "SELECT id FROM runs WHERE status IN ('completed', 'failed', 'cancelled') AND created_at < ?";
+  await journal.append(
+    [],
+    [
+      { sql: `DELETE FROM run_steps WHERE run IN (${ended})`, params: [before] },
+      { sql: `DELETE FROM runs WHERE id IN (${ended})`, params: [before] },
+    ],
+  );
+}
