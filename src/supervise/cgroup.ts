@@ -79,10 +79,12 @@ function isWritable(group: string): boolean {
 /** Controller → the daemon's own group; the v2 tree has the empty name. */
 function ownGroups(): Map<string, string> {
   const lines = (read("/proc/self/cgroup") ?? "").trim().split("\n");
-  return new Map(lines.flatMap((line) => {
-    const [, names = "", path = "/"] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-    return names.split(",").map((name) => [name, path] as const);
-  }));
+  return new Map(
+    lines.flatMap((line) => {
+      const [, names = "", path = "/"] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+      return names.split(",").map((name) => [name, path] as const);
+    }),
+  );
 }
 
 /** One sentence for each limit that nothing here can enforce. */

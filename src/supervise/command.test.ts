@@ -28,6 +28,9 @@ test("a hook returns its output, or fails with the last line of it", async () =>
   expect(await runHook({ ...hook, command: ["sh", "-c", "echo migrated"] })).toBe("migrated");
   const failed = runHook({ ...hook, command: ["sh", "-c", "echo first; echo no schema >&2; exit 3"] });
   expect(failed).rejects.toMatchObject({ code: "hook_failed", message: "preStart exited 3: no schema", facts: { code: 3 } });
-  expect(runHook({ ...hook, timeoutMs: 20, command: ["sleep", "3600"] })).rejects.toMatchObject({ code: "hook_failed", message: "preStart timed out after 20ms" });
+  expect(runHook({ ...hook, timeoutMs: 20, command: ["sleep", "3600"] })).rejects.toMatchObject({
+    code: "hook_failed",
+    message: "preStart timed out after 20ms",
+  });
   expect(runHook({ ...hook, command: ["no-such-hook"] })).rejects.toMatchObject({ code: "hook_failed" });
 });

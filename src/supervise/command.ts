@@ -53,7 +53,10 @@ export async function runCommand(spec: CommandSpec): Promise<CommandResult> {
 }
 
 function codeOf(child: Pick<Bun.Subprocess, "exitCode" | "signalCode">): Pick<CommandResult, "code" | "signal"> {
-  return { ...(child.exitCode !== null && { code: child.exitCode }), ...(child.signalCode !== null && { signal: String(child.signalCode) }) };
+  return {
+    ...(child.exitCode !== null && { code: child.exitCode }),
+    ...(child.signalCode !== null && { signal: String(child.signalCode) }),
+  };
 }
 
 /** setpriv of util-linux; elsewhere the command outlives a daemon that is killed, until its own end. */

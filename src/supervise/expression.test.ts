@@ -22,7 +22,17 @@ test("tells which aliases it names", () => {
 });
 
 test("says what is wrong and where", () => {
-  const cases: Record<string, number> = { "": 1, "http ||": 8, "http tcp": 6, "http | tcp": 6, "(http": 6, "http)": 5, "foo": 1, "http && Ht": 9, "!": 2 };
+  const cases: Record<string, number> = {
+    "": 1,
+    "http ||": 8,
+    "http tcp": 6,
+    "http | tcp": 6,
+    "(http": 6,
+    "http)": 5,
+    foo: 1,
+    "http && Ht": 9,
+    "!": 2,
+  };
   for (const [text, column] of Object.entries(cases)) expect([text, parseExpression(text)]).toMatchObject([text, { ok: false, column }]);
   expect(parseExpression(`${"(".repeat(100_000)}http`)).toMatchObject({ ok: false, error: "nested deeper than 200" });
 });

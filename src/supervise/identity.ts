@@ -6,12 +6,29 @@ import type { Identity } from "./runtime.ts";
 export const MARKER = "ORCO_INSTANCE";
 /** Scans of /proc may use this share of a core, however many instances end at once. */
 const SCAN_SHARE = 0.2;
+/** A scan that took long because the machine is busy does not put the next one off for longer than this. */
+const MAX_SCAN_PAUSE_MS = 30;
+
+/**
+ * An identity, and the marker of the instance where the process carries it: start times count in hundredths of a second, within
+ * which a pid can pass to a stranger.
+ */
+export interface Proof extends Identity {
+  readonly marker?: string;
+}
 
 /** Is it still the very process it was? A zombie is not: it can neither act nor be signalled. */
-export function proves(identity: Identity, boot: string): boolean {
-  if (identity.bootId !== boot) return false;
-  const stat = readStat(identity.pid);
-  return isAlive(stat) && stat.startTime === identity.startTime;
+export function proves(proof: Proof, boot: string): boolean {
+  if (proof.bootId !== boot) return false;
+  const stat = readStat(proof.pid);
+  if (!isAlive(stat) || stat.startTime !== proof.startTime) return false;
+  return proof.marker === undefined || markerOf(proof.pid) === proof.marker;
+}
+
+function markerOf(pid: number): string | undefined {
+  return environOf(pid)
+    ?.find((line) => line.startsWith(`${MARKER}=`))
+    ?.slice(MARKER.length + 1);
 }
 
 /** The present owner of a pid; undefined when nobody (alive) has it. */
@@ -20,7 +37,7 @@ export function identify(pid: number, boot: string): Identity | undefined {
   return isAlive(stat) ? { bootId: boot, pid, startTime: stat.startTime } : undefined;
 }
 
-type Marked = ReadonlyMap<string, readonly Identity[]>;
+type Marked = ReadonlyMap<string, readonly Proof[]>;
 
 /** Finds processes by the marker in their environment, which double forks, setsid and the death of a parent leave in place. */
 export class MarkerSweep {
@@ -33,7 +50,7 @@ export class MarkerSweep {
   ) {}
 
   /** What lives of the instance, as of a scan that began after this call. Calls that wait together share one scan. */
-  async find(instance: string): Promise<readonly Identity[]> {
+  async find(instance: string): Promise<readonly Proof[]> {
     this.scheduled ??= this.schedule();
     return (await this.scheduled).get(instance) ?? [];
   }
@@ -45,22 +62,20 @@ export class MarkerSweep {
     const began = this.clock.monotonic();
     const found = scan(this.boot);
     const ended = this.clock.monotonic();
-    this.notBefore = ended + (ended - began) * (1 / SCAN_SHARE - 1);
+    this.notBefore = ended + Math.min((ended - began) * (1 / SCAN_SHARE - 1), MAX_SCAN_PAUSE_MS);
     return found;
   }
 }
 
 function scan(boot: string): Marked {
-  const found = new Map<string, Identity[]>();
+  const found = new Map<string, Proof[]>();
   for (const pid of allPids()) {
     // A daemon that was started from within a service carries that service's marker; it must not end with it.
     if (pid === process.pid) continue;
     // First the identity, then the environment: a pid that changes hands in between no longer proves the identity.
     const identity = identify(pid, boot);
-    const instance = identity && environOf(pid)?.find((line) => line.startsWith(`${MARKER}=`));
-    if (!identity || instance === undefined) continue;
-    const name = instance.slice(MARKER.length + 1);
-    found.set(name, [...(found.get(name) ?? []), identity]);
+    const marker = markerOf(pid);
+    if (identity && marker !== undefined) found.set(marker, [...(found.get(marker) ?? []), { ...identity, marker }]);
   }
   return found;
 }

@@ -56,7 +56,10 @@ function collides(address: string, host: string | undefined): boolean {
   if (host === undefined || host === "0.0.0.0" || host === "::" || /^0+$/.test(address)) return true;
   const octets = (host === "localhost" ? "127.0.0.1" : host).split(".").map(Number);
   if (octets.length !== 4) return true;
-  const hex = octets.toReversed().map((octet) => octet.toString(16).toUpperCase().padStart(2, "0")).join("");
+  const hex = octets
+    .toReversed()
+    .map((octet) => octet.toString(16).toUpperCase().padStart(2, "0"))
+    .join("");
   return address === hex || address === `0000000000000000FFFF0000${hex}`;
 }
 

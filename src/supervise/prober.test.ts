@@ -5,7 +5,14 @@ import type { HealthSpec, Verdict } from "./health.ts";
 import type { LogRecord } from "./logs/record.ts";
 import { type ProberOptions, startProber } from "./prober.ts";
 
-const health: HealthSpec = { gracePeriodMs: 0, intervalMs: 1000, timeoutMs: 500, failureThreshold: 3, successThreshold: 1, onUnready: "restart" };
+const health: HealthSpec = {
+  gracePeriodMs: 0,
+  intervalMs: 1000,
+  timeoutMs: 500,
+  failureThreshold: 3,
+  successThreshold: 1,
+  onUnready: "restart",
+};
 const OK = [{ from: 200, to: 399 }];
 
 class Log {
@@ -44,12 +51,15 @@ test("looks at the start, after 25, 50, 100 … ms, then every interval; one fai
   const clock = new FakeClock();
   const at: number[] = [];
   const verdicts: [number, boolean][] = [];
-  const { prober } = probing({ log: never }, {
-    clock,
-    subscribeLog: new Log().subscribe,
-    onRound: () => at.push(clock.monotonic()),
-    onVerdict: ({ ready }) => verdicts.push([clock.monotonic(), ready]),
-  });
+  const { prober } = probing(
+    { log: never },
+    {
+      clock,
+      subscribeLog: new Log().subscribe,
+      onRound: () => at.push(clock.monotonic()),
+      onVerdict: ({ ready }) => verdicts.push([clock.monotonic(), ready]),
+    },
+  );
   await clock.advance(6000);
   expect(at).toEqual([0, 25, 50, 100, 200, 400, 800, 1600, 2600, 3600, 4600, 5600]);
   expect(verdicts).toEqual([[3600, false]]);
@@ -60,7 +70,10 @@ test("looks at the start, after 25, 50, 100 … ms, then every interval; one fai
 test("a log line counts at once, once for the start, and only from where it was asked for", async () => {
   const clock = new FakeClock();
   const log = new Log();
-  const { verdicts, rounds } = probing({ log: { pattern: "^up$", sources: ["stdout"], levels: ["info"] } }, { clock, subscribeLog: log.subscribe });
+  const { verdicts, rounds } = probing(
+    { log: { pattern: "^up$", sources: ["stdout"], levels: ["info"] } },
+    { clock, subscribeLog: log.subscribe },
+  );
   await clock.advance(10);
   log.say("up", { source: "stderr" });
   log.say("up", { source: "orco" });
@@ -104,7 +117,10 @@ test("the expression decides, and names what failed", async () => {
   const clock = new FakeClock();
   const log = new Log();
   const tcp = { address: "127.0.0.1:1" };
-  const { verdicts, prober } = probing({ tcp, log: { pattern: "up", sources: ["stdout"] }, expression: "log || tcp" }, { clock, subscribeLog: log.subscribe });
+  const { verdicts, prober } = probing(
+    { tcp, log: { pattern: "up", sources: ["stdout"] }, expression: "log || tcp" },
+    { clock, subscribeLog: log.subscribe },
+  );
   log.say("up");
   await until("ready", () => verdicts.length === 1);
   expect(verdicts).toEqual([{ ready: true, detail: 'log matched "up"' }]);

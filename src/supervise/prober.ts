@@ -117,7 +117,9 @@ class Prober {
     const found = [...results.values()];
     const telling = found.filter((result) => result.ok === ok);
     const detail = (telling.length > 0 ? telling : found).map((result) => result.detail).join("; ");
-    const latencies = Object.fromEntries([...results].flatMap(([alias, { latencyMs }]) => (latencyMs === undefined ? [] : [[alias, latencyMs]])));
+    const latencies = Object.fromEntries(
+      [...results].flatMap(([alias, { latencyMs }]) => (latencyMs === undefined ? [] : [[alias, latencyMs]])),
+    );
     this.options.onRound?.(detail, latencies);
     const verdict = this.tally.count({ ok, detail, atMs: this.options.clock.monotonic() - this.startedAt });
     if (verdict) this.options.onVerdict(verdict);

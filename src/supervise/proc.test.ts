@@ -1,6 +1,18 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { allPids, bootId, catches, childrenOf, commandOf, descendantsOf, environOf, isAlive, parseStat, readStat, usageOf } from "./proc.ts";
+import {
+  allPids,
+  bootId,
+  catches,
+  childrenOf,
+  commandOf,
+  descendantsOf,
+  environOf,
+  isAlive,
+  parseStat,
+  readStat,
+  usageOf,
+} from "./proc.ts";
 
 const NUMBERS = "1 2 3 0 -1 4194304 5 6 7 8 11 12 13 14 20 0 1 0 424242 1000 2000 18446744073709551615";
 

@@ -3,7 +3,12 @@ import * as fc from "fast-check";
 import { decideRestart, type RestartInput, type RestartPolicy } from "./restart.ts";
 import type { Exit } from "./runtime.ts";
 
-const policy: RestartPolicy = { condition: "always", maxRetries: 5, resetAfterMs: 60_000, backoff: { minMs: 1000, maxMs: 30_000, factor: 2 } };
+const policy: RestartPolicy = {
+  condition: "always",
+  maxRetries: 5,
+  resetAfterMs: 60_000,
+  backoff: { minMs: 1000, maxMs: 30_000, factor: 2 },
+};
 const clean: Exit = { code: 0, reason: "exited", at: 0 };
 const crash: Exit = { code: 1, reason: "exited", at: 0 };
 
@@ -28,13 +33,18 @@ test("a crash under never is final, under the others it is tried again", () => {
 test("an unready instance counts as a failure even when it stops with exit 0", () => {
   const failure = "probe_unready";
   expect(decide({ exit: clean, failure, policy: { condition: "on-failure" } })).toHaveProperty("again.reason", "probe_unready");
-  expect(decide({ exit: clean, failure, policy: { condition: "never" } })).toEqual({ giveUp: { state: "Failed", reason: "probe_unready" } });
+  expect(decide({ exit: clean, failure, policy: { condition: "never" } })).toEqual({
+    giveUp: { state: "Failed", reason: "probe_unready" },
+  });
 });
 
 test("the reason tells memory, a lost exit code and a failed start apart", () => {
   expect(decide({ exit: { code: 137, signal: "SIGKILL", reason: "oom_killed", at: 0 } })).toHaveProperty("again.reason", "oom_killed");
   expect(decide({ exit: { reason: "lost", at: 0 } })).toHaveProperty("again.reason", "lost");
-  expect(decideRestart({ policy, retries: 0, readyForMs: 0, random: () => 0, failure: "start_failed" })).toHaveProperty("again.reason", "start_failed");
+  expect(decideRestart({ policy, retries: 0, readyForMs: 0, random: () => 0, failure: "start_failed" })).toHaveProperty(
+    "again.reason",
+    "start_failed",
+  );
 });
 
 test("stopped by hand stays stopped", () => {

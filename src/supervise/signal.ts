@@ -1,8 +1,7 @@
 import { dlopen } from "bun:ffi";
 import { constants, release } from "node:os";
 import { OrcoError } from "../kernel/errors.ts";
-import { proves } from "./identity.ts";
-import type { Identity } from "./runtime.ts";
+import { type Proof, proves } from "./identity.ts";
 
 /** System call numbers shared by x86-64, arm64 and riscv64. */
 const PIDFD_SEND_SIGNAL = 424;
@@ -39,7 +38,7 @@ export class Signals {
   constructor(private readonly boot: string) {}
 
   /** false when the process is gone, unproven or not ours to signal. */
-  send(to: Identity, signal: string): boolean {
+  send(to: Proof, signal: string): boolean {
     const number = signalNumber(signal);
     return this.pinned(to.pid, (pidfd) => {
       if (!proves(to, this.boot)) return false;
@@ -48,7 +47,7 @@ export class Signals {
   }
 
   /** Signals the process group that the process leads. */
-  sendGroup(leader: Identity, signal: string): boolean {
+  sendGroup(leader: Proof, signal: string): boolean {
     const number = signalNumber(signal);
     return this.pinned(leader.pid, (pidfd) => {
       if (!proves(leader, this.boot)) return false;

@@ -13,7 +13,12 @@ function told(tally: Tally, rounds: readonly (readonly [atMs: number, ok: boolea
 }
 
 test("a success counts at once, even within the grace period", () => {
-  expect(told(new Tally({ ...health, gracePeriodMs: 60_000 }, false), [[0, false], [25, true]])).toEqual(["+25"]);
+  expect(
+    told(new Tally({ ...health, gracePeriodMs: 60_000 }, false), [
+      [0, false],
+      [25, true],
+    ]),
+  ).toEqual(["+25"]);
 });
 
 test("quick first looks do not use up the threshold: one failure an interval", () => {
@@ -24,16 +29,40 @@ test("quick first looks do not use up the threshold: one failure an interval", (
 
 test("failures within the grace period do not count", () => {
   const tally = new Tally({ ...health, gracePeriodMs: 5000 }, false);
-  expect(told(tally, [1, 2, 3, 4, 5, 6, 7].map((s) => [s * 1000, false] as const))).toEqual(["-7000"]);
+  expect(
+    told(
+      tally,
+      [1, 2, 3, 4, 5, 6, 7].map((s) => [s * 1000, false] as const),
+    ),
+  ).toEqual(["-7000"]);
 });
 
 test("once ready every failing round counts, a success between starts again", () => {
   const tally = new Tally(health, false);
-  expect(told(tally, [[0, true], [1000, false], [2000, false], [3000, true], [4000, false], [5000, false], [6000, false], [7000, false], [8000, true]])).toEqual(["+0", "-6000", "+8000"]);
+  expect(
+    told(tally, [
+      [0, true],
+      [1000, false],
+      [2000, false],
+      [3000, true],
+      [4000, false],
+      [5000, false],
+      [6000, false],
+      [7000, false],
+      [8000, true],
+    ]),
+  ).toEqual(["+0", "-6000", "+8000"]);
 });
 
 test("a resumed instance counts as told ready", () => {
-  expect(told(new Tally(health, true), [[0, true], [1000, false], [2000, false], [3000, false]])).toEqual(["-3000"]);
+  expect(
+    told(new Tally(health, true), [
+      [0, true],
+      [1000, false],
+      [2000, false],
+      [3000, false],
+    ]),
+  ).toEqual(["-3000"]);
 });
 
 test("verdicts alternate, ready needs successThreshold in a row, unready failureThreshold in a row", () => {

@@ -1,8 +1,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { Cgroup } from "./cgroup.ts";
-import { identify, type MarkerSweep, proves } from "./identity.ts";
+import { identify, type MarkerSweep, type Proof, proves } from "./identity.ts";
 import { catches, childrenOf, readStat } from "./proc.ts";
-import type { Identity } from "./runtime.ts";
 import { signalNumber, type Signals } from "./signal.ts";
 
 /** After a kill, a process in an uninterruptible system call may stay for as long as that takes; nobody waits longer than this. */
@@ -21,30 +20,34 @@ export interface TreePorts {
 export interface Tree {
   readonly instance: string;
   /** Leader of the session and of the process group, where one is known. */
-  readonly shim: Identity | undefined;
+  readonly shim: Proof | undefined;
   readonly cgroup: Cgroup;
 }
 
 /** What lives of the tree, the shim included. */
-export async function membersOf(tree: Tree, { boot, sweep }: TreePorts): Promise<Identity[]> {
+export async function membersOf(tree: Tree, { boot, sweep }: TreePorts): Promise<Proof[]> {
   const pids = tree.cgroup.pids();
-  if (pids) return stillIn(tree.cgroup, pids.flatMap((pid) => identify(pid, boot) ?? []));
-  const found = new Map((await sweep.find(tree.instance)).map((identity) => [identity.pid, identity]));
+  if (pids)
+    return stillIn(
+      tree.cgroup,
+      pids.flatMap((pid) => identify(pid, boot) ?? []),
+    );
+  const found = new Map<number, Proof>((await sweep.find(tree.instance)).map((identity) => [identity.pid, identity]));
   // A program may have cleared its environment; below a living shim it is found all the same.
   for (const identity of belowShim(tree.shim, boot)) found.set(identity.pid, identity);
   return [...found.values()];
 }
 
 /** A pid that changed hands between the list and its identity is not in the next list. */
-function stillIn(cgroup: Cgroup, members: Identity[]): Identity[] {
+function stillIn(cgroup: Cgroup, members: Proof[]): Proof[] {
   if (members.length === 0) return members;
   const now = new Set(cgroup.pids());
   return members.filter(({ pid }) => now.has(pid));
 }
 
-function belowShim(shim: Identity | undefined, boot: string): Identity[] {
+function belowShim(shim: Proof | undefined, boot: string): Proof[] {
   if (!shim || !proves(shim, boot)) return [];
-  const found = [shim];
+  const found: Proof[] = [shim];
   for (let next = 0; next < found.length; next++) {
     const parent = found[next] ?? shim;
     for (const pid of childrenOf(parent.pid)) {

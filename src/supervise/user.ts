@@ -14,7 +14,8 @@ export interface RunAs {
  * Throws `start_failed` when this daemon cannot do that.
  */
 export function runAs(user: string): RunAs {
-  if (process.getuid?.() !== 0) throw new OrcoError("start_failed", `user ${user}: only a daemon that runs as root can change the user`, { user });
+  if (process.getuid?.() !== 0)
+    throw new OrcoError("start_failed", `user ${user}: only a daemon that runs as root can change the user`, { user });
   const [name = "", group] = user.split(":");
   const known = lookUp("/etc/passwd", name);
   const uid = known?.[2] ?? numeric(name);
@@ -32,6 +33,8 @@ function numeric(text: string): string | undefined {
 }
 
 function lookUp(file: string, key: string): string[] | undefined {
-  const rows = readFileSync(file, "utf8").split("\n").map((line) => line.split(":"));
+  const rows = readFileSync(file, "utf8")
+    .split("\n")
+    .map((line) => line.split(":"));
   return rows.find((row) => row[0] === key) ?? rows.find((row) => row[2] === key);
 }

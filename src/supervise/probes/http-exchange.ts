@@ -74,7 +74,7 @@ function isWhole(body: string, header: string): boolean {
 
 function dechunk(text: string): { text: string; whole: boolean } {
   let body = "";
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const lineEnd = text.indexOf("\r\n", at);
     const size = lineEnd < 0 ? Number.NaN : Number.parseInt(text.slice(at, lineEnd), 16);
     if (Number.isNaN(size)) return { text: body, whole: false };

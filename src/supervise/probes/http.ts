@@ -25,7 +25,10 @@ export function httpProbe(spec: HttpProbe, ports: ProbePorts): Probe {
   };
 }
 
-function judge({ status, reason, body }: HttpAnswer, { spec, path, pattern }: { spec: HttpProbe; path: string; pattern: RE2JS | undefined }): Finding {
+function judge(
+  { status, reason, body }: HttpAnswer,
+  { spec, path, pattern }: { spec: HttpProbe; path: string; pattern: RE2JS | undefined },
+): Finding {
   const line = `${status} ${reason || (STATUS_CODES[status] ?? "")} ${path}`.replace("  ", " ");
   if (!spec.expectStatus.some(({ from, to }) => status >= from && status <= to)) return { ok: false, detail: line };
   if (pattern && !pattern.matcher(body).find()) return { ok: false, detail: `${line} without "${spec.bodyPattern}"` };

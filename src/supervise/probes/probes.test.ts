@@ -16,6 +16,11 @@ function http(over: Partial<HttpProbe>, timeoutMs = 1000) {
   return httpProbe({ ...spec, ...over }, { ...ports, timeoutMs })(signal);
 }
 
+function serve(options: { fetch: (request: Request) => Response }): Disposable & { readonly port: number | undefined } {
+  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, ...options });
+  return { port: server.port, [Symbol.dispose]: () => void server.stop(true) };
+}
+
 /** A server that says what it is told to and nothing else. */
 function raw(answer: string) {
   return Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: (socket) => void socket.end(answer) } });
@@ -23,31 +28,38 @@ function raw(answer: string) {
 
 test("http: method, headers, host and path as declared; a redirect is an answer", async () => {
   const seen: string[] = [];
-  await using server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
+  using server = serve({
     fetch(request) {
-      seen.push(`${request.method} ${new URL(request.url).pathname} ${request.headers.get("host")} ${request.headers.get("x-a")} ${request.headers.get("authorization")}`);
+      seen.push(
+        `${request.method} ${new URL(request.url).pathname} ${request.headers.get("host")} ${request.headers.get("x-a")} ${request.headers.get("authorization")}`,
+      );
       return new Response(null, { status: 302, headers: { location: "/elsewhere" } });
     },
   });
   const url = `http://me:pw@localhost:${server.port}/up`;
-  expect(await http({ url, method: "HEAD", headers: { "X-A": "b", Host: "svc.test" } })).toMatchObject({ ok: true, detail: expect.stringMatching(/^302 Found \/up/) });
+  expect(await http({ url, method: "HEAD", headers: { "X-A": "b", Host: "svc.test" } })).toMatchObject({
+    ok: true,
+    detail: expect.stringMatching(/^302 Found \/up/),
+  });
   expect(seen).toEqual([`HEAD /up svc.test b Basic ${btoa("me:pw")}`]);
 });
 
 test("http: bodyPattern is looked for in the first 64 KiB, chunked or not", async () => {
-  await using server = Bun.serve({
-    hostname: "127.0.0.1",
-    port: 0,
-    fetch: (request) => (request.url.endsWith("long") ? new Response("x".repeat(100_000) + "status: ok") : new Response(async function* () {
-      yield "stat";
-      yield "us: ok é";
-    })),
+  using server = serve({
+    fetch: (request) =>
+      request.url.endsWith("long")
+        ? new Response("x".repeat(100_000) + "status: ok")
+        : new Response(async function* () {
+            yield "stat";
+            yield "us: ok é";
+          }),
   });
   const url = `http://127.0.0.1:${server.port}`;
   expect(await http({ url: `${url}/`, bodyPattern: "^status: ok é$" })).toMatchObject({ ok: true });
-  expect(await http({ url: `${url}/long`, bodyPattern: "status: ok" })).toMatchObject({ ok: false, detail: expect.stringContaining('200 OK /long without "status: ok"') });
+  expect(await http({ url: `${url}/long`, bodyPattern: "status: ok" })).toMatchObject({
+    ok: false,
+    detail: expect.stringContaining('200 OK /long without "status: ok"'),
+  });
 });
 
 test("http: what is not an answer", async () => {
@@ -83,7 +95,8 @@ test("tcp: open, refused, not an address", async () => {
 });
 
 test("cmd: exit code and the end of its output", async () => {
-  const probe = (command: string[], timeoutMs?: number) => commandProbe({ command, ...(timeoutMs !== undefined && { timeoutMs }) }, { ...ports, ...place })(signal);
+  const probe = (command: string[], timeoutMs?: number) =>
+    commandProbe({ command, ...(timeoutMs !== undefined && { timeoutMs }) }, { ...ports, ...place })(signal);
   expect(await probe(["true"])).toMatchObject({ ok: true, detail: "cmd true exit 0" });
   expect(await probe(["sh", "-c", "echo no database >&2; exit 2"])).toMatchObject({ ok: false, detail: "cmd sh exit 2: no database" });
   expect((await probe(["sh", "-c", "seq 100000"])).detail.length).toBeLessThan(4200);

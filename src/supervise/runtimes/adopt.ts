@@ -30,8 +30,8 @@ export async function adoptInstance(former: Former, ports: InstancePorts): Promi
   const { folder } = former;
   const meta = folder.readMeta();
   if (meta && meta.identity.bootId !== ports.boot) return { kind: "gone" };
-  const ended = existsSync(exitFile(folder.dir));
-  if (meta && !ended && proves(meta.identity, ports.boot)) return running(meta, former, ports);
+  const ended = folder.hasExit();
+  if (meta && !ended && proves({ ...meta.identity, marker: meta.instance }, ports.boot)) return running(meta, former, ports);
   if (!meta && !existsSync(folder.dir)) return { kind: "gone" };
   return meta || ended ? buried(former, { meta, ports }) : unrecorded(former, ports);
 }
@@ -44,7 +44,8 @@ async function buried(former: Former, { meta, ports }: { meta: Meta | undefined;
   const { folder, instance } = former;
   const cgroup = meta ? new Cgroup(meta.cgroups) : Cgroup.guess(former.places, instance);
   const outOfMemory = cgroup.outOfMemory();
-  await killTree({ instance, shim: meta?.identity, cgroup }, ports);
+  const shim = meta && { ...meta.identity, marker: instance };
+  await killTree({ instance, shim, cgroup }, ports);
   cgroup.remove();
   const lost: Exit = { reason: "lost", at: ports.clock.now() };
   return { kind: "exited", exit: folder.readExit(outOfMemory) ?? lost, spools: folder.spools };
@@ -56,7 +57,12 @@ async function unrecorded(former: Former, ports: InstancePorts): Promise<Adopted
   const members = await membersOf(tree, ports);
   const shim = members.find((member) => isShim(member, folder));
   if (shim) {
-    const meta: Meta = { instance, identity: shim, startedAt: ports.clock.now(), cgroups: tree.cgroup.paths };
+    const meta: Meta = {
+      instance,
+      identity: { bootId: shim.bootId, pid: shim.pid, startTime: shim.startTime },
+      startedAt: ports.clock.now(),
+      cgroups: tree.cgroup.paths,
+    };
     folder.writeMeta(meta);
     return running(meta, former, ports);
   }

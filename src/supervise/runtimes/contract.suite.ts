@@ -67,7 +67,9 @@ function startsAndEnds(under: () => RuntimeUnderTest, start: Start): void {
 
   test("a missing executable is told with its name, and nothing is left", async () => {
     const launch = { ...under().launch(""), argv: ["no-such-program-here"] };
-    const error = await under().runtime.start(launch).catch((thrown: unknown) => thrown);
+    const error = await under()
+      .runtime.start(launch)
+      .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(OrcoError);
     expect(error).toMatchObject({ code: "executable_not_found", message: expect.stringContaining("no-such-program-here") });
     expect(await under().living(launch.instance)).toBe(0);

@@ -1,16 +1,16 @@
-import { existsSync } from "node:fs";
 import { OrcoError } from "../../kernel/errors.ts";
 import { Cgroup } from "../cgroup.ts";
 import { runHook } from "../hook.ts";
-import { proves } from "../identity.ts";
-import { childrenOf, descendantsOf, environOf, usageOf } from "../proc.ts";
+import { type Proof, proves } from "../identity.ts";
+import { childrenOf, commandOf, descendantsOf, environOf, usageOf } from "../proc.ts";
 import type { Exit, Handle, Identity, StopSpec, Usage } from "../runtime.ts";
 import { drainTree, killTree, signalTree, type Tree, type TreePorts } from "../tree.ts";
 import type { InstanceFolder, Meta } from "./meta.ts";
-import { exitFile } from "./shim.ts";
 import type { Pace, Watch, Watched } from "./watch.ts";
 
 const SIGKILLED = { code: 137, signal: "SIGKILL" } as const;
+
+const LAUNCH_PATIENCE_MS = 100;
 
 export interface InstancePorts extends TreePorts {
   readonly watch: Watch;
@@ -31,6 +31,7 @@ export interface InstanceParts {
  * within a stop, those who handle the stop signal have until its timeout.
  */
 export class InstanceProcess implements Handle, Watched {
+  private readonly shim: Proof;
   private readonly tree: Tree;
   private readonly ended = Promise.withResolvers<Exit>();
   /** Aborts when patience has ended: the timeout of a stop, or its force. */
@@ -44,7 +45,8 @@ export class InstanceProcess implements Handle, Watched {
     private readonly ports: InstancePorts,
   ) {
     const { instance, identity, cgroups } = parts.meta;
-    this.tree = { instance, shim: identity, cgroup: new Cgroup(cgroups) };
+    this.shim = { ...identity, marker: instance };
+    this.tree = { instance, shim: this.shim, cgroup: new Cgroup(cgroups) };
     this.killing.signal.addEventListener("abort", () => void this.kill(), { once: true });
     ports.watch.add(this);
   }
@@ -69,18 +71,23 @@ export class InstanceProcess implements Handle, Watched {
     return this.ended.promise;
   }
 
+  /** The shim is gone; `exited` follows when the rest of the tree is. */
+  get hasEnded(): boolean {
+    return this.ending;
+  }
+
   get pace(): Pace {
     if (this.parts.own) return "own";
     return this.stopping ? "stopping" : "adopted";
   }
 
   get pid(): number | undefined {
-    if (this.service === undefined && proves(this.identity, this.ports.boot)) this.service = childrenOf(this.identity.pid)[0];
+    if (this.service === undefined && proves(this.shim, this.ports.boot)) this.service = childrenOf(this.identity.pid)[0];
     return this.service;
   }
 
   look(thorough: boolean): void {
-    if (existsSync(exitFile(this.parts.folder.dir)) || (thorough && !proves(this.identity, this.ports.boot))) this.noteEnd();
+    if (this.parts.folder.hasExit() || (thorough && !proves(this.shim, this.ports.boot))) this.noteEnd();
   }
 
   /** The shim has ended. */
@@ -105,7 +112,7 @@ export class InstanceProcess implements Handle, Watched {
 
   usage(): Usage | undefined {
     const members = this.tree.cgroup.pids();
-    const pids = members ?? (proves(this.identity, this.ports.boot) ? descendantsOf(this.identity.pid) : []);
+    const pids = members ?? (proves(this.shim, this.ports.boot) ? descendantsOf(this.identity.pid) : []);
     if (pids.length === 0) return undefined;
     const usage = usageOf(pids);
     return { ...usage, cpuMs: this.tree.cgroup.cpuMs() ?? usage.cpuMs };
@@ -120,7 +127,14 @@ export class InstanceProcess implements Handle, Watched {
 
   private async ask(spec: StopSpec): Promise<void> {
     if (spec.command && (await this.askByCommand(spec, spec.command))) return;
+    await this.launched();
     if (!this.ending && !this.killing.signal.aborted) await signalTree(this.tree, spec.signal, this.ports);
+  }
+
+  /** Between fork and exec the service has the shim's signal handlers: what it is sent then is lost. */
+  private async launched(): Promise<void> {
+    const isForked = (): boolean => this.pid !== undefined && commandOf(this.pid) !== commandOf(this.shim.pid);
+    for (let waitMs = 1; waitMs < LAUNCH_PATIENCE_MS && !this.ending && !isForked(); waitMs *= 2) await this.ports.clock.sleep(waitMs);
   }
 
   /** false when the command failed: then the signal has to do. Its environment and folder are those of the instance, read from the shim. */

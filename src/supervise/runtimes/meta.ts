@@ -1,4 +1,4 @@
-import { mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync, closeSync } from "node:fs";
+import { existsSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync, closeSync } from "node:fs";
 import { join } from "node:path";
 import type { CgroupPaths } from "../cgroup.ts";
 import type { Exit, Identity } from "../runtime.ts";
@@ -48,6 +48,11 @@ export class InstanceFolder {
     } catch {
       return undefined;
     }
+  }
+
+  /** Cheap: it is asked for ten times a second. The file is there, empty, a moment before the code is in it. */
+  hasExit(): boolean {
+    return existsSync(exitFile(this.dir)) && this.readExit(false) !== undefined;
   }
 
   /** What the shim wrote; undefined while it has not, or when it never could. */

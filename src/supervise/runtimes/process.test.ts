@@ -38,7 +38,16 @@ function make(cgroups?: CgroupPlaces): Made {
     launch(script, over = {}) {
       const instance = uuidv7(clock);
       begun.push(instance);
-      return { instance, stack: "s", service: "x", replica: 0, argv: ["/bin/sh", "-c", script], cwd: home, env: { PATH: process.env["PATH"] ?? "" }, ...over };
+      return {
+        instance,
+        stack: "s",
+        service: "x",
+        replica: 0,
+        argv: ["/bin/sh", "-c", script],
+        cwd: home,
+        env: { PATH: process.env["PATH"] ?? "" },
+        ...over,
+      };
     },
     living: async (instance) => (await sweep.find(instance)).length,
     async dispose() {
@@ -77,7 +86,11 @@ describe("process runtime on disk and in /proc", () => {
       expect(readFileSync(fds.spools.stdout, "utf8").split("\n").slice(0, 4)).toEqual(["0", "1", "2", "3"]);
       expect(readFileSync(fds.spools.stdout, "utf8").trim().split("\n").length).toBe(4);
       const dir = join(under.home, "instances", handle.instance);
-      expect([statSync(dir).mode & 0o777, statSync(handle.spools.stdout).mode & 0o777, statSync(join(dir, "meta.json")).mode & 0o777]).toEqual([0o700, 0o600, 0o600]);
+      expect([
+        statSync(dir).mode & 0o777,
+        statSync(handle.spools.stdout).mode & 0o777,
+        statSync(join(dir, "meta.json")).mode & 0o777,
+      ]).toEqual([0o700, 0o600, 0o600]);
     }));
 
   test("signals that were caught above are not ignored below", () =>
@@ -89,11 +102,22 @@ describe("process runtime on disk and in /proc", () => {
 
   test("says why a start is refused", () =>
     using(async (under) => {
-      const refused = (over: Partial<LaunchSpec>): Promise<unknown> => under.runtime.start(under.launch("", over)).catch((error: unknown) => error);
+      const refused = (over: Partial<LaunchSpec>): Promise<unknown> =>
+        under.runtime.start(under.launch("", over)).catch((error: unknown) => error);
       writeFileSync(join(under.home, "plain"), "text", { mode: 0o644 });
-      expect(await refused({ argv: ["nope"], env: { PATH: "/a:/b" } })).toMatchObject({ code: "executable_not_found", message: "nope: not found in PATH (/a:/b)", facts: { command: "nope", path: "/a:/b" } });
-      expect(await refused({ argv: ["./plain"] })).toMatchObject({ code: "start_failed", message: expect.stringMatching(/plain is not executable$/) });
-      expect(await refused({ cwd: "/no/such" })).toMatchObject({ code: "start_failed", message: "working directory /no/such does not exist" });
+      expect(await refused({ argv: ["nope"], env: { PATH: "/a:/b" } })).toMatchObject({
+        code: "executable_not_found",
+        message: "nope: not found in PATH (/a:/b)",
+        facts: { command: "nope", path: "/a:/b" },
+      });
+      expect(await refused({ argv: ["./plain"] })).toMatchObject({
+        code: "start_failed",
+        message: expect.stringMatching(/plain is not executable$/),
+      });
+      expect(await refused({ cwd: "/no/such" })).toMatchObject({
+        code: "start_failed",
+        message: "working directory /no/such does not exist",
+      });
       expect(await refused({ user: "no-such-user" })).toMatchObject({ code: "start_failed" });
       expect(under.runtime.instances()).toEqual([]);
     }));
@@ -103,7 +127,8 @@ describe("process runtime on disk and in /proc", () => {
       const handle = await under.runtime.start(under.launch("id -u; id -g; id -G; echo again >>/dev/stdout", { user: "nobody", cwd: "/" }));
       expect(await handle.exited).toMatchObject({ code: 0 });
       expect(readFileSync(handle.spools.stdout, "utf8")).toBe("65534\n65534\n65534\nagain\n");
-    }));
+    }),
+  );
 
   test("a shell that dies at once does not cut short the worker that drains", () =>
     using(async (under) => {
@@ -115,13 +140,16 @@ describe("process runtime on disk and in /proc", () => {
     }));
 
   const places = findCgroups("test-limits");
-  test.if(places.v1.memory !== undefined || places.v2?.controllers.includes("memory") === true)("a service killed for want of memory is told so", () =>
-    using(async (under) => {
-      const limits = { memory: 32 << 20, pids: 20, cpu: 0.5 };
-      expect(under.runtime.limitWarnings(limits)).toEqual([]);
-      const handle = await under.runtime.start(under.launch("exec tail /dev/zero", { limits }));
-      expect(await handle.exited).toMatchObject({ code: 137, signal: "SIGKILL", reason: "oom_killed" });
-    }));
+  test.if(places.v1.memory !== undefined || places.v2?.controllers.includes("memory") === true)(
+    "a service killed for want of memory is told so",
+    () =>
+      using(async (under) => {
+        const limits = { memory: 32 << 20, pids: 20, cpu: 0.5 };
+        expect(under.runtime.limitWarnings(limits)).toEqual([]);
+        const handle = await under.runtime.start(under.launch("exec tail /dev/zero", { limits }));
+        expect(await handle.exited).toMatchObject({ code: 137, signal: "SIGKILL", reason: "oom_killed" });
+      }),
+  );
 
   test("limits nobody enforces are warned of", () =>
     using(async (under) => {
@@ -131,7 +159,9 @@ describe("process runtime on disk and in /proc", () => {
 
   test("a hundred that end at once stop promptly", () =>
     using(async (under) => {
-      const handles = await Promise.all(Array.from({ length: 100 }, () => under.runtime.start(under.launch("", { argv: ["sleep", "3600"] }))));
+      const handles = await Promise.all(
+        Array.from({ length: 100 }, () => under.runtime.start(under.launch("", { argv: ["sleep", "3600"] }))),
+      );
       const began = performance.now();
       await Promise.all(handles.map((handle) => handle.stop({ signal: "SIGTERM", timeoutMs: 10_000 })));
       expect(performance.now() - began).toBeLessThan(1000);

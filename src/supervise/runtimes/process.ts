@@ -92,7 +92,10 @@ export class ProcessRuntime implements Runtime {
     return new InstanceFolder(join(this.root, instance));
   }
 
-  private launch(spec: LaunchSpec, { folder, as, argv }: { folder: InstanceFolder; as: RunAs | undefined; argv: string[] }): InstanceProcess {
+  private launch(
+    spec: LaunchSpec,
+    { folder, as, argv }: { folder: InstanceFolder; as: RunAs | undefined; argv: string[] },
+  ): InstanceProcess {
     const fds = folder.create();
     try {
       // A program that opens /dev/stdout anew needs the right to the file behind it.
@@ -133,8 +136,8 @@ export class ProcessRuntime implements Runtime {
   }
 
   private async pidOf(instance: InstanceProcess): Promise<void> {
-    let ended = false;
-    void instance.exited.then(() => (ended = true));
-    for (let waitMs = 1; waitMs < PID_PATIENCE_MS && !ended && instance.pid === undefined; waitMs *= 2) await this.ports.clock.sleep(waitMs);
+    for (let waitMs = 1; waitMs < PID_PATIENCE_MS && !instance.hasEnded && instance.pid === undefined; waitMs *= 2) {
+      await this.ports.clock.sleep(waitMs);
+    }
   }
 }
