@@ -19,7 +19,7 @@ export async function up(context: Context): Promise<number | undefined> {
   const { name, body } = putRequest(context);
   const client = await ensureDaemon(context);
   const sinceMs = Date.now();
-  const run = await client.putStack(name, body, { adopt: options["adopt"] === true, queue: options["queue"] === true });
+  const run = await client.putStack(name, { ...body, start: true }, { adopt: options["adopt"] === true, queue: options["queue"] === true });
   const change = { run, stack: name, sinceMs };
   if (options["wait"] === true) return waitReady(context, client, { ...change, timeoutMs });
   if (options["detach"] === true) return announce(context, run);

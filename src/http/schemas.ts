@@ -29,6 +29,7 @@ export const PutStackBody = z
     env: z.record(z.string(), z.string()).default({}),
     profiles: z.array(z.string()).optional(),
     services: z.array(serviceName).optional(),
+    start: z.boolean().optional().describe("also start what was stopped by hand, as orco up does"),
   })
   .meta({ id: "PutStack" });
 

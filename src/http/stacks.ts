@@ -67,10 +67,16 @@ function wantedStack({ body, query }: PutInput): PutStack {
   return wanted;
 }
 
-function fromJson({ file, profiles, services, ...rest }: z.infer<typeof PutStackBody>, workdir: string | undefined): PutStack {
+function fromJson({ file, profiles, services, start, ...rest }: z.infer<typeof PutStackBody>, workdir: string | undefined): PutStack {
   if (workdir !== undefined && workdir !== rest.workdir)
     throw new OrcoError("invalid", "workdir is given twice: in the query and in the body");
-  return { ...rest, ...(file !== undefined && { file }), ...(profiles && { profiles }), ...(services && { services }) };
+  return {
+    ...rest,
+    ...(file !== undefined && { file }),
+    ...(profiles && { profiles }),
+    ...(services && { services }),
+    ...(start && { start }),
+  };
 }
 
 function fromYaml(source: string, workdir: string | undefined): PutStack {
