@@ -9,15 +9,27 @@ import type { Turnstile } from "./turnstile.ts";
 /** How long the end of an instance waits for the last of its log lines; the rest is read on beside the next start. */
 const CLEAR_MS = 500;
 
+interface EndingsOptions {
+  readonly cell: SlotCell;
+  readonly ports: SupervisorPorts;
+  readonly turnstile: Turnstile;
+  /** Nothing of it runs any more; called before the end is journaled, for whoever waits for that sees both. */
+  readonly onGone: () => void;
+}
+
 /** How an instance ends: by itself, because it was asked for, or because it failed its probes or hooks. Afterwards nothing of it runs. */
 export class Endings {
   readonly drains: Drains;
 
-  constructor(
-    private readonly cell: SlotCell,
-    private readonly ports: SupervisorPorts,
-    private readonly turnstile: Turnstile,
-  ) {
+  private readonly cell: SlotCell;
+  private readonly ports: SupervisorPorts;
+  private readonly turnstile: Turnstile;
+
+  constructor(private readonly options: EndingsOptions) {
+    const { cell, ports, turnstile } = options;
+    this.cell = cell;
+    this.ports = ports;
+    this.turnstile = turnstile;
     this.drains = new Drains(cell, ports);
   }
 
@@ -65,6 +77,7 @@ export class Endings {
 
   private async leave(live: Live, force: AbortSignal): Promise<void> {
     await live.hook("postStop", force);
+    this.options.onGone();
     const patience = new AbortController();
     const waited = this.ports.clock.sleep(CLEAR_MS, patience.signal).catch(() => undefined);
     await Promise.race([this.drains.run(live.handle.instance, () => live.clear()), waited]);

@@ -37,7 +37,7 @@ export class Supervisor {
   ) {
     this.cell = new SlotCell(slot, ports, onChange);
     this.turnstile = new Turnstile(ports.clock);
-    this.endings = new Endings(this.cell, ports, this.turnstile);
+    this.endings = new Endings({ cell: this.cell, ports, turnstile: this.turnstile, onGone: () => (this.live = undefined) });
   }
 
   get slot(): Slot {
@@ -193,7 +193,7 @@ export class Supervisor {
     this.live = await goLive(prepared, this.liveOptions(false));
     if (!(await this.live.hook("postStart", this.force.signal))) {
       const ending = { readyForMs: 0, failure: "hook_failed", message: "postStart hook failed" } as const;
-      return this.over(this.endings.fail(this.live, ending, this.force.signal));
+      return this.endings.fail(this.live, ending, this.force.signal);
     }
     // Without a probe, started is all there is to know.
     const ready = !prepared.health;
@@ -226,11 +226,11 @@ export class Supervisor {
   }
 
   private async watch(live: Live, woken: Promise<void>): Promise<void> {
-    if (live.exit) return this.over(this.endings.exited(live, live.exit, this.force.signal));
+    if (live.exit) return this.endings.exited(live, live.exit, this.force.signal);
     const asked = this.cell.slot.wanted === "stop" ? "stopped" : this.restartReason;
     if (asked !== undefined) {
       this.restartReason = undefined;
-      return this.over(this.endings.halt(live, asked, this.force.signal));
+      return this.endings.halt(live, asked, this.force.signal);
     }
     const verdict = live.takeVerdict();
     if (!verdict) return woken;
@@ -247,12 +247,7 @@ export class Supervisor {
     const readyForMs = this.endings.readyForMs();
     await this.cell.change({ ready: false, readyAt: undefined, reason: "probe_unready", message }, "instance.unready");
     if (live.prepared.health?.onUnready !== "restart" || this.closed) return;
-    await this.over(this.endings.fail(live, { readyForMs, failure: "probe_unready", message }, this.force.signal));
-  }
-
-  private async over(ending: Promise<void>): Promise<void> {
-    await ending;
-    this.live = undefined;
+    await this.endings.fail(live, { readyForMs, failure: "probe_unready", message }, this.force.signal);
   }
 
   private async failedToStart(error: unknown): Promise<void> {
