@@ -8,7 +8,7 @@ import { processesWith } from "./demo/processes.ts";
 import { buildStage, orco, type Stage } from "./demo/stage.ts";
 import { STEPS } from "./demo/steps.ts";
 
-const DAEMON_LOG_LINES = 20;
+const EVIDENCE_LINES = 15;
 const QUIET_LOOKS = 2;
 const LOOK_EVERY_MS = 50;
 
@@ -27,7 +27,7 @@ async function play(): Promise<number> {
     try {
       await run(stage, (text) => console.log(text.trimEnd().replaceAll(/^/gm, "         ")));
     } catch (error) {
-      console.error(`\n${stamp()}  FAILED in step ${index + 1} (${name}):\n${messageOf(error)}${await daemonLog(stage)}`);
+      console.error(`\n${stamp()}  FAILED in step ${index + 1} (${name}):\n${messageOf(error)}${await evidence(stage)}`);
       return 1;
     }
   }
@@ -65,9 +65,19 @@ function kill(pid: number): void {
   }
 }
 
-/** The folder is about to go: what the daemon said is shown now. */
-async function daemonLog({ home }: Stage): Promise<string> {
+/** The folder is about to go: what is known about the failure is shown now. */
+async function evidence({ home }: Stage): Promise<string> {
   const file = Bun.file(`${home}/daemon.log`);
-  if (!(await file.exists())) return "";
-  return `\nthe end of daemon.log:\n${(await file.text()).trimEnd().split("\n").slice(-DAEMON_LOG_LINES).join("\n")}`;
+  const log = (await file.exists()) ? (await file.text()).split("\n").filter((line) => !line.includes('"msg":"request"')) : [];
+  const { stdout: events } = await orco(stage, "events");
+  return [
+    ["the end of daemon.log:", ...tail(log)],
+    ["the last events:", ...tail(events.split("\n"))],
+  ]
+    .map((lines) => `\n${lines.join("\n  ")}`)
+    .join("");
+}
+
+function tail(lines: readonly string[]): string[] {
+  return lines.filter((line) => line !== "").slice(-EVIDENCE_LINES);
 }

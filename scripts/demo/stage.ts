@@ -58,6 +58,7 @@ function freePorts(count: number): number[] {
 
 /** Runs one orco command to its end. */
 export async function orco(stage: Stage, ...args: string[]): Promise<Answer> {
+  const startedAt = performance.now();
   const child = Bun.spawn([...stage.command, ...args], {
     env: stage.env,
     stdin: "ignore",
@@ -66,7 +67,8 @@ export async function orco(stage: Stage, ...args: string[]): Promise<Answer> {
     timeout: CALL_TIMEOUT_MS,
   });
   const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
-  return { code, stdout, stderr };
+  const late = performance.now() - startedAt < CALL_TIMEOUT_MS ? "" : `it did not end within ${CALL_TIMEOUT_MS / 1000} s\n`;
+  return { code, stdout, stderr: late + stderr };
 }
 
 /** Like `orco`, but an exit code other than 0 is an error with what it printed. */
