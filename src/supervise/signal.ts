@@ -1,14 +1,10 @@
-import { dlopen } from "bun:ffi";
 import { constants, release } from "node:os";
 import { OrcoError } from "../kernel/errors.ts";
 import { type Proof, proves } from "./identity.ts";
+import { openLibc, pidfdOpen, pidfdSendSignal } from "./libc.ts";
 
-/** System call numbers shared by x86-64, arm64 and riscv64. */
-const PIDFD_SEND_SIGNAL = 424;
-const PIDFD_OPEN = 434;
 /** Linux 6.9: the whole process group of the pidfd's process. */
 const PIDFD_SIGNAL_PROCESS_GROUP = 4;
-const C_LIBRARIES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 
 export function signalNumber(name: string): number {
   const number = (constants.signals as Readonly<Record<string, number>>)[name];
@@ -19,11 +15,6 @@ export function signalNumber(name: string): number {
 /** `SIGTERM` of 15; undefined when no signal has the number. */
 export function signalName(number: number): string | undefined {
   return Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
-}
-
-interface Libc {
-  syscall(number: number, a: number, b: number, c: number, d: number): bigint;
-  close(fd: number): number;
 }
 
 /**
@@ -61,8 +52,8 @@ export class Signals {
    * gone. undefined where the kernel cannot do that.
    */
   holdGroup(pid: number): { kill(): void; release(): void } | undefined {
-    const pidfd = this.groups ? Number(this.libc?.syscall(PIDFD_OPEN, pid, 0, 0, 0) ?? -1n) : -1;
-    if (pidfd < 0) return undefined;
+    const pidfd = this.groups ? pidfdOpen(this.libc, pid) : undefined;
+    if (pidfd === undefined) return undefined;
     return {
       kill: () => void this.push(pidfd, { number: signalNumber("SIGKILL"), flags: PIDFD_SIGNAL_PROCESS_GROUP }),
       release: () => void this.libc?.close(pidfd),
@@ -70,16 +61,16 @@ export class Signals {
   }
 
   private pinned(pid: number, act: (pidfd: number | undefined) => boolean): boolean {
-    const pidfd = Number(this.libc?.syscall(PIDFD_OPEN, pid, 0, 0, 0) ?? -1n);
+    const pidfd = pidfdOpen(this.libc, pid);
     try {
-      return act(pidfd < 0 ? undefined : pidfd);
+      return act(pidfd);
     } finally {
-      if (pidfd >= 0) this.libc?.close(pidfd);
+      if (pidfd !== undefined) this.libc?.close(pidfd);
     }
   }
 
   private push(pidfd: number | undefined, { number, flags }: { number: number; flags: number }): boolean {
-    return pidfd !== undefined && this.libc?.syscall(PIDFD_SEND_SIGNAL, pidfd, number, 0, flags) === 0n;
+    return pidfd !== undefined && pidfdSendSignal(this.libc, { pidfd, number, flags });
   }
 }
 
@@ -95,18 +86,4 @@ function kill(pid: number, number: number): boolean {
 function isKernelAtLeast(major: number, minor: number): boolean {
   const [ours = 0, ourMinor = 0] = release().split(/[.-]/).map(Number);
   return ours > major || (ours === major && ourMinor >= minor);
-}
-
-function openLibc(): Libc | undefined {
-  for (const library of C_LIBRARIES) {
-    try {
-      return dlopen(library, {
-        syscall: { args: ["i64", "i64", "i64", "i64", "i64"], returns: "i64" },
-        close: { args: ["i32"], returns: "i32" },
-      }).symbols;
-    } catch {
-      // Another C library, or ffi switched off: signals go by pid then.
-    }
-  }
-  return undefined;
 }

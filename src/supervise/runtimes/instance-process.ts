@@ -31,7 +31,7 @@ export interface InstanceParts {
  * within a stop, those who handle the stop signal have until its timeout.
  */
 export class InstanceProcess implements Handle, Watched {
-  private readonly shim: Proof;
+  readonly shim: Proof;
   private readonly tree: Tree;
   private readonly ended = Promise.withResolvers<Exit>();
   /** Aborts when patience has ended: the timeout of a stop, or its force. */

@@ -5,6 +5,7 @@ import type { Clock } from "../../kernel/clock.ts";
 import { messageOf, OrcoError } from "../../kernel/errors.ts";
 import { Cgroup, type CgroupPlaces, findCgroups, removeEmpty, unenforced } from "../cgroup.ts";
 import { findExecutable } from "../executable.ts";
+import { ExitPoll } from "../exit-poll.ts";
 import { MARKER, MarkerSweep } from "../identity.ts";
 import { bootId, readStat } from "../proc.ts";
 import type { Adopted, Handle, Identity, LaunchSpec, Limits, Runtime } from "../runtime.ts";
@@ -40,7 +41,7 @@ export class ProcessRuntime implements Runtime {
   constructor({ home, clock, boot = bootId(), cgroups }: ProcessRuntimeOptions) {
     this.root = join(home, "instances");
     this.places = cgroups ?? findCgroups(createHash("sha256").update(home).digest("hex").slice(0, 12));
-    const watch = new Watch(clock);
+    const watch = new Watch(clock, new ExitPoll(boot));
     this.ports = { clock, boot, watch, signals: new Signals(boot), sweep: new MarkerSweep(clock, boot) };
   }
 

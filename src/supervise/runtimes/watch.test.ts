@@ -5,6 +5,7 @@ import { type Pace, Watch, type Watched } from "./watch.ts";
 class Counted implements Watched {
   looks = 0;
   thorough = 0;
+  readonly shim = { bootId: "", pid: 1, startTime: 0 };
   constructor(public pace: Pace) {}
   look(thorough: boolean): void {
     this.looks++;
