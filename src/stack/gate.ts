@@ -26,7 +26,12 @@ export function allCompleted({ spec, slots }: ServiceSnapshot): boolean {
   return spec.replicas > 0 && slots.length >= spec.replicas && slots.every(isCompleted);
 }
 
-/** Does the service meet what a dependent requires of it? A completed one-shot has also been started and ready. */
+/** A one-shot with probes that ended before they succeeded has completed, but was never ready. */
+function completedReady(service: ServiceSnapshot): boolean {
+  return allCompleted(service) && (service.spec.health === undefined || service.slots.every((slot) => slot.wasReady));
+}
+
+/** Does the service meet what a dependent requires of it? */
 export function holds(requirement: Requirement, service: ServiceSnapshot): boolean {
   switch (requirement) {
     case "exists":
@@ -38,7 +43,7 @@ export function holds(requirement: Requirement, service: ServiceSnapshot): boole
           Math.max(1, service.spec.replicas - service.spec.update.maxUnavailable)
       );
     case "ready":
-      return allCompleted(service) || isReady(service);
+      return completedReady(service) || isReady(service);
     case "completed":
       return allCompleted(service);
   }
@@ -94,16 +99,17 @@ export function hopeless(service: string, snapshot: Snapshot): string | undefine
     const target = snapshot.get(dependency.target);
     if (!target || holds(dependency.require, target)) continue;
     if (found.slots.every((slot) => slot.state !== "Pending")) continue;
-    const below = hopeless(dependency.target, snapshot) ?? stoppedByHand(dependency.target, target);
+    const below = hopeless(dependency.target, snapshot) ?? atRest(dependency.target, target);
     if (below !== undefined) return `${service} blocked: dependency ${dependency.target} not ${WORD[dependency.require]} (${below})`;
   }
   return undefined;
 }
 
-function stoppedByHand(service: string, { slots }: ServiceSnapshot): string | undefined {
-  return slots.length > 0 && slots.every((slot) => slot.wanted === "stop")
-    ? `${service} is stopped; orco start ${service} starts it`
-    : undefined;
+/** Nothing is wrong with it, but by itself it will not become ready either. */
+function atRest(service: string, found: ServiceSnapshot): string | undefined {
+  if (allCompleted(found)) return `${service} completed without becoming ready`;
+  const stopped = found.slots.length > 0 && found.slots.every((slot) => slot.wanted === "stop");
+  return stopped ? `${service} is stopped; orco start ${service} starts it` : undefined;
 }
 
 /** Settled: ready, completed, or not wanted to run. */

@@ -51,7 +51,25 @@ export class Endings {
     const readyForMs = this.readyForMs();
     void this.cell.change({ ready: false, readyAt: undefined });
     await this.leave(live, force);
+    // Its last line may have been the one its log probe waited for.
+    if (live.takeVerdict()?.ready) void this.cell.change({ wasReady: true });
     this.decide({ exit, readyForMs });
+  }
+
+  /** Goes on with a stop that a former daemon had begun of a slot that is to run again: a restart, or a failure. */
+  resumeStop(live: Live, force: AbortSignal): Promise<void> {
+    const { reason, message } = this.cell.slot;
+    const failure = failureIn(reason);
+    return failure ? this.fail(live, { readyForMs: 0, failure, ...(message !== undefined && { message }) }, force) : this.halt(live, reason, force);
+  }
+
+  /** An end that no daemon saw: of a stop that a former one had begun, or by itself. */
+  found(exit: Exit): void {
+    const { state, wanted, reason, message } = this.cell.slot;
+    const failure = failureIn(reason);
+    if (state !== "Stopping" || wanted === "stop") this.decide({ exit, readyForMs: this.readyForMs() });
+    else if (failure) this.decide({ exit, readyForMs: 0, failure, ...(message !== undefined && { message }) });
+    else void this.cell.move("retry", { reason, exit, retries: 0, pid: undefined }, "instance.pending");
   }
 
   /** What becomes of a slot whose instance ended by itself, or had to be ended: by policy. */
@@ -83,4 +101,9 @@ export class Endings {
     await Promise.race([this.drains.run(live.handle.instance, () => live.clear()), waited]);
     patience.abort();
   }
+}
+
+/** Of an instance that is being stopped: whether that is for a failure, which counts, or because it was asked for. */
+function failureIn(reason: string): Ending["failure"] {
+  return reason === "probe_unready" || reason === "hook_failed" ? reason : undefined;
 }

@@ -66,6 +66,8 @@ export interface Slot {
   /** When the present start began. */
   readonly startedAt?: number | undefined;
   readonly readyAt?: number | undefined;
+  /** It has been ready since its present (or last) start. */
+  readonly wasReady?: boolean | undefined;
   readonly exit?: Exit | undefined;
   /** Ended instances whose last log lines may not have been read yet. */
   readonly draining?: readonly string[] | undefined;

@@ -27,7 +27,8 @@ export class Live {
     this.prober = this.probe();
     void handle.exited.then((exit) => {
       this.exit = exit;
-      this.prober?.stop();
+      // The line that a log probe waits for may be among the last, which are read only now.
+      if (!prepared.health?.log) this.prober?.stop();
       options.onChange();
     });
   }
@@ -55,8 +56,9 @@ export class Live {
 
   /** Reads the logs to their end and removes what the instance left on disk. */
   async clear(): Promise<void> {
-    this.prober?.stop();
     await this.attachment.finish();
+    await this.options.ports.clock.sleep(0);
+    this.prober?.stop();
     await this.options.ports.runtime.forget(this.handle.instance);
   }
 

@@ -172,6 +172,7 @@ export class Supervisor {
       exit: undefined,
       pid: undefined,
       readyAt: undefined,
+      wasReady: false,
       nextStartAt: undefined,
     };
     await this.cell.move("start", { ...change, restarts: this.cell.slot.restarts + (again ? 1 : 0) }, "instance.starting");
@@ -184,8 +185,7 @@ export class Supervisor {
   }
 
   private async bringUp(prepared: Prepared): Promise<void> {
-    const { clock } = this.ports;
-    const refused = await tryHook({ prepared, name: "preStart", clock, signal: this.force.signal });
+    const refused = await tryHook({ prepared, name: "preStart", clock: this.ports.clock, signal: this.force.signal });
     if (refused !== undefined) throw new OrcoError("hook_failed", refused);
     if (this.closed || this.cell.slot.wanted === "stop") return this.standDown();
     this.warnOfLimits(prepared);
@@ -197,7 +197,11 @@ export class Supervisor {
     }
     // Without a probe, started is all there is to know.
     const ready = !prepared.health;
-    void this.cell.move("started", { pid: this.live.handle.pid, ready, ...(ready && { readyAt: clock.now() }) }, "instance.running");
+    void this.cell.move(
+      "started",
+      { pid: this.live.handle.pid, ready, wasReady: ready, ...(ready && { readyAt: this.ports.clock.now() }) },
+      "instance.running",
+    );
   }
 
   /** Once a slot: what this machine cannot enforce. */
@@ -236,7 +240,7 @@ export class Supervisor {
     if (!verdict) return woken;
     if (verdict.ready)
       return this.cell.change(
-        { ready: true, readyAt: this.ports.clock.now(), reason: "probe_ready", message: undefined },
+        { ready: true, wasReady: true, readyAt: this.ports.clock.now(), reason: "probe_ready", message: undefined },
         "instance.ready",
       );
     await this.unready(live, verdict);
@@ -263,17 +267,22 @@ export class Supervisor {
 
   /** Carries on with what a former daemon left. */
   private async take(adopted: Adopted): Promise<void> {
-    const { prepare } = this.ports;
     if (adopted.kind === "running") {
-      const prepared = await prepare(this.cell.slot, adopted.handle.instance, "adopt");
+      const prepared = await this.ports.prepare(this.cell.slot, adopted.handle.instance, "adopt");
       this.live = new Live(adopted.handle, prepared, this.liveOptions(true));
-      if (this.cell.slot.state === "Stopping" && this.cell.slot.wanted === "run") this.restartReason = this.cell.slot.reason;
       if (this.cell.slot.state === "Starting")
-        await this.cell.move("started", { pid: adopted.handle.pid, ready: !prepared.health }, "instance.running");
+        await this.cell.move(
+          "started",
+          { pid: adopted.handle.pid, ready: !prepared.health, wasReady: !prepared.health },
+          "instance.running",
+        );
       await this.cell.change({ pid: adopted.handle.pid }, "instance.adopted");
+      if (this.cell.slot.state === "Stopping" && this.cell.slot.wanted === "run") await this.endings.resumeStop(this.live, this.force.signal);
     } else if (adopted.kind === "exited") {
       this.endings.drains.resume(this.cell.slot.instance ?? "", adopted.spools);
-      this.endings.decide({ exit: adopted.exit, readyForMs: this.endings.readyForMs() });
+      // Nobody looked while it ran: whether it was ready is not known, and must not block those who need it.
+      void this.cell.change({ wasReady: true });
+      this.endings.found(adopted.exit);
     } else if (this.cell.slot.wanted === "stop") {
       this.standDown();
     } else {

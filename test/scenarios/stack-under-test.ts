@@ -7,6 +7,8 @@ import type { Rig, Said, Started } from "./rig.ts";
 
 const WAIT_MS = 15_000;
 
+type Found<T> = Exclude<T, false | null | undefined>;
+
 interface Given {
   readonly rig: Rig;
   readonly name: string;
@@ -83,7 +85,7 @@ export class StackUnderTest {
   }
 
   /** The first view, now or after a coming event, for which `wanted` gives something. */
-  async when<T>(what: string, wanted: (view: StackView) => T): Promise<NonNullable<T>> {
+  async when<T>(what: string, wanted: (view: StackView) => T): Promise<Found<T>> {
     const over = new AbortController();
     const late = setTimeout(() => over.abort(), WAIT_MS);
     let last: StackView | undefined;
@@ -91,7 +93,7 @@ export class StackUnderTest {
       for await (const _ of this.bells(over.signal)) {
         last = await this.view().catch(() => undefined);
         const found = last && wanted(last);
-        if (found) return found;
+        if (found) return found as Found<T>;
       }
     } finally {
       clearTimeout(late);
@@ -107,7 +109,7 @@ export class StackUnderTest {
     for await (const _ of events) yield;
   }
 
-  whenService<T>(name: string, what: string, wanted: (service: ServiceView) => T): Promise<NonNullable<T>> {
+  whenService<T>(name: string, what: string, wanted: (service: ServiceView) => T): Promise<Found<T>> {
     return this.when(`${name} ${what}`, (view) => wanted(serviceIn(view, name)));
   }
 
