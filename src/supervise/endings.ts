@@ -60,7 +60,9 @@ export class Endings {
   resumeStop(live: Live, force: AbortSignal): Promise<void> {
     const { reason, message } = this.cell.slot;
     const failure = failureIn(reason);
-    return failure ? this.fail(live, { readyForMs: 0, failure, ...(message !== undefined && { message }) }, force) : this.halt(live, reason, force);
+    return failure
+      ? this.fail(live, { readyForMs: 0, failure, ...(message !== undefined && { message }) }, force)
+      : this.halt(live, reason, force);
   }
 
   /** An end that no daemon saw: of a stop that a former one had begun, or by itself. */
@@ -70,6 +72,13 @@ export class Endings {
     if (state !== "Stopping" || wanted === "stop") this.decide({ exit, readyForMs: this.readyForMs() });
     else if (failure) this.decide({ exit, readyForMs: 0, failure, ...(message !== undefined && { message }) });
     else void this.cell.move("retry", { reason, exit, retries: 0, pid: undefined }, "instance.pending");
+  }
+
+  /** Nothing is left of it: it ran before the machine was started anew, or a former daemon died before it could start it at all. */
+  gone(): Promise<void> {
+    const never = this.cell.slot.state === "Starting";
+    const known = never ? { instance: undefined } : { reason: "lost" };
+    return this.cell.move("retry", { ...known, ready: false, pid: undefined }, "instance.pending");
   }
 
   /** What becomes of a slot whose instance ended by itself, or had to be ended: by policy. */

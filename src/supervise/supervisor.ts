@@ -277,7 +277,8 @@ export class Supervisor {
           "instance.running",
         );
       await this.cell.change({ pid: adopted.handle.pid }, "instance.adopted");
-      if (this.cell.slot.state === "Stopping" && this.cell.slot.wanted === "run") await this.endings.resumeStop(this.live, this.force.signal);
+      if (this.cell.slot.state === "Stopping" && this.cell.slot.wanted === "run")
+        await this.endings.resumeStop(this.live, this.force.signal);
     } else if (adopted.kind === "exited") {
       this.endings.drains.resume(this.cell.slot.instance ?? "", adopted.spools);
       // Nobody looked while it ran: whether it was ready is not known, and must not block those who need it.
@@ -286,7 +287,7 @@ export class Supervisor {
     } else if (this.cell.slot.wanted === "stop") {
       this.standDown();
     } else {
-      await this.cell.move("retry", { ready: false, pid: undefined, reason: "lost" }, "instance.pending");
+      await this.endings.gone();
     }
   }
 
