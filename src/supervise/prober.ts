@@ -1,5 +1,6 @@
 import type { CancelTimer, Clock } from "../kernel/clock.ts";
 import { parseExpression } from "./expression.ts";
+import { onGrid } from "./grid.ts";
 import type { HealthSpec, ProbeAlias, ProbeResult, Verdict } from "./health.ts";
 import type { LogRecord } from "./logs/record.ts";
 import { commandProbe } from "./probes/command.ts";
@@ -11,12 +12,7 @@ import { Tally } from "./tally.ts";
 
 /** The first looks: at the start, and after 25, 50, 100 … ms. */
 const FIRST_PAUSE_MS = 25;
-/**
- * Rounds of settled services meet on a grid of this step: a process woken ten times a second to probe ten services pays a third
- * of what it pays when it is woken a hundred times for one each.
- */
-const GRID_MS = 100;
-/** A shorter interval keeps its own time. */
+/** Settled services with this interval or a longer one are probed together. */
 const GRID_FROM_INTERVAL_MS = 1000;
 
 export interface ProberOptions {
@@ -87,7 +83,7 @@ class Prober {
   }
 
   private lookAfter(ms: number): void {
-    this.cancel = this.options.clock.after(ms, () => void this.round());
+    this.cancel = this.options.clock.after(Math.max(0, ms), () => void this.round());
   }
 
   private async round(): Promise<void> {
@@ -102,8 +98,7 @@ class Prober {
     this.report(results);
     if (this.stopped.signal.aborted) return;
     if (this.again) return this.lookAgain();
-    const pauseMs = this.pauseMs(beganAt, settledBefore);
-    if (pauseMs !== undefined) this.lookAfter(pauseMs);
+    this.schedule(beganAt, settledBefore);
   }
 
   private lookAgain(): Promise<void> {
@@ -132,20 +127,20 @@ class Prober {
     if (verdict) this.options.onVerdict(verdict);
   }
 
-  /** Until the next round; undefined when nothing can change any more (a log line once seen stays seen). */
-  private pauseMs(beganAt: number, settledBefore: boolean): number | undefined {
+  private schedule(beganAt: number, settledBefore: boolean): void {
     const { clock, health } = this.options;
-    if (this.tally.settled && this.probes.size === 0) return undefined;
-    const now = clock.monotonic();
-    if (!this.tally.settled) {
-      const pauseMs = Math.max(FIRST_PAUSE_MS, beganAt - this.startedAt);
-      return Math.max(0, beganAt + Math.min(pauseMs, health.intervalMs) - now);
-    }
+    if (!this.tally.settled) return this.lookAfter(beganAt + this.firstPauseMs(beganAt) - clock.monotonic());
+    // A log line once seen stays seen: nothing can change any more.
+    if (this.probes.size === 0) return;
     // Services that became ready together shall not be probed together for ever after.
     const phase = settledBefore ? 1 : (1 + clock.random()) / 2;
-    const next = beganAt + health.intervalMs * phase;
-    const onGrid = health.intervalMs < GRID_FROM_INTERVAL_MS ? next : Math.round(next / GRID_MS) * GRID_MS;
-    return Math.max(0, onGrid - now);
+    const nextAt = beganAt + health.intervalMs * phase;
+    if (health.intervalMs >= GRID_FROM_INTERVAL_MS) this.cancel = onGrid(clock, nextAt, () => void this.round());
+    else this.lookAfter(nextAt - clock.monotonic());
+  }
+
+  private firstPauseMs(beganAt: number): number {
+    return Math.min(Math.max(FIRST_PAUSE_MS, beganAt - this.startedAt), this.options.health.intervalMs);
   }
 }
 
