@@ -30,6 +30,6 @@ async function act(context: Context, target: { action: ServiceAction; service: s
   const client = await context.client();
   const stack = context.stackName();
   const sinceMs = Date.now();
-  const run = await client.act({ stack, ...target }, { queue: context.options["queue"] === true });
+  const run = await client.act({ stack, ...target });
   return seeThrough(context, client, { run, stack, sinceMs });
 }

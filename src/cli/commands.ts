@@ -40,7 +40,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "down",
     summary: "stop and remove the stack",
-    options: [["--volumes", "remove its volumes too"], ["--force", "kill at once instead of stopping politely"], QUEUE, DETACH],
+    options: [["--volumes", "remove its volumes too"], ["--force", "kill at once instead of stopping politely"], DETACH],
     load: async () => (await import("./down.ts")).down,
   },
   {
@@ -75,7 +75,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: { restart: "stop and start a service", start: "start a service that was stopped", stop: "stop a service, leaving the rest" }[
       name
     ],
-    options: [DETACH, QUEUE],
+    options: [DETACH],
     completes: "services",
     load: async () => (await import("./action.ts"))[name],
   })),
@@ -83,7 +83,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "scale",
     args: "<service> [replicas]",
     summary: "run this many replicas: scale jobs 3, or jobs=3",
-    options: [DETACH, QUEUE],
+    options: [DETACH],
     completes: "services",
     load: async () => (await import("./action.ts")).scale,
   },

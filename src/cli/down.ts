@@ -6,6 +6,6 @@ export async function down(context: Context): Promise<number | undefined> {
   const client = await context.client();
   const stack = context.stackName();
   const sinceMs = Date.now();
-  const run = await client.deleteStack(stack, { force: context.options["force"] === true, queue: context.options["queue"] === true });
+  const run = await client.deleteStack(stack, { force: context.options["force"] === true });
   return seeThrough(context, client, { run, stack, sinceMs });
 }

@@ -112,7 +112,7 @@ function changeRoutes(site: Site): void {
   endpoint(site, { method: "post", params, query, ...act, body: { schema: ActBody }, answers: changeAnswers }, async (c, input) => {
     const { name: stack, service, action } = input.params;
     const replicas = input.body.kind === "json" ? input.body.value.replicas : undefined;
-    const target = { stack, service, action, queue: input.query.queue ?? false, ...(replicas !== undefined && { replicas }) };
+    const target = { stack, service, action, queue: input.query.queue ?? true, ...(replicas !== undefined && { replicas }) };
     return answerChange(deps, c, await stacks.act(target));
   });
 }

@@ -58,8 +58,8 @@ export class Stacks implements StackHost {
     return this.options.configHash(spec);
   }
 
-  async tail({ stack, service, replica, lines }: { stack: string; service: string; replica: number; lines: number }): Promise<LogRecord[]> {
-    const query: LogQuery = { tail: lines, replica };
+  async tail({ stack, service, replica, sinceMs, lines }: Parameters<StackHost["tail"]>[0]): Promise<LogRecord[]> {
+    const query: LogQuery = { tail: lines, replica, sinceMs };
     return Array.fromAsync(this.options.logs.query({ stack, services: [service], query, signal: new AbortController().signal }));
   }
 

@@ -13,8 +13,8 @@ export interface StackHost {
   /** Forgets a stack whose slots have all stopped. */
   forget(name: string): Promise<void>;
   configHash(spec: ServiceSpec): string;
-  /** Last lines of a replica's log. */
-  tail(request: { stack: string; service: string; replica: number; lines: number }): Promise<LogRecord[]>;
+  /** Last lines of a replica's log since a time (epoch ms). */
+  tail(request: { stack: string; service: string; replica: number; sinceMs: number; lines: number }): Promise<LogRecord[]>;
   event(stack: string, type: string, data: Readonly<Record<string, string | number | boolean>>): Promise<void>;
   onUpdate(outcome: { strategy: string; outcome: "completed" | "rolled_back" | "failed" }): void;
 }

@@ -147,7 +147,9 @@ function viewOf(slot: Slot, hash: string, { host, stack, target }: UpdateRequest
 
 async function failed({ host, stack, target }: UpdateRequest, fresh: readonly Slot[], why: string): Promise<UpdateResult> {
   const slot = fresh.find((one) => failureOf(one) !== undefined) ?? fresh[0];
-  const lines = slot ? await host.tail({ stack: stack.name, service: target.name, replica: slot.replica, lines: SHOWN_LINES }) : [];
+  if (!slot) return { ok: false, why, lines: [] };
+  const { replica, createdAt } = slot;
+  const lines = await host.tail({ stack: stack.name, service: target.name, replica, sinceMs: createdAt, lines: SHOWN_LINES });
   return { ok: false, why, lines: lines.map(({ message }) => message) };
 }
 
