@@ -20,7 +20,7 @@ export function openLibc(): Libc | undefined {
         syscall: { args: ["i64", "i64", "i64", "i64", "i64"], returns: "i64" },
         close: { args: ["i32"], returns: "i32" },
         poll: { args: ["buffer", "u64", "i32"], returns: "i32" },
-      }).symbols as Libc;
+      }).symbols;
     } catch {
       continue;
     }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { until } from "../../../test/until.ts";
 import { systemClock } from "../../kernel/clock.ts";
 import { uuidv7 } from "../../kernel/id.ts";
-import { type CgroupPlaces, findCgroups } from "../cgroup.ts";
+import { type CgroupPlaces, findCgroups, removeEmpty } from "../cgroup.ts";
 import { MarkerSweep } from "../identity.ts";
 import { bootId } from "../proc.ts";
 import type { LaunchSpec } from "../runtime.ts";
@@ -140,6 +140,7 @@ describe("process runtime on disk and in /proc", () => {
     }));
 
   const places = findCgroups("test-limits");
+  removeEmpty(places);
   test.if(places.v1.memory !== undefined || places.v2?.controllers.includes("memory") === true)(
     "a service killed for want of memory is told so",
     () =>
