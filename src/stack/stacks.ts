@@ -97,10 +97,11 @@ export class Stacks implements StackHost {
     const members = new Map(stack.all().map((supervisor) => [supervisor.slot.id, supervisor]));
     const observe = (slot: Slot): Observed => {
       const supervisor = members.get(slot.id);
-      const used = usage ? this.usage(slot.id, supervisor?.running?.handle.usage()) : undefined;
+      const handle = supervisor?.running?.handle;
+      const used = usage ? this.usage(slot.id, handle?.usage()) : undefined;
       return {
         detail: supervisor?.detail ?? "",
-        ...(supervisor?.pid !== undefined && { pid: supervisor.pid }),
+        ...(handle?.pid !== undefined && { pid: handle.pid }),
         ...(used && { usage: used }),
       };
     };

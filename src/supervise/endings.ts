@@ -48,7 +48,7 @@ export class Endings {
   }
 
   async exited(live: Live, exit: Exit, force: AbortSignal): Promise<void> {
-    const readyForMs = this.readyForMs();
+    const { readyForMs } = this.cell;
     void this.cell.change({ ready: false, readyAt: undefined });
     await this.leave(live, force);
     // Its last line may have been the one its log probe waited for.
@@ -67,9 +67,10 @@ export class Endings {
 
   /** An end that no daemon saw: of a stop that a former one had begun, or by itself. */
   found(exit: Exit): void {
-    const { state, wanted, reason, message } = this.cell.slot;
+    const { state, wanted, reason, message, ready, readyAt } = this.cell.slot;
+    const readyForMs = ready && readyAt !== undefined ? Math.max(0, exit.at - readyAt) : 0;
     const failure = failureIn(reason);
-    if (state !== "Stopping" || wanted === "stop") this.decide({ exit, readyForMs: this.readyForMs() });
+    if (state !== "Stopping" || wanted === "stop") this.decide({ exit, readyForMs });
     else if (failure) this.decide({ exit, readyForMs: 0, failure, ...(message !== undefined && { message }) });
     else void this.cell.move("retry", { reason, exit, retries: 0, pid: undefined }, "instance.pending");
   }
@@ -89,11 +90,6 @@ export class Endings {
     this.turnstile.hold(next.afterMs ?? 0);
     if (slot.wanted === "stop" && slot.state !== "Stopping") void this.cell.move("stop", {}, "instance.stopping");
     void this.cell.move(next.move, next.patch, next.type);
-  }
-
-  readyForMs(): number {
-    const { ready, readyAt } = this.cell.slot;
-    return ready && readyAt !== undefined ? Math.max(0, this.ports.clock.now() - readyAt) : 0;
   }
 
   private async stop(live: Live, force: AbortSignal): Promise<Exit> {

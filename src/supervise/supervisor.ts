@@ -49,8 +49,8 @@ export class Supervisor {
     return this.live?.detail || (this.live?.attachment.last(1)[0]?.message ?? "");
   }
 
-  get pid(): number | undefined {
-    return this.live?.handle.pid;
+  get readyForMs(): number {
+    return this.cell.readyForMs;
   }
 
   get running(): Live | undefined {
@@ -248,7 +248,7 @@ export class Supervisor {
 
   private async unready(live: Live, verdict: Verdict): Promise<void> {
     const message = `probe failing: ${verdict.detail}`;
-    const readyForMs = this.endings.readyForMs();
+    const { readyForMs } = this.cell;
     await this.cell.change({ ready: false, readyAt: undefined, reason: "probe_unready", message }, "instance.unready");
     if (live.prepared.health?.onUnready !== "restart" || this.closed) return;
     await this.endings.fail(live, { readyForMs, failure: "probe_unready", message }, this.force.signal);

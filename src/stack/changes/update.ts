@@ -1,5 +1,6 @@
 import { OrcoError } from "../../kernel/errors.ts";
 import { isCompleted, type Slot } from "../../supervise/instance.ts";
+import type { Supervisor } from "../../supervise/supervisor.ts";
 import { hopeless } from "../gate.ts";
 import { decideRollout, failureOf, type RolloutLimits, type RolloutSlot, type RolloutStep } from "../rollout.ts";
 import type { ServiceSpec } from "../spec.ts";
@@ -60,9 +61,10 @@ async function roll(request: UpdateRequest, hash: string): Promise<UpdateResult>
   await retireStopped(request, hash);
   for (;;) {
     signal.throwIfAborted();
-    const slots = stack.supervisorsOf(target.name).map(({ slot }) => slot);
+    const present = stack.supervisorsOf(target.name);
+    const slots = present.map(({ slot }) => slot);
     const step = decideRollout(
-      slots.map((slot) => viewOf(slot, hash, request)),
+      present.map((supervisor) => viewOf(supervisor, hash, request)),
       limits,
     );
     if (step.do === "done") return { ok: true };
@@ -98,9 +100,7 @@ function leave(request: UpdateRequest, step: RolloutStep & { do: "stop" }, { lea
 
 /** A change of the stack, or the end of an observation window. */
 async function nextChange({ stack, host, signal, target }: UpdateRequest, windowMs: number): Promise<void> {
-  const ends = stack
-    .supervisorsOf(target.name)
-    .map(({ slot }) => (slot.readyAt === undefined ? Infinity : slot.readyAt + windowMs - host.clock.now()));
+  const ends = stack.supervisorsOf(target.name).map(({ slot, readyForMs }) => (slot.ready ? windowMs - readyForMs : Infinity));
   const soonest = Math.min(Infinity, ...ends.filter((leftMs) => leftMs > 0));
   const changed = Promise.withResolvers<void>();
   const off = stack.onChange(changed.resolve);
@@ -128,10 +128,10 @@ function limitsOf(target: ServiceSpec, mayAbort: boolean): RolloutLimits & { win
   return { replicas, ...whole, abortAfterFailures, windowMs: update.observationWindowMs };
 }
 
-function viewOf(slot: Slot, hash: string, { host, stack, target }: UpdateRequest): RolloutSlot {
+function viewOf({ slot, readyForMs }: Supervisor, hash: string, { stack, target }: UpdateRequest): RolloutSlot {
   const ready = slot.ready || isCompleted(slot);
   const windowMs = target.update.observationWindowMs;
-  const observed = isCompleted(slot) || (slot.ready && host.clock.now() - (slot.readyAt ?? 0) >= windowMs);
+  const observed = isCompleted(slot) || (slot.ready && readyForMs >= windowMs);
   const fresh = slot.config === hash;
   const failure = fresh ? (failureOf(slot) ?? (slot.state === "Pending" ? hopeless(target.name, stack.decided()) : undefined)) : undefined;
   return {
