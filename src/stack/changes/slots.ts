@@ -32,5 +32,5 @@ export async function stopped(
   { reason, signal }: { reason: string; signal: AbortSignal },
 ): Promise<void> {
   for (const supervisor of supervisors) supervisor.want("stop", reason);
-  await stack.until(() => (supervisors.every(({ slot, running }) => slot.state === "Stopped" && !running) ? true : undefined), signal);
+  await stack.until(() => (supervisors.every(({ slot }) => slot.state === "Stopped") ? true : undefined), signal);
 }
