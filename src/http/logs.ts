@@ -38,24 +38,33 @@ export function logRoutes(site: Site): void {
     const services = servicesOf(input.query.services);
     const wanted = logQuery(deps, c, input.query);
     deps.services.stacks.get(name);
+    // Asked before the answer begins: an unknown service is a 404, not a stream that breaks.
+    const gone = new AbortController();
+    const records = deps.services.stacks.logs(name, { query: wanted, signal: gone.signal, ...(services && { services }) });
     c.set("streaming", true);
     const sse = wantsStream(c);
     const headers = sse ? SSE_HEADERS : NDJSON_HEADERS;
     if (c.req.method === "HEAD") return new Response(null, { headers });
     c.env.hold();
-    const read = (signal: AbortSignal) => deps.services.stacks.logs(name, { query: wanted, signal, ...(services && { services }) });
-    return new Response(logBody(deps, read, sse), { headers });
+    return new Response(logBody(deps, { records, gone }, sse), { headers });
   });
 }
 
+interface Reading {
+  readonly records: AsyncIterable<LogRecord>;
+  /** Ends the reading. */
+  readonly gone: AbortController;
+}
+
 /** A slow reader is waited for: the lines are on disk. */
-function logBody(deps: Deps, read: (signal: AbortSignal) => AsyncIterable<LogRecord>, sse: boolean): ReadableStream<Uint8Array> {
+function logBody(deps: Deps, { records, gone }: Reading, sse: boolean): ReadableStream<Uint8Array> {
   const encode = sse ? sseEncoder() : (record: LogRecord) => `${JSON.stringify(record)}\n`;
   return deps.streams.start({
     heartbeat: sse ? SSE_HEARTBEAT : NDJSON_HEARTBEAT,
     produce: async (writer) => {
       if (sse) writer.write(`${SSE_RETRY}${encodeFrame({ event: "hello", data: {} })}`);
-      for await (const record of read(writer.signal)) {
+      writer.signal.addEventListener("abort", () => gone.abort(), { once: true });
+      for await (const record of records) {
         writer.write(encode(record));
         await writer.room();
         if (writer.signal.aborted) return;

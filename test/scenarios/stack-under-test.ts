@@ -170,7 +170,7 @@ export function jsonLines<T>(text: string): T[] {
 
 /** Template strings in tests are indented like the code around them. */
 function unindent(text: string): string {
-  const lines = text.split("\n");
+  const lines = text.replace(/^\n/, "").split("\n");
   const depth = Math.min(...lines.filter((line) => line.trim() !== "").map((line) => line.length - line.trimStart().length));
   return lines.map((line) => line.slice(depth)).join("\n");
 }
