@@ -1,13 +1,13 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { createServer } from "./http/server.ts";
+import { createServer, type HttpServer, type ServerOptions } from "./http/server.ts";
 import { anonymousWarning, assertSafeBind, type HttpConfig } from "./http/bind.ts";
 import type { Services } from "./http/services.ts";
 import { StackMetrics } from "./http/stack-metrics.ts";
 import { systemClock, type Clock } from "./kernel/clock.ts";
 import { describeConfig, loadConfig, type ConfigFlags, type LoadedConfig } from "./kernel/config.ts";
 import { boundLog, daemonLog } from "./kernel/daemon-log.ts";
-import { messageOf } from "./kernel/errors.ts";
+import { messageOf, OrcoError } from "./kernel/errors.ts";
 import { socketPath } from "./kernel/home.ts";
 import { uuidv7 } from "./kernel/id.ts";
 import { Journal } from "./kernel/journal.ts";
@@ -21,6 +21,7 @@ import { StackRequests } from "./stack/service.ts";
 import { Stacks } from "./stack/stacks.ts";
 import { StackStore } from "./stack/store.ts";
 import { runViews } from "./stack/run-view.ts";
+import { portHolder } from "./supervise/port.ts";
 import { LogStore } from "./supervise/logs/store.ts";
 import { readStat } from "./supervise/proc.ts";
 import { ProcessRuntime } from "./supervise/runtimes/process.ts";
@@ -77,7 +78,7 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
 
   const done = Promise.withResolvers<void>();
   const services = servicesOf(core, { journal, loaded, http, journalFailure: () => failing.why, onShutdown: () => done.resolve() });
-  const server = createServer({
+  const server = listen({
     services,
     config: http,
     clock,
@@ -103,6 +104,26 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   core.logs.close();
   journal.close();
   lock.release();
+}
+
+/** Names who holds the port when it is taken. */
+function listen(options: ServerOptions): HttpServer {
+  try {
+    return createServer(options);
+  } catch (error) {
+    if (!(error instanceof OrcoError) || error.code !== "port_in_use") throw error;
+    const port = Number(error.facts["port"]);
+    const holder = portHolder(port);
+    const by = holder?.pid === undefined ? "another process" : `pid ${holder.pid} (${holder.command})`;
+    throw new OrcoError(
+      "port_in_use",
+      `${String(error.facts["address"])} is held by ${by}; stop it, or choose another address: ORCHD_BIND_ADDR=127.0.0.1:7071`,
+      {
+        ...error.facts,
+        ...holder,
+      },
+    );
+  }
 }
 
 interface CoreOptions {

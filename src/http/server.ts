@@ -42,6 +42,7 @@ const MAX_BODY_BYTES = 128 * 1024 * 1024;
  * its types do not know the option there.
  */
 const NEVER_IDLE: object = { idleTimeout: 0 };
+const LOOK_MS = 5;
 const SOCKET_UMASK = 0o177;
 const SOCKET_MODE = 0o600;
 
@@ -134,9 +135,9 @@ interface Closing {
 
 async function closeAll({ servers, streams, clock, graceMs }: Closing): Promise<void> {
   streams.closeAll();
-  const polite = Promise.all(servers.map((server) => server.stop()));
-  const patience = new AbortController();
-  await Promise.race([polite, clock.sleep(graceMs, patience.signal).catch(() => undefined)]);
-  patience.abort();
+  for (const server of servers) void server.stop();
+  // `stop()` also waits for idle keep-alive connections; what matters are the answers under way.
+  const deadline = clock.monotonic() + graceMs;
+  while (servers.some(({ pendingRequests }) => pendingRequests > 0) && clock.monotonic() < deadline) await clock.sleep(LOOK_MS);
   await Promise.all(servers.map((server) => server.stop(true)));
 }
