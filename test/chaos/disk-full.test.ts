@@ -1,0 +1,92 @@
+import { expect } from "bun:test";
+import { resolve, join } from "node:path";
+import { freePort } from "../../src/supervise/port.ts";
+import type { RunView } from "../../src/stack/view.ts";
+import { until } from "../until.ts";
+import { diskTest, SmallDisk } from "./disk.ts";
+import { History } from "./history.ts";
+import { ChaosRig } from "./rig.ts";
+import { Traffic } from "./traffic.ts";
+
+const DISK_BYTES = 16 * 1024 * 1024;
+const STACK = "full";
+
+diskTest("a full disk: what runs goes on, changes are refused with 507, and all recovers by itself when there is space", async () => {
+  await using rig = new ChaosRig();
+  const disk = new SmallDisk(rig.home, DISK_BYTES);
+  try {
+    await fillAndFree(rig, disk);
+  } finally {
+    await rig.close().catch(() => undefined);
+    disk.unmount();
+  }
+});
+
+async function fillAndFree(rig: ChaosRig, disk: SmallDisk): Promise<void> {
+  const port = freePort();
+  const stack = rig.stack(source(port), STACK);
+  const daemon = await rig.begin();
+  const history = new History(rig.client);
+  await stack.up();
+  const before = await stack.pids();
+  const traffic = new Traffic(`http://127.0.0.1:${port}/`, { connections: 2, pauseMs: 10 });
+
+  disk.fill();
+  const refused = await refusal(rig);
+  expect(refused).toMatchObject({ status: 507, body: { code: "disk_full", status: 507 } });
+  for (const args of [["restart", "chatty"], ["scale", "chatty", "2"], ["apply"]]) {
+    const said = await stack.orco(...args);
+    expect([args[0], said.code, said.err]).toEqual([
+      args[0],
+      1,
+      expect.stringMatching(/^orco: the journal cannot be written \(.*full.*\): make space for \S+orco\.db/),
+    ]);
+  }
+  process.kill(before["mortal/0"] as number, "SIGKILL");
+  await until("the crash to be seen", async () => (await stack.service("mortal")).instances[0]?.pid !== before["mortal/0"], 5000);
+  expect(await stack.ok("status")).toMatch(/^web +Running +true/m);
+  expect(await rig.client.ready()).toMatchObject({ ok: false, checks: [{ name: "journal", ok: false }] });
+
+  disk.free();
+  await stack.whenService("mortal", "to be back", ({ ready, restarts }) => ready && restarts > 0);
+  await until("the journal to write again", async () => (await rig.client.ready()).ok, 5000);
+  await stack.ok("restart", "chatty");
+  const after = await stack.pids();
+  expect([after["web/0"], after["chatty/0"] === before["chatty/0"], rig.daemonPid()]).toEqual([before["web/0"], false, daemon]);
+  await traffic.stop();
+  expect(traffic.failures).toEqual([]);
+
+  await rig.kill();
+  await rig.begin();
+  expect(await stack.pids()).toEqual(after);
+  await until(
+    "the follower to be up to date",
+    async () => history.head >= ((await rig.client.recentEvents({ limit: 1 })).events[0]?.seq ?? 0),
+    5000,
+  );
+  await history.stop();
+  history.check(rig);
+}
+
+function source(port: number): string {
+  const program = JSON.stringify(join(resolve(import.meta.dirname, "../programs"), "http-server.ts"));
+  return `
+    services:
+      web:
+        command: [${JSON.stringify(process.execPath)}, ${program}, --port, "${port}"]
+        health: { interval: 100ms, http: { url: "http://127.0.0.1:${port}/" } }
+      chatty: { command: "while :; do seq 100; sleep 0.1; done", replicas: 1 }
+      mortal: { command: exec sleep 100000, restartPolicy: { backoff: { min: 100ms, max: 500ms } } }
+  `;
+}
+
+/** A change as any HTTP client sees it. */
+async function refusal(rig: ChaosRig): Promise<{ status: number; body: RunView }> {
+  const response = await fetch(`http://localhost/stacks/${STACK}/services/web/restart`, {
+    unix: join(rig.home, "orco.sock"),
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: "{}",
+  });
+  return { status: response.status, body: (await response.json()) as RunView };
+}
