@@ -1,5 +1,7 @@
+import { errnoOf, messageOf, OrcoError } from "../kernel/errors.ts";
 import type { SlotCell } from "./cell.ts";
 import { Drains } from "./drains.ts";
+import type { Slot } from "./instance.ts";
 import type { Live } from "./live.ts";
 import { outcomeOf, type Ending } from "./outcome.ts";
 import type { Exit } from "./runtime.ts";
@@ -8,6 +10,11 @@ import type { Turnstile } from "./turnstile.ts";
 
 /** How long the end of an instance waits for the last of its log lines; the rest is read on beside the next start. */
 const CLEAR_MS = 500;
+/** How often a start is tried that a full disk prevented. */
+const FULL_DISK_MS = 1000;
+
+/** Failures of a start that trying again cannot mend. */
+const FINAL_CODES = new Set<string>(["executable_not_found", "invalid", "unsupported"]);
 
 interface EndingsOptions {
   readonly cell: SlotCell;
@@ -45,6 +52,21 @@ export class Endings {
   async fail(live: Live, ending: Ending & { readonly failure: NonNullable<Ending["failure"]> }, force: AbortSignal): Promise<void> {
     await this.cell.move("stop", { reason: ending.failure, ready: false }, "instance.stopping");
     this.decide({ ...ending, exit: await this.stop(live, force) });
+  }
+
+  /** A start that came to nothing. */
+  async notStarted(error: unknown): Promise<void> {
+    const message = messageOf(error);
+    if (isFinal(error, this.cell.slot)) await this.cell.move("giveUp", { reason: "start_failed", message }, "instance.failed");
+    else if (isFullDisk(error)) this.postpone(message);
+    else this.decide({ readyForMs: 0, failure: "start_failed", message });
+  }
+
+  /** The machine is at fault, not the service: its retries are not used up, and it comes back by itself. */
+  private postpone(message: string): void {
+    const nextStartAt = this.ports.clock.now() + FULL_DISK_MS;
+    this.turnstile.hold(FULL_DISK_MS);
+    void this.cell.move("retry", { ready: false, pid: undefined, reason: "start_failed", message, nextStartAt }, "instance.pending");
   }
 
   async exited(live: Live, exit: Exit, force: AbortSignal): Promise<void> {
@@ -111,4 +133,14 @@ export class Endings {
 /** Of an instance that is being stopped: whether that is for a failure, which counts, or because it was asked for. */
 function failureIn(reason: string): Ending["failure"] {
   return reason === "probe_unready" || reason === "hook_failed" ? reason : undefined;
+}
+
+function isFinal(error: unknown, { restarts, retries }: Slot): boolean {
+  // A port that is taken at the very first start is a mistake in the file; later it is someone who came in between.
+  return error instanceof OrcoError && (FINAL_CODES.has(error.code) || (error.code === "port_in_use" && restarts + retries === 0));
+}
+
+function isFullDisk(error: unknown): boolean {
+  const codes = error instanceof Error ? [errnoOf(error), errnoOf(error.cause)] : [];
+  return codes.some((code) => code === "disk_full" || code === "ENOSPC" || code === "EDQUOT");
 }

@@ -8,9 +8,6 @@ import type { Adopted } from "./runtime.ts";
 import type { Prepared, SupervisorPorts } from "./supervised.ts";
 import { Turnstile } from "./turnstile.ts";
 
-/** Failures of a start that trying again cannot mend. */
-const FINAL_CODES = new Set<string>(["executable_not_found", "invalid", "unsupported"]);
-
 /**
  * Keeps one slot as it is wanted: the only writer of its state. Others say what they want and are woken by `onChange`.
  *
@@ -255,14 +252,9 @@ export class Supervisor {
   }
 
   private async failedToStart(error: unknown): Promise<void> {
-    const message = messageOf(error);
-    this.cell.note("error", message);
-    const { restarts, retries } = this.cell.slot;
-    // A port that is taken at the very first start is a mistake in the file; later it is someone who came in between.
-    const final = error instanceof OrcoError && (FINAL_CODES.has(error.code) || (error.code === "port_in_use" && restarts + retries === 0));
+    this.cell.note("error", messageOf(error));
     if (this.cell.slot.wanted === "stop") this.standDown();
-    else if (final) await this.cell.move("giveUp", { reason: "start_failed", message }, "instance.failed");
-    else this.endings.decide({ readyForMs: 0, failure: "start_failed", message });
+    else await this.endings.notStarted(error);
   }
 
   /** Carries on with what a former daemon left. */

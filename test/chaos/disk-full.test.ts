@@ -43,7 +43,11 @@ async function fillAndFree(rig: ChaosRig, disk: SmallDisk): Promise<void> {
     ]);
   }
   process.kill(before["mortal/0"] as number, "SIGKILL");
-  await until("the crash to be seen", async () => (await stack.service("mortal")).instances[0]?.pid !== before["mortal/0"], 5000);
+  const failed = await until("starts to fail", async () => {
+    const { state, message, restarts } = await stack.service("mortal");
+    return state === "Pending" && restarts > 2 && message;
+  });
+  expect(failed).toContain("ENOSPC");
   expect(await stack.ok("status")).toMatch(/^web +Running +true/m);
   expect(await rig.client.ready()).toMatchObject({ ok: false, checks: [{ name: "journal", ok: false }] });
 
@@ -76,7 +80,7 @@ function source(port: number): string {
         command: [${JSON.stringify(process.execPath)}, ${program}, --port, "${port}"]
         health: { interval: 100ms, http: { url: "http://127.0.0.1:${port}/" } }
       chatty: { command: "while :; do seq 100; sleep 0.1; done", replicas: 1 }
-      mortal: { command: exec sleep 100000, restartPolicy: { backoff: { min: 100ms, max: 500ms } } }
+      mortal: { command: exec sleep 100000, restartPolicy: { maxRetries: 1, backoff: { min: 10ms } } }
   `;
 }
 
