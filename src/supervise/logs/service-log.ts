@@ -34,7 +34,7 @@ export interface AttachTo {
   readonly spools: { readonly stdout: string; readonly stderr: string };
 }
 
-const MAX_BATCH_BYTES = 2 * 1024 * 1024;
+const MAX_BATCH_BYTES = 1024 * 1024;
 const MIN_BATCH_BYTES = 1024;
 /** Values of former revisions are still printed by instances that run; the oldest are forgotten first. */
 const MAX_SECRETS = 256;
@@ -86,9 +86,11 @@ export class ServiceLog {
     this.redactor = new Redactor(this.secrets);
   }
 
-  /** Begins to read an instance's spools where the last checkpoint of that instance stands. */
+  /** Begins to read an instance's spools where the last checkpoint of that instance stands; one that is being read already is handed out again. */
   attach({ instance, replica, spools }: AttachTo): Attachment {
     const { pump, trouble } = this.options;
+    const key = instanceKey(instance);
+    for (const known of this.attachments) if (known.key === key) return known;
     const attachment = new Attachment({
       instance,
       recent: (key, count) => readRecent(this.segments, key, count),

@@ -97,8 +97,8 @@ export class LogStore {
   }
 
   private known(stack: string, services: readonly string[] | undefined): ServiceLog[] {
-    const names = services ?? [...new Set([...this.onDisk(stack), ...this.opened(stack)])];
-    return names.flatMap((service) => {
+    const names = new Set(services ?? [...this.onDisk(stack), ...this.opened(stack)]);
+    return [...names].flatMap((service) => {
       if (!this.logs.has(this.dirOf(stack, service)) && !this.isOnDisk(stack, service)) return [];
       return [this.open(stack, service, UNCONFIGURED)];
     });

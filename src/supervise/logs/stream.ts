@@ -44,8 +44,9 @@ const RETRY_MS = 1000;
 const MIN_CHUNK_BYTES = 4 * 1024;
 const FIRST_CHUNK_BYTES = 32 * 1024;
 const MAX_CHUNK_BYTES = 256 * 1024;
-/** Records a step is meant to make: at about 1 µs each it leaves room for others in a slice. */
+/** Records a step is meant to make, and time it is meant to take, so that it leaves room for others in a slice. */
 const STEP_LINES = 4096;
+const STEP_MS = 5;
 const LINE_FEED = 10;
 
 /** Reads one spool from its cursor on and hands the lines to its service, one checkpoint a step. It keeps no bytes between steps. */
@@ -72,15 +73,14 @@ export class Stream implements Source {
 
   /** Reads what is there now to its end, a last line without line break too, then calls `done`. */
   finish(done: () => void): void {
-    this.end = { at: this.sizeOr(this.cursor.offset), done };
+    this.end = { at: this.quietly(this.cursor.offset, () => this.options.spool.size()), done };
     this.waiting = 0;
     this.hurry();
   }
 
   poll(now: number): boolean {
-    const size = this.sizeOr(this.cursor.offset);
-    const output = size > this.cursor.offset + this.waiting;
-    this.pace.next(now, { output, watched: this.options.sink.watched() });
+    const output = this.quietly(false, () => this.options.spool.reaches(this.cursor.offset + this.waiting));
+    this.pace.next(now, output, this.options.sink.watched());
     return output || this.end !== undefined;
   }
 
@@ -150,11 +150,13 @@ export class Stream implements Source {
   }
 
   private commitLines(bytes: Buffer, next: number): boolean {
+    const started = this.options.clock.monotonic();
     const context = this.context();
     const text = bytes.toString("utf8", 0, next);
     const { json, lines } = encodeLines(bytes[next - 1] === LINE_FEED ? text : `${text}\n`, context);
     const maxBatchBytes = this.options.sink.maxBatchBytes();
-    const room = Math.min(STEP_LINES / lines, maxBatchBytes / json.length);
+    const tookMs = this.options.clock.monotonic() - started;
+    const room = Math.min(STEP_LINES / lines, maxBatchBytes / json.length, STEP_MS / tookMs);
     this.chunkBytes = Math.max(MIN_CHUNK_BYTES, Math.min(MAX_CHUNK_BYTES, this.chunkBytes * 4, Math.ceil(next * room)));
     if (json.length > maxBatchBytes && lines > 1) {
       const half = bytes.lastIndexOf(LINE_FEED, next >> 1) + 1 || bytes.indexOf(LINE_FEED) + 1;
@@ -202,9 +204,10 @@ export class Stream implements Source {
     return false;
   }
 
-  private sizeOr(fallback: number): number {
+  /** A spool that cannot be read is told once, and looked at again later. */
+  private quietly<T>(fallback: T, look: () => T): T {
     try {
-      return this.options.spool.size();
+      return look();
     } catch (error) {
       this.options.sink.failed(`${this.options.source}: ${messageOf(error)}`);
       return fallback;
