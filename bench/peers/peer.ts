@@ -47,4 +47,4 @@ export function environment(home: string, more: Readonly<Record<string, string>>
   return { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: home, TMPDIR: home, LANG: "C.UTF-8", ...more };
 }
 
-export const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 20_000;
