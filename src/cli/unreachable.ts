@@ -30,7 +30,10 @@ export function daemonPid(home: string): number | undefined {
   const stat = readOr(`/proc/${pid}/stat`);
   if (stat === "") return undefined;
   // Field 22; the name in field 2 may hold blanks and parentheses.
-  const since = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  // A zombie has ended; only its parent has not looked.
+  if (fields[0] === "Z") return undefined;
+  const since = fields[19];
   return startTime === undefined || startTime === since ? Number(pid) : undefined;
 }
 
