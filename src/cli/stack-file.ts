@@ -99,7 +99,9 @@ function parsedName(source: string): string | undefined {
 }
 
 function shownName(source: string): string | undefined {
-  return /^stack:[^\n]*\n(?:[ \t]+[^\n]*\n|[ \t]*\n)*?[ \t]+name:[ \t]*["']?([^"'\s#]+)/m.exec(source)?.[1];
+  const block = /^stack:[^\n]*\n(?:[ \t]+[^\n]*\n|[ \t]*\n)*?[ \t]+name:[ \t]*["']?([^"'\s#]+)/m;
+  const flow = /^stack:[ \t]*\{[^}\n]*?\bname:[ \t]*["']?([^"'\s#,}]+)/m;
+  return (flow.exec(source) ?? block.exec(source))?.[1];
 }
 
 function includesOf(source: string): string[] {

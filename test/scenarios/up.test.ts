@@ -106,6 +106,8 @@ test("a wrong file is shown with place, line, caret and a suggestion, and nothin
   expect(said.err).toMatch(/5 \| +comand: "true"\n +\| +\^/);
   expect(said.err).toMatch(/did you mean .?command/);
   expect(said.err).toMatch(/stack\.yaml:6:\d+: error: .*apii/);
+  const broken = rig.stack(`services: { one: { command: "true" `);
+  expect((await broken.orco("up", "-d")).err).toMatch(/stack\.yaml:\d+:\d+: error: .*\n +\d+ \|.*\n +\| +\^/);
   const circle = rig.stack(`
     services:
       a: { command: "true", dependsOn: [b] }
