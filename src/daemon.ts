@@ -1,4 +1,3 @@
-import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createServer, type HttpServer, type ServerOptions } from "./http/server.ts";
 import { anonymousWarning, assertSafeBind, type HttpConfig } from "./http/bind.ts";
@@ -8,6 +7,7 @@ import { systemClock, type Clock } from "./kernel/clock.ts";
 import { describeConfig, loadConfig, type ConfigFlags, type LoadedConfig } from "./kernel/config.ts";
 import { boundLog, daemonLog } from "./kernel/daemon-log.ts";
 import { messageOf, OrcoError } from "./kernel/errors.ts";
+import { makeHome } from "./kernel/home-folder.ts";
 import { socketPath } from "./kernel/home.ts";
 import { uuidv7 } from "./kernel/id.ts";
 import { Journal } from "./kernel/journal.ts";
@@ -41,8 +41,7 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   const { config } = loaded;
   const http = httpConfig(loaded);
   assertSafeBind(http);
-  mkdirSync(config.home, { recursive: true, mode: 0o700 });
-  chmodSync(config.home, 0o700);
+  makeHome(config.home);
   const lock = takeLock(join(config.home, "lock"), { pid: process.pid, startTime: readStat(process.pid)?.startTime ?? 0 });
   const clock = systemClock();
   const log = daemonLog(config.logLevel);

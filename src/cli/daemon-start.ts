@@ -1,7 +1,8 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Client } from "../client/client.ts";
 import { OrcoError } from "../kernel/errors.ts";
+import { makeHome } from "../kernel/home-folder.ts";
 import type { Context } from "./context.ts";
 import { daemonPid } from "./unreachable.ts";
 
@@ -51,7 +52,7 @@ interface Started {
 }
 
 function spawnDaemon({ home, io }: Context, command: readonly string[]): Started {
-  mkdirSync(home, { recursive: true, mode: 0o700 });
+  makeHome(home);
   const log = join(home, "daemon.log");
   const fd = openSync(log, "a", 0o600);
   try {

@@ -1,6 +1,6 @@
 import { dlopen } from "bun:ffi";
-import { closeSync, fchmodSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
-import { OrcoError } from "./errors.ts";
+import { closeSync, constants, fchmodSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { errnoOf, messageOf, OrcoError } from "./errors.ts";
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
@@ -15,8 +15,7 @@ export interface Lock {
  * The file then says `pid starttime`. Throws `already_running` (facts: pid).
  */
 export function takeLock(path: string, holder: { pid: number; startTime: number }): Lock {
-  // Node opens with O_CLOEXEC: no service inherits the lock and outlives us with it.
-  const fd = openSync(path, "a+", 0o600);
+  const fd = openLock(path);
   if (flock(fd) !== 0) {
     closeSync(fd);
     const pid = Number(readFileSync(path, "utf8").split(" ")[0]) || undefined;
@@ -28,9 +27,20 @@ export function takeLock(path: string, holder: { pid: number; startTime: number 
     );
   }
   fchmodSync(fd, 0o600);
-  ftruncateSync(fd, 0);
-  writeSync(fd, `${holder.pid} ${holder.startTime}\n`);
+  // Over the old text, and only then cut: that needs no space where the disk is full.
+  const size = writeSync(fd, `${holder.pid} ${holder.startTime}\n`, 0);
+  ftruncateSync(fd, size);
   return { release: () => closeSync(fd) };
+}
+
+/** Node opens with O_CLOEXEC: no service inherits the lock and outlives us with it. */
+function openLock(path: string): number {
+  try {
+    return openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  } catch (error) {
+    const code = errnoOf(error) === "ENOSPC" ? "disk_full" : "unavailable";
+    throw new OrcoError(code, `the lock of this home cannot be opened: ${messageOf(error)}`, { file: path });
+  }
 }
 
 function flock(fd: number): number {
