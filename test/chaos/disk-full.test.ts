@@ -25,7 +25,7 @@ diskTest("a full disk: what runs goes on, changes are refused with 507, and all 
 async function fillAndFree(rig: ChaosRig, disk: SmallDisk): Promise<void> {
   const port = freePort();
   const stack = rig.stack(source(port), STACK);
-  const daemon = await rig.begin();
+  await rig.begin();
   const history = new History(rig.client);
   await stack.up();
   const before = await stack.pids();
@@ -51,12 +51,17 @@ async function fillAndFree(rig: ChaosRig, disk: SmallDisk): Promise<void> {
   expect(await stack.ok("status")).toMatch(/^web +Running +true/m);
   expect(await rig.client.ready()).toMatchObject({ ok: false, checks: [{ name: "journal", ok: false }] });
 
+  await rig.kill();
+  const next = await rig.begin();
+  expect((await stack.pids())["web/0"]).toBe(before["web/0"] as number);
+  expect((await refusal(rig)).status).toBe(507);
+
   disk.free();
   await stack.whenService("mortal", "to be back", ({ ready, restarts }) => ready && restarts > 0);
   await until("the journal to write again", async () => (await rig.client.ready()).ok, 5000);
   await stack.ok("restart", "chatty");
   const after = await stack.pids();
-  expect([after["web/0"], after["chatty/0"] === before["chatty/0"], rig.daemonPid()]).toEqual([before["web/0"], false, daemon]);
+  expect([after["web/0"], after["chatty/0"] === before["chatty/0"], rig.daemonPid()]).toEqual([before["web/0"], false, next]);
   await traffic.stop();
   expect(traffic.failures).toEqual([]);
 
