@@ -71,6 +71,11 @@ export class Stack {
     return [...this.supervisors.values()].filter(({ slot }) => slot.service === service);
   }
 
+  /** Not dropped yet. */
+  has(supervisor: Supervisor): boolean {
+    return this.supervisors.get(supervisor.slot.id) === supervisor;
+  }
+
   all(): Supervisor[] {
     return [...this.supervisors.values()];
   }

@@ -59,6 +59,25 @@ test("20 restarts at once end with one process", async () => {
   await Promise.all(Array.from({ length: 5 }, () => stack.ok("restart", "one")));
 });
 
+test("a stop in the middle of a rolling restart stops all of it, also when a new daemon resumes the restart", async () => {
+  const stack = rig.stack(`
+    services: { one: { command: "exec sleep 1000", replicas: 3, health: { interval: 20ms, gracePeriod: 60s, command: { command: [test, -e, up] } } } }
+  `);
+  stack.write("up", "");
+  await stack.up();
+  await Bun.file(`${stack.dir}/up`).delete();
+  await stack.ok("restart", "-d", "one");
+  await stack.event("the first new instance", ({ type, reason }) => type === "instance.running" && reason === "restart");
+  await stack.ok("stop", "one");
+  stack.write("up", "");
+  const [stop, restart] = (await rig.client.runs({ stack: stack.name })).runs;
+  expect([stop?.kind, restart?.kind]).toEqual(["stop", "restart"]);
+  await rig.client.waitRun(restart?.id ?? "");
+  await rig.killDaemon();
+  await rig.serve();
+  expect(await stack.service("one")).toMatchObject({ state: "Stopped", replicas: { live: 0 } });
+});
+
 test("always, stopped by hand, stays stopped: over its own exit, an apply, and a new daemon; up starts it", async () => {
   const stack = rig.stack(`
     services:

@@ -1,5 +1,6 @@
 import { OrcoError } from "../../kernel/errors.ts";
 import type { RunContext, Workflow } from "../../workflow/define.ts";
+import type { Supervisor } from "../../supervise/supervisor.ts";
 import { hopeless } from "../gate.ts";
 import { serviceOf } from "../graph.ts";
 import type { Stack } from "../stack.ts";
@@ -34,7 +35,10 @@ export function actWorkflows(host: StackHost): Readonly<Record<"start" | "stop" 
 }
 
 async function start(stack: Stack, service: string, { context }: { context: RunContext }): Promise<void> {
-  for (const supervisor of stack.supervisorsOf(service)) supervisor.want("run", "start");
+  await context.step("start", async () => {
+    for (const supervisor of stack.supervisorsOf(service)) supervisor.want("run", "start");
+    return null;
+  });
   context.releaseLane();
   await settle(stack, [service], context);
 }
@@ -43,24 +47,40 @@ async function stop(stack: Stack, service: string, { context }: { context: RunCo
   await stopped(stack, stack.supervisorsOf(service), { reason: "stop", signal: context.signal });
 }
 
-/** One replica after the other, each ready (or at rest) before the next. */
+/**
+ * One replica after the other, each ready (or at rest) before the next. The lane is free meanwhile: what a later change stops or
+ * removes is passed over, also by a daemon that resumes the run.
+ */
 async function restart(stack: Stack, service: string, { context }: { context: RunContext }): Promise<void> {
+  const members = stack.supervisorsOf(service);
+  const stoppedBefore = await context.step("begin", async () =>
+    members.filter(({ slot }) => slot.wanted === "stop").map(({ slot }) => slot.id),
+  );
   context.releaseLane();
-  for (const supervisor of stack.supervisorsOf(service)) {
-    const before = supervisor.slot.instance;
-    supervisor.restart("restart");
-    const failure = await stack.until(() => {
-      const { slot } = supervisor;
-      const why = slot.instance === before ? undefined : hopeless(service, stack.decided());
-      if (why !== undefined) return why;
-      const gone = !stack.supervisorsOf(service).includes(supervisor);
-      const again = slot.instance !== before && (slot.ready || slot.state === "Stopped");
-      const waits = slot.state === "Pending" && slot.message?.startsWith("waiting for");
-      return gone || again || waits ? "" : undefined;
-    }, context.signal);
-    if (failure) throw new OrcoError("blocked", failure, { stack: stack.name, chain: [failure] });
+  for (const supervisor of members) {
+    const { id, replica } = supervisor.slot;
+    await context.step(`restart ${service}/${replica} ${id.slice(-6)}`, async () => {
+      const stopped = supervisor.slot.wanted === "stop" && !stoppedBefore.includes(id);
+      if (!stopped && stack.has(supervisor)) await restartOne(stack, supervisor, context.signal);
+      return null;
+    });
   }
   await settle(stack, [service], context);
+}
+
+async function restartOne(stack: Stack, supervisor: Supervisor, signal: AbortSignal): Promise<void> {
+  const { service, instance: before } = supervisor.slot;
+  supervisor.restart("restart");
+  const failure = await stack.until(() => {
+    const { slot } = supervisor;
+    const why = slot.instance === before ? undefined : hopeless(service, stack.decided());
+    if (why !== undefined) return why;
+    const leftAlone = !stack.has(supervisor) || slot.wanted === "stop";
+    const again = slot.instance !== before && (slot.ready || slot.state === "Stopped");
+    const waits = slot.state === "Pending" && slot.message?.startsWith("waiting for");
+    return leftAlone || again || waits ? "" : undefined;
+  }, signal);
+  if (failure) throw new OrcoError("blocked", failure, { stack: stack.name, chain: [failure] });
 }
 
 interface ScaleCall {
@@ -76,6 +96,7 @@ async function scale(host: StackHost, { stack, service, context, replicas }: Sca
     const spec = { ...record.spec.services[service], replicas } as (typeof record.spec.services)[string];
     await host.desire({ ...record, spec: { ...record.spec, services: { ...record.spec.services, [service]: spec } } }, "stack.scaled");
     await fill(stack, { spec, wanted: "run", reason: "scaled", signal: context.signal });
+    for (const supervisor of stack.supervisorsOf(service)) if (supervisor.slot.wanted === "stop") supervisor.want("run", "scaled");
     return null;
   });
   context.releaseLane();
