@@ -32,6 +32,9 @@ function summary(name: string, services: number, found: readonly Diagnostic[]): 
 export function loadOffline(context: Context): { file: string; spec?: StackSpec; diagnostics: readonly Diagnostic[] } {
   const { path, source } = context.stackFile();
   const env = Object.fromEntries(Object.entries(context.io.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
-  const loaded = loadStack({ source, file: path, workdir: dirname(path), env, readFile: (name) => readFileSync(name, "utf8") }, { checkFiles: false });
+  const loaded = loadStack(
+    { source, file: path, workdir: dirname(path), env, readFile: (name) => readFileSync(name, "utf8") },
+    { checkFiles: false },
+  );
   return { file: path, ...loaded };
 }

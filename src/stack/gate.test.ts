@@ -85,3 +85,14 @@ test("settled: ready, completed, or not wanted", () => {
   expect(settled({ state: "Stopped", ready: false, reason: "completed" }, {})).toBe(true);
   expect(settled({ wanted: "stop", ready: false }, { wanted: "stop", ready: false })).toBe(true);
 });
+
+test("forty layers of diamonds are judged at once", () => {
+  const layer = (depth: number) => ["a", "b"].map((side) => `${side}${depth}`);
+  const services = Array.from({ length: 40 }, (_, depth) =>
+    layer(depth).map((name): [ServiceSpec, readonly Slot[]] => [
+      serviceSpec(name, { dependsOn: depth === 0 ? [] : layer(depth - 1).map((target) => needs(target)) }),
+      [slotOf(name, { state: "Pending", ready: false })],
+    ]),
+  ).flat();
+  expect(hopeless("a39", world(...services))).toBeUndefined();
+});

@@ -87,7 +87,15 @@ function describe(service: string, snapshot: Snapshot): string {
  * Why the service definitely cannot become ready without help, with the chain of dependencies; undefined while it still may.
  * Stopped by hand is not a failure of the service itself, but it is one for those who need it.
  */
-export function hopeless(service: string, snapshot: Snapshot): string | undefined {
+export function hopeless(service: string, snapshot: Snapshot, known: Verdicts = new Map()): string | undefined {
+  // A dependency that many share is judged once: without this, layers of diamonds take exponential time.
+  if (!known.has(service)) known.set(service, judge(service, snapshot, known));
+  return known.get(service);
+}
+
+type Verdicts = Map<string, string | undefined>;
+
+function judge(service: string, snapshot: Snapshot, known: Verdicts): string | undefined {
   const found = snapshot.get(service);
   if (!found || found.slots.every((slot) => slot.wanted === "stop")) return undefined;
   const failed = found.slots.find((slot) => slot.state === "Failed");
@@ -99,7 +107,7 @@ export function hopeless(service: string, snapshot: Snapshot): string | undefine
     const target = snapshot.get(dependency.target);
     if (!target || holds(dependency.require, target)) continue;
     if (found.slots.every((slot) => slot.state !== "Pending")) continue;
-    const below = hopeless(dependency.target, snapshot) ?? atRest(dependency.target, target);
+    const below = hopeless(dependency.target, snapshot, known) ?? atRest(dependency.target, target);
     if (below !== undefined) return `${service} blocked: dependency ${dependency.target} not ${WORD[dependency.require]} (${below})`;
   }
   return undefined;

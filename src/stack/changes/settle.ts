@@ -10,7 +10,8 @@ import type { Stack } from "../stack.ts";
 export async function settle(stack: Stack, services: readonly string[], context: RunContext): Promise<void> {
   const blocked = await stack.until(() => {
     const snapshot = stack.decided();
-    const chain = services.map((service) => hopeless(service, snapshot)).filter((why) => why !== undefined);
+    const known = new Map<string, string | undefined>();
+    const chain = services.map((service) => hopeless(service, snapshot, known)).filter((why) => why !== undefined);
     if (chain.length > 0) return chain;
     return services.every((service) => isSettled(snapshot.get(service))) ? [] : undefined;
   }, context.signal);

@@ -198,6 +198,8 @@ export class ServiceLog {
   }
 
   private ended(instance: string, replica: number): void {
+    // A service that never wrote a line needs no files to say so.
+    if (this.writer.segments.length === 0) return;
     const cursor = { instance, stream: STREAM.stdout, replica, offset: 0, midline: false };
     this.append({ bytes: new Uint8Array(0), lines: 0, ts: this.context().ts, cursor, replica, ended: true });
   }
