@@ -66,7 +66,14 @@ describe("up", () => {
   });
 
   test("--wait shows one line an event and exits 0 when the run completed", async () => {
-    const ready = { type: "instance.ready", ts: "2026-01-01T10:00:03.000Z", service: "db", replica: 1, reason: "probe_ready" };
+    const ready = {
+      type: "instance.ready",
+      ts: "2026-01-01T10:00:03.000Z",
+      service: "db",
+      replica: 1,
+      reason: "probe_ready",
+      message: "200 OK /health (2ms)",
+    };
     const done = { type: "run.completed", ts: "2026-01-01T10:00:03.000Z", run: "r1" };
     const daemon = fake({
       ...run,
@@ -76,7 +83,7 @@ describe("up", () => {
     });
     const { code, out, err } = await daemon.run(["up", "--wait"]);
     expect({ code, err }).toEqual({ code: 0, err: "demo is ready\n" });
-    expect(out).toStartWith("10:00:03 db/1 instance.ready probe_ready\n");
+    expect(out).toStartWith("10:00:03 db/1 ready: 200 OK /health (2ms)\n");
   });
 
   test("a run that failed exits 1 with its chain", async () => {

@@ -18,7 +18,7 @@ export function eventLine(event: EventView): string {
   return oneLine(parts.join(" "));
 }
 
-function subjectOf(event: EventView): string {
+export function subjectOf(event: EventView): string {
   if (event.service !== undefined) return event.replica === undefined ? event.service : `${event.service}/${event.replica}`;
   return event.run !== undefined ? `run ${event.run.slice(-6)}` : (event.stack ?? event.topic);
 }

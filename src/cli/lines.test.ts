@@ -3,6 +3,7 @@ import type { LogRecord } from "../supervise/logs/record.ts";
 import { eventLine } from "./event-line.ts";
 import { logLine } from "./log-line.ts";
 import { planText } from "./plan-text.ts";
+import { progressLine } from "./progress-line.ts";
 import { runDetail, runsTable } from "./runs.ts";
 import { clockTime, timeOption } from "./time.ts";
 
@@ -33,6 +34,31 @@ test("an event line has who, what and why", () => {
   expect(eventLine({ ...event, topic: "run/0190aaaa-bbbb", type: "run.started", run: "0190aaaa-bbbb" })).toBe(
     `${hms} run a-bbbb run.started`,
   );
+});
+
+test("a line of progress is short, and bookkeeping has none", () => {
+  const event = { id: "1-1", seq: 1, ts: at, topic: "stack/demo", stack: "demo", service: "api", replica: 0, pid: 4711 };
+  const line = (type: string, facts: object = {}): string | undefined => progressLine({ ...event, type, ...facts });
+  expect(line("instance.running", { reason: "initial_start", slot: "s", restarts: 2 })).toBe(`${hms} api/0 running (pid 4711)`);
+  expect(line("instance.ready", { reason: "probe_ready", message: "200 OK /health (2ms)" })).toBe(
+    `${hms} api/0 ready: 200 OK /health (2ms)`,
+  );
+  expect(line("instance.waiting", { reason: "initial_start", message: "waiting for db (ready)" })).toBe(
+    `${hms} api/0 waiting for db (ready)`,
+  );
+  expect(line("instance.stopped", { reason: "completed" })).toBe(`${hms} api/0 completed`);
+  expect(line("instance.stopped", { reason: "stopped", exit: { signal: "SIGKILL" } })).toBe(`${hms} api/0 stopped (killed)`);
+  expect(line("instance.pending", { message: "exit code 3; restarting\nin 1s" })).toBe(`${hms} api/0 exit code 3; restarting in 1s`);
+  const quiet = [
+    "instance.wanted",
+    "instance.created",
+    "instance.starting",
+    "instance.pending",
+    "step.running",
+    "run.completed",
+    "new.one",
+  ];
+  expect(quiet.map((type) => line(type))).toEqual(quiet.map(() => undefined));
 });
 
 test("a plan without changes says so", () => {

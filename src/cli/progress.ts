@@ -1,8 +1,8 @@
 import type { Client } from "../client/client.ts";
 import type { EventView } from "../client/wire.ts";
 import type { Context } from "./context.ts";
-import { eventLine } from "./event-line.ts";
 import { liveViews } from "./live.ts";
+import { progressLine } from "./progress-line.ts";
 import { Screen } from "./screen.ts";
 import { statusTable } from "./table.ts";
 
@@ -25,8 +25,6 @@ const REDRAW_MS = 1000;
 /** Between two drawings, however fast things change. */
 const REST_MS = 40;
 
-/** What a run notes for itself, and says nothing about the services. */
-const BOOKKEEPING = new Set(["run.queued", "run.started", "step.running", "step.completed"]);
 const ENDED = new Set(["run.completed", "run.failed", "run.cancelled"]);
 
 /** One line per event of the stack and its run, up to the run's last. */
@@ -34,7 +32,8 @@ export function showEvents(context: Context, client: Client, watched: Watched): 
   const { stack, run, sinceMs, signal } = watched;
   const done = quietly(async () => {
     for await (const event of client.events({ topic: `stack/${stack},run/${run}`, lastEventId: String(sinceMs - 1), signal })) {
-      if (!BOOKKEEPING.has(event.type)) context.io.out(`${eventLine(event)}\n`);
+      const line = progressLine(event);
+      if (line !== undefined) context.io.out(`${line}\n`);
       if (isEndOf(event, run)) return;
     }
   });

@@ -29,13 +29,13 @@ export class SlotCell {
     return this.change({ ...patch, state: nextState(this.current.state, move) }, type);
   }
 
-  /** Without a type the change is written with the next transition. */
-  async change(patch: Partial<Slot>, type?: string): Promise<void> {
+  /** Without a type the change is written with the next transition. `detail` is told with the event and not kept. */
+  async change(patch: Partial<Slot>, type?: string, detail?: string): Promise<void> {
     const from = this.current.state;
     if (patch.ready === true && !this.current.ready) this.readySince = this.ports.clock.monotonic();
     this.current = { ...this.current, ...patch };
     if (type === undefined) return;
-    await this.ports.record(this.current, { type, from });
+    await this.ports.record(this.current, { type, from, ...(detail !== undefined && { detail }) });
     this.onChange(this.current);
   }
 

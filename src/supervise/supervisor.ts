@@ -239,6 +239,7 @@ export class Supervisor {
       return this.cell.change(
         { ready: true, wasReady: true, readyAt: this.ports.clock.now(), reason: "probe_ready", message: undefined },
         "instance.ready",
+        verdict.detail,
       );
     await this.unready(live, verdict);
   }
