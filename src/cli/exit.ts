@@ -64,7 +64,7 @@ function nextStep(error: OrcoError): string | undefined {
 }
 
 /** The findings an error carries, from the daemon or from the offline check. */
-export function diagnosticsOf(error: unknown): Diagnostic[] {
+function diagnosticsOf(error: unknown): Diagnostic[] {
   if (!(error instanceof OrcoError)) return [];
   const found = error.facts["diagnostics"];
   return Array.isArray(found) ? found.filter(isDiagnostic) : [];

@@ -22,7 +22,7 @@ export function isReady({ spec, slots }: ServiceSnapshot): boolean {
   return slots.filter((slot) => slot.ready).length >= needed;
 }
 
-export function allCompleted({ spec, slots }: ServiceSnapshot): boolean {
+function allCompleted({ spec, slots }: ServiceSnapshot): boolean {
   return spec.replicas > 0 && slots.length >= spec.replicas && slots.every(isCompleted);
 }
 

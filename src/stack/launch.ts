@@ -136,7 +136,7 @@ async function secretVariables(spec: ServiceSpec, { dir, daemonEnv, write }: Sec
 }
 
 /** Throws `invalid` naming the secret and where it was looked for; never its value. */
-export async function readSecret(name: string, ref: SecretRef, daemonEnv: Readonly<Record<string, string | undefined>>): Promise<string> {
+async function readSecret(name: string, ref: SecretRef, daemonEnv: Readonly<Record<string, string | undefined>>): Promise<string> {
   if ("env" in ref.from) {
     const value = daemonEnv[ref.from.env];
     if (value === undefined)

@@ -50,7 +50,7 @@ export function outcomeOf(ending: Ending, { slot, policy, clock }: { slot: Slot;
   return { move: "giveUp", patch: { ...known, reason, message: why }, type: "instance.failed" };
 }
 
-export function describeExit(exit: Exit | undefined): string {
+function describeExit(exit: Exit | undefined): string {
   if (!exit) return "ended";
   if (exit.reason === "oom_killed") return "killed: out of memory";
   if (exit.reason === "lost") return "ended unseen (exit code unknown)";

@@ -61,7 +61,7 @@ type DeclaredDependency = NonNullable<ReturnType<typeof dependency.read>>;
 const shortDependency: Field<DeclaredDependency> = mapped(text({ wanted: "the name of a service" }), (target) => ({ target }));
 
 const backoff = object({
-  min: positiveDuration,
+  min: duration,
   max: positiveDuration,
   factor: number({ wanted: "a number from 1", min: 1, max: 1000, integer: false }),
 });
