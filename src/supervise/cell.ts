@@ -1,4 +1,4 @@
-import { nextState, type InstanceMove, type Slot } from "./instance.ts";
+import { INSTANCE, type InstanceMove, type Slot } from "./instance.ts";
 import type { SupervisorPorts } from "./supervised.ts";
 
 /** The one copy of a slot's state. Every transition goes through the table and into the journal; watchers see it when it is on disk. */
@@ -26,7 +26,7 @@ export class SlotCell {
   }
 
   move(move: InstanceMove, patch: Partial<Slot>, type: string): Promise<void> {
-    return this.change({ ...patch, state: nextState(this.current.state, move) }, type);
+    return this.change({ ...patch, state: INSTANCE.next(this.current.state, move) }, type);
   }
 
   /** Without a type the change is written with the next transition. `detail` is told with the event and not kept. */

@@ -1,4 +1,4 @@
-import { OrcoError } from "../kernel/errors.ts";
+import { machine } from "../kernel/machine.ts";
 import type { Exit } from "./runtime.ts";
 
 /**
@@ -15,25 +15,21 @@ import type { Exit } from "./runtime.ts";
  *    └────────── retry ◀─────────────┘       ▼
  *                                          Failed ──▶ Pending (again)
  */
-export type InstanceState = "Pending" | "Starting" | "Running" | "Stopping" | "Stopped" | "Failed";
+export const INSTANCE = machine(
+  {
+    Pending: { start: "Starting", stop: "Stopped", giveUp: "Failed", retry: "Pending", again: "Pending" },
+    Starting: { started: "Running", stop: "Stopping", retry: "Pending", giveUp: "Failed", end: "Stopped" },
+    Running: { stop: "Stopping", retry: "Pending", giveUp: "Failed", end: "Stopped" },
+    Stopping: { stop: "Stopping", end: "Stopped", retry: "Pending", giveUp: "Failed" },
+    Stopped: { again: "Pending", stop: "Stopped" },
+    Failed: { again: "Pending", stop: "Stopped" },
+  },
+  "instance",
+);
 
-export type InstanceMove = "start" | "started" | "stop" | "end" | "retry" | "giveUp" | "again";
+export type InstanceState = (typeof INSTANCE.states)[number];
 
-const MOVES: Readonly<Record<InstanceState, Partial<Record<InstanceMove, InstanceState>>>> = {
-  Pending: { start: "Starting", stop: "Stopped", giveUp: "Failed", retry: "Pending", again: "Pending" },
-  Starting: { started: "Running", stop: "Stopping", retry: "Pending", giveUp: "Failed", end: "Stopped" },
-  Running: { stop: "Stopping", retry: "Pending", giveUp: "Failed", end: "Stopped" },
-  Stopping: { stop: "Stopping", end: "Stopped", retry: "Pending", giveUp: "Failed" },
-  Stopped: { again: "Pending", stop: "Stopped" },
-  Failed: { again: "Pending", stop: "Stopped" },
-};
-
-/** The one transition function of instances. Throws `internal` on an illegal move. */
-export function nextState(state: InstanceState, move: InstanceMove): InstanceState {
-  const next = MOVES[state][move];
-  if (!next) throw new OrcoError("internal", `an instance that is ${state} cannot ${move}`);
-  return next;
-}
+export type InstanceMove = Parameters<typeof INSTANCE.next>[1];
 
 /** One replica of a service, as journaled with every transition. Times are epoch ms. */
 export interface Slot {

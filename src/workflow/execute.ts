@@ -3,7 +3,7 @@ import { messageOf, OrcoError } from "../kernel/errors.ts";
 import type { Json, JsonObject } from "../kernel/event.ts";
 import type { RunContext, Workflow, Workflows } from "./define.ts";
 import { Lanes } from "./lane.ts";
-import { hasEnded, nextRunStatus, type RunError, type RunRow, type StepRow } from "./run.ts";
+import { hasEnded, RUN, type RunError, type RunRow, type StepRow } from "./run.ts";
 import type { RunStore } from "./store.ts";
 import { runSteps } from "./steps.ts";
 
@@ -143,7 +143,7 @@ export class Runs {
       run.controller.signal.throwIfAborted();
       await this.move(
         run,
-        { status: nextRunStatus(run.row.status, "begin"), startedAt: run.row.startedAt ?? this.options.clock.now() },
+        { status: RUN.next(run.row.status, "begin"), startedAt: run.row.startedAt ?? this.options.clock.now() },
         "run.started",
       );
       const result = await this.execute(run, workflow);
@@ -174,7 +174,7 @@ export class Runs {
 
   private async end(run: ActiveRun, by: "finish" | "fail" | "cancel", outcome: { error?: RunError; result?: Json }): Promise<void> {
     if (hasEnded(run.row.status) || this.abandoned) return;
-    const status = nextRunStatus(run.row.status, by);
+    const status = RUN.next(run.row.status, by);
     const data: Record<string, Json> = outcome.error ? { code: outcome.error.code, message: outcome.error.message } : {};
     try {
       await this.move(run, { status, endedAt: this.options.clock.now(), ...outcome }, `run.${status}`, data);

@@ -1,5 +1,5 @@
-import { OrcoError } from "../kernel/errors.ts";
 import type { Json, JsonObject } from "../kernel/event.ts";
+import { machine } from "../kernel/machine.ts";
 
 /**
  * A run gets something done. Every change to the system is one.
@@ -13,25 +13,20 @@ import type { Json, JsonObject } from "../kernel/event.ts";
  */
 export type RunStatus = "queued" | "running" | "completed" | "failed" | "cancelled";
 
-type RunMove = "begin" | "finish" | "fail" | "cancel";
-
-const MOVES: Readonly<Record<RunStatus, Partial<Record<RunMove, RunStatus>>>> = {
-  queued: { begin: "running", cancel: "cancelled", fail: "failed" },
-  running: { begin: "running", finish: "completed", fail: "failed", cancel: "cancelled" },
-  completed: {},
-  failed: {},
-  cancelled: {},
-};
-
-/** The one transition function of runs; recovery folds the same table. Throws `internal` on an illegal move. */
-export function nextRunStatus(status: RunStatus, move: RunMove): RunStatus {
-  const next = MOVES[status][move];
-  if (!next) throw new OrcoError("internal", `a ${status} run cannot ${move}`);
-  return next;
-}
+/** The one transition table of runs; recovery folds the same. An illegal event throws `internal`. */
+export const RUN = machine(
+  {
+    queued: { begin: "running", cancel: "cancelled", fail: "failed" },
+    running: { begin: "running", finish: "completed", fail: "failed", cancel: "cancelled" },
+    completed: {},
+    failed: {},
+    cancelled: {},
+  },
+  "run",
+);
 
 export function hasEnded(status: RunStatus): boolean {
-  return status === "completed" || status === "failed" || status === "cancelled";
+  return RUN.isFinal(status);
 }
 
 export interface RunError {
