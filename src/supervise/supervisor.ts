@@ -23,6 +23,8 @@ export class Supervisor {
   private wakeup = Promise.withResolvers<void>();
   private restartReason: string | undefined;
   private force = new AbortController();
+  /** A stop does not wait for the hooks of a start. */
+  private starting = new AbortController();
   private readonly turnstile: Turnstile;
   readonly endings: Endings;
   private closed = false;
@@ -67,6 +69,7 @@ export class Supervisor {
   want(wanted: "run" | "stop", reason: string, force = false): void {
     if (wanted === "run" && isAtRest(this.cell.slot)) this.restartReason = reason;
     if (wanted === "stop") this.restartReason = undefined;
+    if (wanted === "stop") this.starting.abort();
     if (this.cell.slot.wanted !== wanted)
       void this.cell.change({ wanted, ...(wanted === "stop" && { message: undefined, reason }) }, "instance.wanted");
     if (force) this.force.abort();
@@ -156,6 +159,8 @@ export class Supervisor {
   }
 
   private async launch(): Promise<void> {
+    if (this.cell.slot.wanted === "stop") return;
+    this.starting = new AbortController();
     const instance = this.ports.newId();
     const reason = this.restartReason ?? this.cell.slot.reason;
     this.restartReason = undefined;
@@ -182,13 +187,15 @@ export class Supervisor {
   }
 
   private async bringUp(prepared: Prepared): Promise<void> {
-    const refused = await tryHook({ prepared, name: "preStart", clock: this.ports.clock, signal: this.force.signal });
+    const { signal } = this.starting;
+    const refused = await tryHook({ prepared, name: "preStart", clock: this.ports.clock, signal });
+    if (this.closed) return;
+    if (this.cell.slot.wanted === "stop") return this.standDown();
     if (refused !== undefined) throw new OrcoError("hook_failed", refused);
-    if (this.closed || this.cell.slot.wanted === "stop") return this.standDown();
     this.warnOfLimits(prepared);
     void this.cell.change({ ports: prepared.ports });
     this.live = await goLive(prepared, this.liveOptions(false));
-    if (!(await this.live.hook("postStart", this.force.signal))) {
+    if (!(await this.live.hook("postStart", signal)) && !signal.aborted) {
       const ending = { readyForMs: 0, failure: "hook_failed", message: "postStart hook failed" } as const;
       return this.endings.fail(this.live, ending, this.force.signal);
     }

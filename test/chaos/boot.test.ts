@@ -46,14 +46,8 @@ test("after a boot nothing is adopted: everything is started once, in graph orde
   ] as const) {
     expect([first, second, order.indexOf(first) < order.indexOf(second)]).toEqual([first, second, true]);
   }
-  const now = [...rig.trees()].flatMap(([slot, instances]) => [...instances.keys()].map((id) => [slot, old.has(id)]));
-  expect(now.toSorted()).toEqual([
-    ["api/0", false],
-    ["db/0", false],
-    ["web/0", false],
-    ["worker/0", false],
-    ["worker/1", false],
-  ]);
+  const now = [...rig.trees()].flatMap(([slot, instances]) => [...instances.keys()].map((id) => `${slot} ${old.has(id) ? "old" : "new"}`));
+  expect(now.toSorted()).toEqual(["api/0 new", "db/0 new", "web/0 new", "worker/0 new", "worker/1 new"]);
   expect(await stack.service("stopped")).toMatchObject({ state: "Stopped" });
 });
 
