@@ -72,7 +72,7 @@ export class StackStore {
       sql: "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
       params: [specKey(slot.stack, slot.config), JSON.stringify(spec)],
     };
-    await this.journal.append([slotEvent(slot, { type: "instance.created", from: "Pending" })], [keep, slotWrite(slot)]);
+    await this.journal.append([slotEvent(slot, { type: "instance.created", from: "Pending" })], [keep, slotInsert(slot)]);
   }
 
   async removeSlot(slot: Slot): Promise<void> {
@@ -84,7 +84,7 @@ export class StackStore {
   /** Never rejects: supervision goes on over a full disk, and the row follows when there is room. */
   async record(slot: Slot, event: SlotEvent): Promise<void> {
     try {
-      await this.journal.append([slotEvent(slot, event)], [slotWrite(slot)]);
+      await this.journal.append([slotEvent(slot, event)], [slotUpdate(slot)]);
       this.pending.delete(slot.id);
     } catch (error) {
       this.onError(error);
@@ -104,7 +104,7 @@ export class StackStore {
       await this.clock.sleep(RETRY_MS);
       const slots = [...this.pending.values()];
       try {
-        await this.journal.append([], slots.map(slotWrite));
+        await this.journal.append([], slots.map(slotUpdate));
         for (const slot of slots) if (this.pending.get(slot.id) === slot) this.pending.delete(slot.id);
       } catch (error) {
         const known = (error instanceof OrcoError && error.code === "disk_full") || errnoOf(error) === "ENOSPC";
@@ -123,11 +123,16 @@ function specKey(stack: string, config: string): string {
   return `spec/${stack}/${config}`;
 }
 
-function slotWrite(slot: Slot): Write {
+function slotInsert(slot: Slot): Write {
   return {
-    sql: "INSERT INTO slots (id, stack, service, replica, row) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET row = excluded.row",
+    sql: "INSERT INTO slots (id, stack, service, replica, row) VALUES (?, ?, ?, ?, ?)",
     params: [slot.id, slot.stack, slot.service, slot.replica, JSON.stringify(slot)],
   };
+}
+
+/** Never brings back a slot that was removed. */
+function slotUpdate(slot: Slot): Write {
+  return { sql: "UPDATE slots SET row = ? WHERE id = ?", params: [JSON.stringify(slot), slot.id] };
 }
 
 function stackEvent(stack: string, type: string, data: JsonObject): NewEvent {

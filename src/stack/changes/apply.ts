@@ -59,7 +59,7 @@ export function applyWorkflow(host: StackHost): Workflow {
 }
 
 function movesOf(host: StackHost, record: StackRecord): Moves {
-  const current = host.find(record.spec.name)?.record.spec;
+  const current = host.find(record.spec.name)?.carriedOut(record.spec);
   const plan = planChanges(current, record.spec);
   const changed = Object.values(record.spec.services).flatMap((spec) => {
     const from = serviceOf(current, spec.name);
@@ -97,7 +97,7 @@ async function fillAll(
       const run = chosen.has(spec.name) && (input.start || !stoppedByHand);
       await fill(stack, { spec, wanted: run ? "run" : "stop", reason: present.length > 0 ? "scaled" : "initial_start", signal });
       // One-shots that completed stay completed: `up` a second time does nothing.
-      const resting = present.filter(({ slot }) => slot.wanted === "stop" || slot.state === "Failed");
+      const resting = stack.supervisorsOf(spec.name).filter(({ slot }) => slot.wanted === "stop" || slot.state === "Failed");
       if (run && input.start) for (const supervisor of resting) supervisor.want("run", "start");
     }),
   );
@@ -138,7 +138,8 @@ async function replace(host: StackHost, context: RunContext, { stack, input, ser
   const target = input.record.spec.services[service] as ServiceSpec;
   const present = stack.supervisorsOf(service);
   const stoppedByHand = present.length > 0 && present.every(({ slot }) => slot.wanted === "stop");
-  const wanted = stoppedByHand && !input.start ? "stop" : "run";
+  const chosen = input.selected?.includes(service) ?? true;
+  const wanted = stoppedByHand && !(input.start && chosen) ? "stop" : "run";
   const common = { host, stack, wanted, signal: context.signal } as const;
   const result: UpdateResult = await context.step(`update ${service}`, () =>
     updateService({ ...common, target, reason: "config_changed", mayAbort: true }),
