@@ -3,6 +3,9 @@ import { seeThrough } from "./change.ts";
 import { countOf, type Context } from "./context.ts";
 import { usageError } from "./exit.ts";
 
+/** Of one service (stack.md, Limits). */
+const MAX_REPLICAS = 100;
+
 export const restart = (context: Context): Promise<number | undefined> => act(context, { action: "restart", service: serviceOf(context) });
 export const start = (context: Context): Promise<number | undefined> => act(context, { action: "start", service: serviceOf(context) });
 export const stop = (context: Context): Promise<number | undefined> => act(context, { action: "stop", service: serviceOf(context) });
@@ -19,7 +22,7 @@ export function parseScale(args: readonly string[]): { service: string; replicas
   const count = inline ?? second;
   if (count === undefined) throw usageError(`scale needs a number of replicas: orco scale ${service} 3`);
   if (inline !== undefined && second !== undefined) throw usageError(`scale ${first} ${second}: name the number once`);
-  return { service, replicas: countOf(count, "the number of replicas") };
+  return { service, replicas: countOf(count, "the number of replicas", { max: MAX_REPLICAS }) };
 }
 
 function serviceOf(context: Context): string {

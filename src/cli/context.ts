@@ -4,6 +4,8 @@ import type { Io } from "./io.ts";
 import { findStackFile, readStackFile, stackNameOf, type StackFile } from "./stack-file.ts";
 import { usageError } from "./exit.ts";
 
+const STACK_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
 export interface GlobalOptions {
   readonly file?: string;
   readonly stack?: string;
@@ -45,7 +47,7 @@ export function createContext(io: Io, global: GlobalOptions, given: { args: read
       const { connect } = await import("./connect.ts");
       return connect(home);
     },
-    stackName: () => global.stack ?? stackNameOf(stackFile(), io.env),
+    stackName: () => namedStack(global) ?? stackNameOf(stackFile(), io.env),
     note: (text) => {
       if (!global.quiet) io.err(`${text}\n`);
     },
@@ -58,8 +60,16 @@ export function homeOf(io: Io, global: GlobalOptions): string {
 
 /** The stack of a command that works on all stacks when none is meant. */
 export function optionalStackName(context: Context): string | undefined {
-  if (context.global.stack !== undefined) return context.global.stack;
+  const named = namedStack(context.global);
+  if (named !== undefined) return named;
   return findStackFile(context.io.cwd, context.global.file) === undefined ? undefined : context.stackName();
+}
+
+/** Errors: usage for what can be no name. */
+function namedStack({ stack }: GlobalOptions): string | undefined {
+  if (stack !== undefined && !STACK_NAME.test(stack))
+    throw usageError(`--stack takes the name of a stack (a-z, 0-9 and -, 63 at most), not ${JSON.stringify(stack)}`);
+  return stack;
 }
 
 export function textOption(options: Options, name: string): string | undefined {
@@ -67,9 +77,10 @@ export function textOption(options: Options, name: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** Errors: usage when it is not a whole number of at least `min`. */
-export function countOf(text: string, name: string, min = 0): number {
+/** Errors: usage when it is not a whole number within the range. */
+export function countOf(text: string, name: string, { min = 0, max = 999_999_999 } = {}): number {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min)) throw usageError(`${name} takes a whole number${min > 0 ? ` from ${min}` : ""}, not ${JSON.stringify(text)}`);
+  const range = max < 999_999_999 ? ` from ${min} to ${max}` : "";
+  if (!(value >= min && value <= max)) throw usageError(`${name} takes a whole number${range}, not ${JSON.stringify(text)}`);
   return value;
 }

@@ -29,7 +29,12 @@ export function runFailed(message: string, facts: Record<string, unknown> = {}):
 export function exitCodeOf(error: unknown): number {
   if (error instanceof OutputClosed) return EXIT.ok;
   if (!(error instanceof OrcoError)) return EXIT.failed;
-  return error.facts["usage"] === true ? EXIT.usage : (EXIT_OF[error.code] ?? EXIT.failed);
+  return error.facts["usage"] === true || ofArgument(error) ? EXIT.usage : (EXIT_OF[error.code] ?? EXIT.failed);
+}
+
+/** The daemon refused a part of the address or the query: the CLI puts only arguments there. */
+function ofArgument({ code, message }: OrcoError): boolean {
+  return code === "invalid" && /^(?:path|query)\/|^grep: /.test(message);
 }
 
 /** What happened, why, what to do next, on standard error. Never a stack trace. */
@@ -49,7 +54,7 @@ export function report(error: unknown, io: Io): void {
 }
 
 function textOf(error: unknown): string {
-  if (error instanceof OrcoError) return [error.message, nextStep(error)].filter(Boolean).join("\n      ");
+  if (error instanceof OrcoError) return [error.message.replace(/^(?:path|query)\//, ""), nextStep(error)].filter(Boolean).join("\n      ");
   return `internal error: ${messageOf(error)}\n      this is a defect of orco; please report it with the command line`;
 }
 

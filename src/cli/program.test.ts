@@ -14,6 +14,9 @@ describe("command line", () => {
     ["a timeout without --wait", ["up", "--timeout", "5s"], "--timeout needs --wait"],
     ["scale without a number", ["--stack", "x", "scale", "jobs"], "orco scale jobs 3"],
     ["scale to a word", ["--stack", "x", "scale", "jobs=many"], "takes a whole number"],
+    ["scale beyond the limit", ["--stack", "x", "scale", "jobs=101"], "takes a whole number from 0 to 100"],
+    ["what can be no stack", ["--stack", "a/b", "status"], "--stack takes the name of a stack"],
+    ["more runs than a page has", ["--stack", "x", "runs", "-n", "501"], "--limit takes a whole number from 1 to 500"],
     ["-f behind logs that means a file", ["logs", "-f", "other.yaml"], "orco -f other.yaml logs"],
     ["an unknown shell", ["completion", "tcsh"], "completion takes one of bash, zsh, fish"],
     ["an unknown config action", ["config", "set"], "orco config show"],
@@ -40,6 +43,12 @@ describe("command line", () => {
     expect(code).toBe(0);
     expect(out).toContain("--follow");
     expect(out).toContain("--file <path>");
+  });
+
+  test("--version needs no daemon", async () => {
+    const { code, out } = await runMain(["--version"]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^orco \d+\.\d+\.\d+\n$/);
   });
 
   test("a file that is not there is not found", async () => {

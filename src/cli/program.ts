@@ -1,4 +1,5 @@
 import { Command as Program, CommanderError } from "commander";
+import { VERSION } from "../kernel/version.ts";
 import { COMMANDS, GLOBAL_OPTIONS, type CommandSpec } from "./commands.ts";
 import { createContext, homeOf, type GlobalOptions, type Options } from "./context.ts";
 import { EXIT, exitCodeOf, report } from "./exit.ts";
@@ -38,6 +39,7 @@ function createProgram(io: Io): Program {
   const program = new Program("orco")
     .description("One program that orchestrates everything on one machine.")
     .usage("[options] <command>")
+    .version(`orco ${VERSION}`, "-V, --version", "of this program; orco version: of the daemon too")
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({

@@ -1,3 +1,4 @@
+import { OrcoError } from "../kernel/errors.ts";
 import type { RunView } from "../stack/view.ts";
 import { countOf, optionalStackName, textOption, type Context } from "./context.ts";
 import { oneLine } from "./sanitize.ts";
@@ -5,12 +6,14 @@ import { alignRows } from "./table.ts";
 import { clockTime } from "./time.ts";
 
 const SHOWN = "20";
+const MAX_SHOWN = 500;
+const RUN_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** `orco runs`: the newest; `orco runs <id>`: one with its steps. */
 export async function runs(context: Context): Promise<undefined> {
-  const [id] = context.args;
+  const id = context.args[0] === undefined ? undefined : runIdOf(context);
   const { io, global, options } = context;
-  const limit = countOf(textOption(options, "limit") ?? SHOWN, "--limit", 1);
+  const limit = countOf(textOption(options, "limit") ?? SHOWN, "--limit", { min: 1, max: MAX_SHOWN });
   const client = await context.client();
   if (id !== undefined) {
     const run = await client.run(id);
@@ -24,10 +27,17 @@ export async function runs(context: Context): Promise<undefined> {
 }
 
 export async function cancel(context: Context): Promise<undefined> {
-  const run = await (await context.client()).cancelRun(context.args[0] ?? "");
+  const run = await (await context.client()).cancelRun(runIdOf(context));
   if (context.global.json) context.io.out(`${JSON.stringify(run)}\n`);
   else context.note(`run ${run.id} is ${run.status}`);
   return undefined;
+}
+
+/** Errors: not_found for what can be no id. */
+function runIdOf({ args: [id = ""] }: Context): string {
+  if (!RUN_ID.test(id))
+    throw new OrcoError("not_found", `there is no run ${JSON.stringify(id)}`, { next: "the runs and their ids: orco runs --all" });
+  return id;
 }
 
 export function runsTable(found: readonly RunView[], columns?: number): string {
