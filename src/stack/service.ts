@@ -43,7 +43,7 @@ export class StackRequests {
 
   async plan(name: string, body: PutStack): Promise<PlanView> {
     const { spec, warnings } = read(name, body);
-    return { ...planChanges(this.stacks.find(name)?.record.spec, spec), warnings };
+    return { ...planChanges(this.stacks.find(name)?.carriedOut(spec), spec), warnings };
   }
 
   /** Cancels what changes the stack and takes it down; with `force` everything is killed at once. */

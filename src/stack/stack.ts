@@ -7,7 +7,7 @@ import type { Prepared } from "../supervise/supervised.ts";
 import { Supervisor } from "../supervise/supervisor.ts";
 import { gateOf, type Snapshot } from "./gate.ts";
 import { serviceOf } from "./graph.ts";
-import type { ServiceSpec } from "./spec.ts";
+import type { ServiceSpec, StackSpec } from "./spec.ts";
 import type { StackRecord, StackStore } from "./store.ts";
 
 /** How far back a log probe of an adopted instance looks for its line. */
@@ -65,6 +65,17 @@ export class Stack {
     this.index();
     for (const supervisor of this.supervisors.values()) supervisor.poke();
     this.changed();
+  }
+
+  /** The spec as it is: where instances are not of `desired`, what they run. An apply that failed or was cancelled has wanted more than it did. */
+  carriedOut(desired: StackSpec): StackSpec {
+    const services = Object.values(this.current.spec.services).map((spec): [string, ServiceSpec] => {
+      const target = serviceOf(desired, spec.name);
+      const hash = target && this.ports.configHash(target);
+      const other = this.supervisorsOf(spec.name).find(({ slot }) => hash !== undefined && slot.config !== hash);
+      return [spec.name, other ? { ...this.specOf(other.slot), replicas: spec.replicas } : spec];
+    });
+    return { ...this.current.spec, services: Object.fromEntries(services) };
   }
 
   supervisorsOf(service: string): Supervisor[] {
