@@ -54,8 +54,16 @@ export class Endings {
     this.decide({ ...ending, exit: await this.stop(live, force) });
   }
 
+  /** A start that is not wanted any more, before anything but its hooks has run. */
+  async standDown(): Promise<void> {
+    await this.purge();
+    void this.cell.move("stop", { reason: "stopped" }, "instance.stopping");
+    await this.cell.move("end", { reason: "stopped" }, "instance.stopped");
+  }
+
   /** A start that came to nothing. */
   async notStarted(error: unknown): Promise<void> {
+    await this.purge();
     const message = messageOf(error);
     if (isFinal(error, this.cell.slot)) await this.cell.move("giveUp", { reason: "start_failed", message }, "instance.failed");
     else if (isFullDisk(error)) this.postpone(message);
@@ -120,8 +128,14 @@ export class Endings {
     return exit;
   }
 
+  private async purge(): Promise<void> {
+    const { instance } = this.cell.slot;
+    if (instance !== undefined) await this.ports.runtime.purge(instance);
+  }
+
   private async leave(live: Live, force: AbortSignal): Promise<void> {
     await live.hook("postStop", force);
+    if (live.mayLeaveStrays) await this.ports.runtime.purge(live.handle.instance);
     this.options.onGone();
     const patience = new AbortController();
     const waited = this.ports.clock.sleep(CLEAR_MS, patience.signal).catch(() => undefined);

@@ -33,6 +33,12 @@ export class Live {
     });
   }
 
+  /** Commands beside the service itself: what they start in a session of its own is in no tree. */
+  get mayLeaveStrays(): boolean {
+    const { hooks, health, stop } = this.prepared;
+    return Object.keys(hooks).length > 0 || health?.command !== undefined || stop.command !== undefined;
+  }
+
   /** The verdict since the last call, if there is one. */
   takeVerdict(): Verdict | undefined {
     const verdict = this.verdict;

@@ -96,6 +96,8 @@ export interface Runtime {
   start(spec: LaunchSpec): Promise<Handle>;
   /** Finds the instance a former daemon started. Kills nothing that runs properly. */
   adopt(instance: string): Promise<Adopted>;
+  /** Kills what still carries the mark of an ended instance outside of its tree: what its hooks and probes left behind. */
+  purge(instance: string): Promise<void>;
   /** Removes what is left on disk of an ended instance. */
   forget(instance: string): Promise<void>;
   /** Warnings about limits this machine cannot enforce, one sentence each. */

@@ -190,7 +190,7 @@ export class Supervisor {
     const { signal } = this.starting;
     const refused = await tryHook({ prepared, name: "preStart", clock: this.ports.clock, signal });
     if (this.closed) return;
-    if (this.cell.slot.wanted === "stop") return this.standDown();
+    if (this.cell.slot.wanted === "stop") return this.endings.standDown();
     if (refused !== undefined) throw new OrcoError("hook_failed", refused);
     this.warnOfLimits(prepared);
     void this.cell.change({ ports: prepared.ports });
@@ -216,11 +216,6 @@ export class Supervisor {
       this.cell.note("warn", detail);
       void this.ports.record(slot, { type: "instance.warning", from: slot.state, detail });
     }
-  }
-
-  private standDown(): void {
-    void this.cell.move("stop", { reason: "stopped" }, "instance.stopping");
-    void this.cell.move("end", { reason: "stopped" }, "instance.stopped");
   }
 
   private liveOptions(adopted: boolean): LiveOptions {
@@ -261,8 +256,7 @@ export class Supervisor {
 
   private async failedToStart(error: unknown): Promise<void> {
     this.cell.note("error", messageOf(error));
-    if (this.cell.slot.wanted === "stop") this.standDown();
-    else await this.endings.notStarted(error);
+    await (this.cell.slot.wanted === "stop" ? this.endings.standDown() : this.endings.notStarted(error));
   }
 
   /** Carries on with what a former daemon left. */
@@ -285,7 +279,7 @@ export class Supervisor {
       void this.cell.change({ wasReady: true });
       this.endings.found(adopted.exit);
     } else if (this.cell.slot.wanted === "stop") {
-      this.standDown();
+      await this.endings.standDown();
     } else {
       await this.endings.gone();
     }

@@ -1,5 +1,5 @@
 import type { Clock } from "../kernel/clock.ts";
-import type { Cgroup } from "./cgroup.ts";
+import { Cgroup } from "./cgroup.ts";
 import { identify, type MarkerSweep, type Proof, proves } from "./identity.ts";
 import { catches, childrenOf, readStat } from "./proc.ts";
 import { signalNumber, type Signals } from "./signal.ts";
@@ -79,6 +79,11 @@ export async function killTree(tree: Tree, ports: TreePorts): Promise<boolean> {
     }
     await ports.clock.sleep(lookMs);
   }
+}
+
+/** Kills what carries the mark of an instance that has no tree (any more): no cgroup knows what its hooks started. */
+export async function purgeMarked(instance: string, ports: TreePorts): Promise<void> {
+  await killTree({ instance, shim: undefined, cgroup: new Cgroup({ v1: [] }) }, ports);
 }
 
 /**

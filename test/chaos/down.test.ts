@@ -14,8 +14,11 @@ const SERVICES = `
       crowd: { command: "for i in 1 2 3 4 5 6 7 8; do (setsid sh -c 'trap \\"\\" TERM HUP; while :; do sleep 1000; done' &) ; done; exec sleep 100000", stop: { timeout: 200ms } }
       holder: { command: [PROGRAMS/hold-stdout.sh, "1"], restartPolicy: { maxRetries: -1, backoff: { min: 50ms, max: 50ms } } }
       crash: { command: "exit 1", restartPolicy: { maxRetries: -1, backoff: { min: 10ms, max: 20ms } } }
-      starting: { command: "exec sleep 100000", hooks: { preStart: { command: [sleep, "100000"], timeout: 1h } } }
+      starting: { command: "exec sleep 100000", hooks: { preStart: { command: [sh, -c, "(setsid sleep 100003 >/dev/null 2>&1 &); sleep 100004; true"], timeout: 1h } } }
       slow: { command: [PROGRAMS/trap-term.sh] }
+      strays:
+        command: exec sleep 100000
+        hooks: { preStart: { command: [sh, -c, "(setsid sleep 100001 >/dev/null 2>&1 &)"] }, postStop: { command: [sh, -c, "(setsid sleep 100002 >/dev/null 2>&1 &)"] } }
       waiting: { command: "exec sleep 100000", dependsOn: [starting] }
 `.replaceAll("PROGRAMS", PROGRAMS);
 

@@ -53,6 +53,7 @@ export class FakeWorld {
       name: "process",
       start: async ({ instance }) => this.handle(instance),
       adopt: async () => ({ kind: "gone" }),
+      purge: async () => undefined,
       forget: async () => undefined,
       limitWarnings: () => [],
     };

@@ -3,7 +3,7 @@ import { Cgroup, type CgroupPlaces } from "../cgroup.ts";
 import { proves } from "../identity.ts";
 import { commandOf, readStat } from "../proc.ts";
 import type { Adopted, Exit, Identity } from "../runtime.ts";
-import { killTree, membersOf, type Tree } from "../tree.ts";
+import { killTree, membersOf, purgeMarked, type Tree } from "../tree.ts";
 import { InstanceProcess, type InstancePorts } from "./instance-process.ts";
 import type { InstanceFolder, Meta } from "./meta.ts";
 import { exitFile } from "./shim.ts";
@@ -25,6 +25,7 @@ export interface Former {
  *   none               no          in the tree   any        running: the daemon died between spawn and meta.json
  *   none               no          no            living     exited, lost (killed)
  *   none               no          no            empty      gone
+ *   no folder          no          no            any        gone (what its preStart hook left is killed)
  */
 export async function adoptInstance(former: Former, ports: InstancePorts): Promise<Adopted> {
   const { folder } = former;
@@ -32,7 +33,10 @@ export async function adoptInstance(former: Former, ports: InstancePorts): Promi
   if (meta && meta.identity.bootId !== ports.boot) return { kind: "gone" };
   const ended = folder.hasExit();
   if (meta && !ended && proves({ ...meta.identity, marker: meta.instance }, ports.boot)) return running(meta, former, ports);
-  if (!meta && !existsSync(folder.dir)) return { kind: "gone" };
+  if (!meta && !existsSync(folder.dir)) {
+    await purgeMarked(former.instance, ports);
+    return { kind: "gone" };
+  }
   return meta || ended ? buried(former, { meta, ports }) : unrecorded(former, ports);
 }
 

@@ -10,7 +10,7 @@ import { MARKER, MarkerSweep } from "../identity.ts";
 import { bootId, readStat } from "../proc.ts";
 import type { Adopted, Handle, Identity, LaunchSpec, Limits, Runtime } from "../runtime.ts";
 import { Signals } from "../signal.ts";
-import { killTree } from "../tree.ts";
+import { killTree, purgeMarked } from "../tree.ts";
 import { type RunAs, runAs } from "../user.ts";
 import { adoptInstance } from "./adopt.ts";
 import { InstanceProcess, type InstancePorts } from "./instance-process.ts";
@@ -63,6 +63,10 @@ export class ProcessRuntime implements Runtime {
 
   adopt(instance: string): Promise<Adopted> {
     return adoptInstance({ instance, folder: this.folder(instance), places: this.places }, this.ports);
+  }
+
+  purge(instance: string): Promise<void> {
+    return purgeMarked(instance, this.ports);
   }
 
   async forget(instance: string): Promise<void> {
