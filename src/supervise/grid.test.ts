@@ -6,28 +6,28 @@ test("calls near one point share a timer and come together", async () => {
   const clock = new FakeClock();
   const calls: [string, number][] = [];
   const note = (name: string) => () => void calls.push([name, clock.monotonic()]);
-  onGrid(clock, 160, note("a"));
-  onGrid(clock, 249, note("b"));
-  onGrid(clock, 251, note("c"));
+  onGrid(clock, 400, note("a"));
+  onGrid(clock, 620, note("b"));
+  onGrid(clock, 630, note("c"));
   expect(clock.pendingTimers).toBe(2);
   await clock.advance(1000);
   expect(calls).toEqual([
-    ["a", 200],
-    ["b", 200],
-    ["c", 300],
+    ["a", 500],
+    ["b", 500],
+    ["c", 750],
   ]);
 });
 
 test("a cancelled call does not come, and the last one takes the timer with it", async () => {
   const clock = new FakeClock();
   const calls: string[] = [];
-  const first = onGrid(clock, 100, () => calls.push("first"));
-  const second = onGrid(clock, 100, () => calls.push("second"));
+  const first = onGrid(clock, 250, () => calls.push("first"));
+  const second = onGrid(clock, 250, () => calls.push("second"));
   first();
-  await clock.advance(100);
+  await clock.advance(250);
   second();
   expect(calls).toEqual(["second"]);
-  const third = onGrid(clock, 300, () => calls.push("third"));
+  const third = onGrid(clock, 500, () => calls.push("third"));
   third();
   third();
   expect(clock.pendingTimers).toBe(0);
