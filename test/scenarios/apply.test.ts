@@ -84,6 +84,19 @@ test("replicas up and down move only the difference; the file's number stands ag
   expect((await stack.orco("scale", "nobody", "2")).code).toBe(4);
 });
 
+test("a replica that was taken away stays away, also for the next daemon", async () => {
+  const stack = rig.stack(`services: { jobs: { command: "exec sleep 1000" } }`);
+  await stack.up();
+  await stack.ok("scale", "jobs", "3");
+  await stack.up();
+  const pids = await stack.pids();
+  expect(Object.keys(pids)).toEqual(["jobs/0"]);
+  await rig.killDaemon();
+  await rig.serve();
+  expect(await stack.pids()).toEqual(pids);
+  expect((await stack.service("jobs")).replicas).toEqual({ ready: 1, live: 1, desired: 1 });
+});
+
 test("a scale together with a change of the spec ends with the right number of the new version", async () => {
   const stack = rig.stack(`services: { jobs: { command: "exec sleep 1000", replicas: 3 } }`);
   await stack.up();

@@ -51,7 +51,9 @@ function fileOf({ file }: World): string {
 }
 
 async function carryOut({ rig, stack, world, hasty, random }: Call, command: Command): Promise<void> {
-  const detach = hasty ? ["-d"] : [];
+  // What would wait for a stopped one fails when it is waited for.
+  const blocked = "service" in command && standsOnStopped(command.service, world.running);
+  const detach = hasty || blocked ? ["-d"] : [];
   switch (command.do) {
     case "edit":
       return stack.edit(fileOf(world));
@@ -68,9 +70,6 @@ async function carryOut({ rig, stack, world, hasty, random }: Call, command: Com
     case "stop daemon":
       await rig.killDaemon(command.do === "kill daemon" ? "SIGKILL" : "SIGTERM");
       await rig.serve();
-      return;
-    case "start":
-      await stack.ok("start", command.service, ...(standsOnStopped(command.service, world.running) ? ["-d"] : detach));
       return;
     default:
       await stack.ok(command.do, command.service, ...detach);

@@ -99,7 +99,7 @@ export class StackUnderTest {
       clearTimeout(late);
       over.abort();
     }
-    throw new Error(`waited ${WAIT_MS} ms in vain for: ${what}\n${JSON.stringify(last, null, 1)}`);
+    throw new Error(`waited ${WAIT_MS} ms in vain for: ${what}\n${last ? linesOf(last) : "no view"}`);
   }
 
   /** Once at the start, then after every event of the stack. */
@@ -159,6 +159,17 @@ export function serviceIn(view: StackView, name: string): ServiceView {
   const found = view.services.find(({ service }) => service === name);
   if (!found) throw new Error(`no service ${name} in ${view.services.map(({ service }) => service).join(", ")}`);
   return found;
+}
+
+/** A line an instance, for failures. */
+function linesOf({ services }: StackView): string {
+  const line = (service: ServiceView, one: ServiceView["instances"][number]): string =>
+    `  ${service.service}/${one.replica} ${one.state} ready=${one.ready} ${one.version} pid=${one.pid ?? "-"} ${one.reason}: ${service.message}`;
+  return services
+    .flatMap((service) =>
+      service.instances.length > 0 ? service.instances.map((one) => line(service, one)) : [`  ${service.service}: none`],
+    )
+    .join("\n");
 }
 
 export function jsonLines<T>(text: string): T[] {
