@@ -21,7 +21,7 @@ import { StackRequests } from "./stack/service.ts";
 import { Stacks } from "./stack/stacks.ts";
 import { StackStore } from "./stack/store.ts";
 import { runViews } from "./stack/run-view.ts";
-import { portHolder } from "./supervise/port.ts";
+import { FreePorts, portHolder } from "./supervise/port.ts";
 import { LogStore } from "./supervise/logs/store.ts";
 import { readStat } from "./supervise/proc.ts";
 import { ProcessRuntime } from "./supervise/runtimes/process.ts";
@@ -137,6 +137,7 @@ function buildCore({ home, env, clock, journal, onError }: CoreOptions) {
   const newId = (): string => uuidv7(clock);
   const instances = join(home, "instances");
   const metrics = new StackMetrics();
+  const freePorts = new FreePorts();
   const logs = new LogStore({ root: join(home, "logs"), clock, onError });
   const runtime = new ProcessRuntime({ home, clock });
   const stacks = new Stacks({
@@ -145,7 +146,7 @@ function buildCore({ home, env, clock, journal, onError }: CoreOptions) {
     logs,
     newId,
     store: new StackStore(journal, clock, onError),
-    prepare: (request) => prepareLaunch(request, { instances, daemonEnv: env }),
+    prepare: (request) => prepareLaunch(request, { instances, daemonEnv: env, freePorts }),
     secretsOf: (spec) => secretValues(spec, env),
     configHash,
     onProbe: (slot, probe, latencyMs) => metrics.probed(slot, probe, latencyMs),

@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, messageOf, OrcoError } from "../kernel/errors.ts";
 import type { Slot } from "../supervise/instance.ts";
-import { freePort, portHolder } from "../supervise/port.ts";
+import { type FreePorts, portHolder } from "../supervise/port.ts";
 import type { LaunchSpec } from "../supervise/runtime.ts";
 import type { Hook, HookName, Prepared } from "../supervise/supervised.ts";
 import { aimProbes } from "./address.ts";
@@ -24,13 +24,14 @@ interface LaunchOptions {
   readonly instances: string;
   /** The daemon's own environment, for `secrets: {env}`. */
   readonly daemonEnv: Readonly<Record<string, string | undefined>>;
+  readonly freePorts: FreePorts;
 }
 
 /**
  * Resolves everything one start needs. Throws `port_in_use` (facts: port, pid, command), `invalid` for a secret that cannot be read.
  */
 export async function prepareLaunch({ slot, instance, spec, baseEnv, adopted }: LaunchRequest, options: LaunchOptions): Promise<Prepared> {
-  const ports = adopted ? (slot.ports ?? {}) : assignPorts(spec);
+  const ports = adopted ? (slot.ports ?? {}) : assignPorts(spec, options.freePorts);
   const own: Record<string, string> = {
     ORCO_STACK: slot.stack,
     ORCO_SERVICE: spec.name,
@@ -82,11 +83,11 @@ function hooksOf(spec: ServiceSpec, fill: (argv: readonly string[]) => string[])
 }
 
 /** A declared host port is bound by the process itself; without one orco picks a free port. */
-function assignPorts(spec: ServiceSpec): Record<string, number> {
+function assignPorts(spec: ServiceSpec, freePorts: FreePorts): Record<string, number> {
   const assigned: Record<string, number> = {};
   for (const port of spec.ports) {
     if (port.host !== undefined) refuseTaken(spec.name, port);
-    assigned[String(port.container)] = port.host ?? freePort();
+    assigned[String(port.container)] = port.host ?? freePorts.next();
   }
   return assigned;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { freePort, portHolder } from "./port.ts";
+import { freePort, FreePorts, portHolder } from "./port.ts";
 
 test("names who listens on a port", () => {
   const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
@@ -20,4 +20,15 @@ test("a free port can be bound", () => {
   const port = freePort();
   expect(portHolder(port)).toBeUndefined();
   Bun.listen({ hostname: "127.0.0.1", port, socket: { data: () => undefined } }).stop(true);
+});
+
+test("a port that was given out is not given out again while its service is about to bind it", () => {
+  const picks = [5001, 5001, 5002, 5001, 5002, 5003];
+  const ports = new FreePorts(() => picks.shift() ?? 0);
+  expect([ports.next(), ports.next(), ports.next()]).toEqual([5001, 5002, 5003]);
+});
+
+test("when every pick was given out, one of them is given again", () => {
+  const ports = new FreePorts(() => 5001);
+  expect([ports.next(), ports.next()]).toEqual([5001, 5001]);
 });
