@@ -106,3 +106,21 @@ scenario("a daemon crash gives no free retries: the counter and the time of the 
   await stack.whenService("crashing", "to fail", ({ state }) => state === "Failed");
   expect(await starts()).toHaveLength(3);
 });
+
+scenario("an unready service whose stop a daemon crash interrupts is stopped, and its retry counts", async (own) => {
+  const stack = own.stack(`
+    services:
+      one:
+        command: "trap '' TERM; touch up; while :; do sleep 0.02; done"
+        stop: { timeout: 1500ms }
+        restartPolicy: { maxRetries: 0 }
+        health: { interval: 20ms, failureThreshold: 2, command: { command: [test, -e, up] } }
+  `);
+  await stack.up();
+  await Bun.file(`${stack.dir}/up`).delete();
+  await stack.whenService("one", "to be stopping", ({ state }) => state === "Stopping");
+  await own.killDaemon();
+  await own.serve();
+  const one = await stack.whenService("one", "to come to rest", (service) => (service.state === "Failed" || service.restarts > 0) && service);
+  expect(one).toMatchObject({ state: "Failed", restarts: 0, instances: [{ reason: "retries_exhausted" }] });
+});
