@@ -21,6 +21,7 @@ test(
     await rig.begin();
     const began = performance.now();
     await rig.client.putStack(STACK, { source: source(), workdir: "/", env: rig.environment });
+    await until("the stack to be there", () => rig.client.stack(STACK).catch(() => undefined));
     for (let kill = 1; kill <= KILLS; kill++) {
       await until("the logs to grow", async () => (await stored(rig)) >= (LINES * SERVICES * kill) / (KILLS + 1), LIMIT_MS);
       await rig.kill();
