@@ -35,7 +35,7 @@ export function corrupt(path: string, what: string): OrcoError {
 }
 
 function isWriteFailure(code: string): boolean {
-  return code === "SQLITE_FULL" || (code.startsWith("SQLITE_IOERR") && !READ_FAILURES.has(code));
+  return code === "SQLITE_FULL" || code === "ENOSPC" || code === "EDQUOT" || (code.startsWith("SQLITE_IOERR") && !READ_FAILURES.has(code));
 }
 
 function isDamage(code: string): boolean {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Database } from "bun:sqlite";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { event, refused, Scratch, seqs } from "./journal-fixture.ts";
 import { SCHEMA, type Schema } from "./journal-schema.ts";
 
@@ -33,6 +33,17 @@ describe("a new file", () => {
     expect(journal.query("SELECT synchronous FROM pragma_synchronous")).toEqual([{ synchronous: 2 }]);
     const loose = journal.query("SELECT name FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%' AND strict = 0");
     expect(loose).toEqual([]);
+  });
+
+  test("is for its owner alone, and so is an old one once it was opened", async () => {
+    using scratch = new Scratch();
+    const modes = (): number[] => ["", "-wal", "-shm"].map((suffix) => statSync(scratch.path + suffix).mode & 0o777);
+    const first = scratch.open();
+    expect(modes()).toEqual([0o600, 0o600, 0o600]);
+    first.close();
+    chmodSync(scratch.path, 0o644);
+    scratch.open();
+    expect(modes()).toEqual([0o600, 0o600, 0o600]);
   });
 
   test("an empty file, as a crash at the very start leaves it, is made into a journal", async () => {

@@ -1,4 +1,5 @@
 import { Database } from "bun:sqlite";
+import { chmodSync, closeSync, openSync, statSync } from "node:fs";
 import { journalError } from "./journal-errors.ts";
 import { APPLICATION_ID, inspect } from "./journal-inspect.ts";
 import create from "./schema.sql" with { type: "text" };
@@ -29,6 +30,7 @@ export function openDatabase(path: string, schema: Schema = SCHEMA): Opened {
   let db: Database | undefined;
   try {
     const from = inspect(path, schema.version);
+    keepPrivate(path);
     db = new Database(path, { create: true, readwrite: true, strict: true });
     configure(db);
     if (from !== schema.version) migrate(db, from, schema);
@@ -36,6 +38,15 @@ export function openDatabase(path: string, schema: Schema = SCHEMA): Opened {
   } catch (error) {
     db?.close();
     throw journalError(error, path);
+  }
+}
+
+/** What is stored includes the environment of services. SQLite gives the files it makes beside it the mode of the database. */
+function keepPrivate(path: string): void {
+  closeSync(openSync(path, "a", 0o600));
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    const mode = statSync(file, { throwIfNoEntry: false })?.mode ?? 0;
+    if ((mode & 0o077) !== 0) chmodSync(file, 0o600);
   }
 }
 
