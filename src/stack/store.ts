@@ -83,6 +83,8 @@ export class StackStore {
 
   /** Never rejects: supervision goes on over a full disk, and the row follows when there is room. */
   async record(slot: Slot, event: SlotEvent): Promise<void> {
+    // What waits of this slot is older than this: it must not be written after it.
+    this.pending.delete(slot.id);
     try {
       await this.journal.append([slotEvent(slot, event)], [slotUpdate(slot)]);
       this.pending.delete(slot.id);
