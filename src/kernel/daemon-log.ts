@@ -1,4 +1,4 @@
-import { copyFileSync, fstatSync, ftruncateSync } from "node:fs";
+import { copyFileSync, fstatSync, ftruncateSync, statSync } from "node:fs";
 import pino, { type Logger } from "pino";
 
 /** One file of this size and one before it: the daemon's own log is bounded like any other. */
@@ -9,10 +9,11 @@ export function daemonLog(level: string): Logger {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
 }
 
-/** Where standard error is a regular file (`daemon.log`, opened for appending), moves what is old to `<path>.1`. */
-export function boundLog(path: string): void {
-  const stat = fstatSync(2);
-  if (!stat.isFile() || stat.size < MAX_BYTES) return;
+/** Where `fd` is the file `path`, opened for appending, moves what is old to `<path>.1`. A file of somebody else's choice is theirs to bound. */
+export function boundLog(path: string, fd = 2): void {
+  const ours = statSync(path, { throwIfNoEntry: false });
+  const open = fstatSync(fd);
+  if (!ours || open.size < MAX_BYTES || open.ino !== ours.ino || open.dev !== ours.dev) return;
   copyFileSync(path, `${path}.1`);
-  ftruncateSync(2);
+  ftruncateSync(fd);
 }

@@ -21,10 +21,14 @@ interface Tidy {
 export function keepTidy({ journal, clock, log, eachMinute }: Tidy): () => void {
   let tick = 0;
   let cancel = clock.after(TICK_MS, turn);
+  /** Whatever a full disk refuses is tried again at the next turn. */
+  async function turnOver(): Promise<void> {
+    if (tick++ % TRIM_EVERY_TICKS === 0) await trim(journal, clock);
+    eachMinute();
+  }
   function turn(): void {
     cancel = clock.after(TICK_MS, turn);
-    eachMinute();
-    if (tick++ % TRIM_EVERY_TICKS === 0) trim(journal, clock).catch((error: unknown) => log(`retention: ${messageOf(error)}`));
+    turnOver().catch((error: unknown) => log(`retention: ${messageOf(error)}`));
   }
   return () => cancel();
 }
