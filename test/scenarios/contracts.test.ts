@@ -16,85 +16,30 @@ const body = `
       bad: { command: "exit 9", restartPolicy: { condition: never } }
 `;
 
+const ALIVE = { pid: TYPE.number, address: expect.stringMatching(/^127\.0\.0\.1:\d+$/) };
+
+/** A service of one instance, with every key the contract names and no other. */
+function serviceOf(service: string, own: { state: string; message: unknown }, instance: object) {
+  const { state, message } = own;
+  const ready = state === "Running";
+  const count = ready ? 1 : 0;
+  const both = { state, ready, restarts: 0, age_ms: TYPE.number };
+  const one = { ...both, id: TYPE.string, replica: 0, config: expect.stringMatching(/^[0-9a-f]{12}$/), version: "new" };
+  return { service, ...both, message, replicas: { ready: count, live: count, desired: 1 }, instances: [{ ...one, ...instance }] };
+}
+
 test("status --json", async () => {
   const stack = rig.stack(body);
   await stack.ok("up", "-d");
   await stack.when("rest", ({ services }) => services.map(({ state }) => state).join() === "Running,Stopped,Failed");
-  const view = JSON.parse(await stack.ok("status", "--json")) as StackView;
+  const view: unknown = JSON.parse(await stack.ok("status", "--json"));
   expect(view).toEqual({
     stack: stack.name,
     file: `${stack.dir}/stack.yaml`,
     services: [
-      {
-        service: "db",
-        state: "Running",
-        ready: true,
-        replicas: { ready: 1, live: 1, desired: 1 },
-        restarts: 0,
-        age_ms: TYPE.number,
-        message: TYPE.string,
-        instances: [
-          {
-            id: TYPE.string,
-            replica: 0,
-            pid: TYPE.number,
-            state: "Running",
-            ready: true,
-            restarts: 0,
-            age_ms: TYPE.number,
-            address: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
-            config: expect.stringMatching(/^[0-9a-f]{12}$/),
-            version: "new",
-            reason: "initial_start",
-          },
-        ],
-      },
-      {
-        service: "once",
-        state: "Stopped",
-        ready: false,
-        replicas: { ready: 0, live: 0, desired: 1 },
-        restarts: 0,
-        age_ms: TYPE.number,
-        message: "completed",
-        instances: [
-          {
-            id: TYPE.string,
-            replica: 0,
-            state: "Stopped",
-            ready: false,
-            restarts: 0,
-            age_ms: TYPE.number,
-            config: TYPE.string,
-            version: "new",
-            reason: "completed",
-            exit: { code: 0, reason: "exited" },
-          },
-        ],
-      },
-      {
-        service: "bad",
-        state: "Failed",
-        ready: false,
-        replicas: { ready: 0, live: 0, desired: 1 },
-        restarts: 0,
-        age_ms: TYPE.number,
-        message: "exit code 9",
-        instances: [
-          {
-            id: TYPE.string,
-            replica: 0,
-            state: "Failed",
-            ready: false,
-            restarts: 0,
-            age_ms: TYPE.number,
-            config: TYPE.string,
-            version: "new",
-            reason: "instance_crash",
-            exit: { code: 9, reason: "exited" },
-          },
-        ],
-      },
+      serviceOf("db", { state: "Running", message: TYPE.string }, { ...ALIVE, reason: "initial_start" }),
+      serviceOf("once", { state: "Stopped", message: "completed" }, { reason: "completed", exit: { code: 0, reason: "exited" } }),
+      serviceOf("bad", { state: "Failed", message: "exit code 9" }, { reason: "instance_crash", exit: { code: 9, reason: "exited" } }),
     ],
   });
 });
@@ -104,9 +49,7 @@ test("status prints the table, to the letter", async () => {
   await stack.ok("up", "-d");
   await stack.when("rest", ({ services }) => services.map(({ state }) => state).join() === "Running,Stopped,Failed");
   const lines = (await stack.ok("status")).split("\n");
-  expect(lines[0]).toBe(
-    "SERVICE  STATE    READY  REPL  RESTARTS  AGE   MESSAGE".replace("AGE   ", (lines[0] ?? "").includes("AGE   ") ? "AGE   " : "AGE  "),
-  );
+  expect(lines[0]).toMatch(/^SERVICE  STATE    READY  REPL  RESTARTS  AGE +MESSAGE$/);
   expect(lines[1]).toMatch(/^db       Running  true   1\/1   0         \d+m?s/);
   expect(lines[2]).toMatch(/^once     Stopped  false  0\/1   0         \d+m?s +completed$/);
   expect(lines[3]).toMatch(/^bad      Failed   false  0\/1   0         \d+m?s +exit code 9$/);

@@ -36,7 +36,8 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
       expect(service.age_ms).toBeGreaterThanOrEqual(former?.age_ms ?? 0);
     }
     const adopted = (await stack.history()).filter(({ type }) => type === "instance.adopted").map(({ service }) => service);
-    expect(adopted.toSorted()).toEqual(["api", "db", "said"]);
+    expect(new Set(adopted)).toEqual(new Set(["api", "db", "said"]));
+    expect(adopted).toHaveLength(3);
     expect((await stack.transitions()).filter((line) => line.endsWith(" starting"))).toHaveLength(5);
   });
 }

@@ -71,7 +71,9 @@ async function carryOut({ rig, stack, world, hasty, random }: Call, command: Com
       await rig.killDaemon(command.do === "kill daemon" ? "SIGKILL" : "SIGTERM");
       await rig.serve();
       return;
-    default:
+    case "stop":
+    case "start":
+    case "restart":
       await stack.ok(command.do, command.service, ...detach);
   }
 }
@@ -85,7 +87,7 @@ async function killOne(stack: StackUnderTest, service: string, random: () => num
 
 /** No change is under way, the view is as the model says, and so are the processes. */
 async function atRest(rig: Rig, stack: StackUnderTest, world: World): Promise<void> {
-  await stack.when(`${JSON.stringify(world.running)}`, (view) => isAsModelled(view, world));
+  await stack.when(JSON.stringify(world.running), (view) => isAsModelled(view, world));
   await until("one process a live instance, of its version, and no other", async () => {
     const view = await stack.view();
     if (!isAsModelled(view, world)) return false;

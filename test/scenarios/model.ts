@@ -87,7 +87,9 @@ export function follow({ file, running }: World, command: Command): World {
     case "start":
     case "restart":
       return { file, running: change(running, command.service, { wanted: "run" }) };
-    default:
+    case "kill":
+    case "kill daemon":
+    case "stop daemon":
       return { file, running };
   }
 }

@@ -121,6 +121,10 @@ scenario("an unready service whose stop a daemon crash interrupts is stopped, an
   await stack.whenService("one", "to be stopping", ({ state }) => state === "Stopping");
   await own.killDaemon();
   await own.serve();
-  const one = await stack.whenService("one", "to come to rest", (service) => (service.state === "Failed" || service.restarts > 0) && service);
+  const one = await stack.whenService(
+    "one",
+    "to come to rest",
+    (service) => (service.state === "Failed" || service.restarts > 0) && service,
+  );
   expect(one).toMatchObject({ state: "Failed", restarts: 0, instances: [{ reason: "retries_exhausted" }] });
 });
