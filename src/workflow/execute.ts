@@ -31,10 +31,15 @@ interface RunsOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** How often an end that could not be written is tried again. */
+const RETRY_MS = 1000;
+
 /** The run engine of one daemon: admits, drives, resumes and cancels runs. The only writer of run rows. */
 export class Runs {
   private readonly active = new Map<string, ActiveRun>();
   private readonly lanes = new Lanes();
+  /** Ended runs whose end a full disk kept back. */
+  private readonly late = new Map<string, RunRow>();
   private abandoned = false;
 
   constructor(private readonly options: RunsOptions) {}
@@ -70,7 +75,7 @@ export class Runs {
   }
 
   get(id: string): RunRow {
-    const row = this.active.get(id)?.row ?? this.options.store.get(id);
+    const row = this.active.get(id)?.row ?? this.late.get(id) ?? this.options.store.get(id);
     if (!row) throw new OrcoError("not_found", `there is no run ${id}`, { run: id });
     return row;
   }
@@ -179,13 +184,26 @@ export class Runs {
     try {
       await this.move(run, { status, endedAt: this.options.clock.now(), ...outcome }, `run.${status}`, data);
     } catch (error) {
-      // The journal is full or gone: the answer is still owed to whoever waits; a restart runs the last step again.
+      // The journal is full or gone: the answer is owed all the same; a daemon that starts before it is written runs the last step again.
       this.options.onError(error);
       run.row = { ...run.row, status, endedAt: this.options.clock.now(), ...outcome };
+      void this.saveLate(run.row, data);
     }
     this.active.delete(run.row.id);
     run.ended.resolve(run.row);
     this.passOn(run.row);
+  }
+
+  /** Whoever follows the run waits for this event. Ends when it is on disk, or with the daemon. */
+  private async saveLate(row: RunRow, data: JsonObject): Promise<void> {
+    this.late.set(row.id, row);
+    while (this.late.has(row.id) && !this.abandoned) {
+      await this.options.clock.sleep(RETRY_MS);
+      await this.options.store.save(row, `run.${row.status}`, data).then(
+        () => this.late.delete(row.id),
+        () => undefined, // as full as before, which has been told
+      );
+    }
   }
 
   private passOn(row: RunRow): void {

@@ -31,6 +31,12 @@ async function fillAndFree(rig: ChaosRig, disk: SmallDisk): Promise<void> {
   const before = await stack.pids();
   const traffic = new Traffic(`http://127.0.0.1:${port}/`, { connections: 2, pauseMs: 10 });
 
+  const caught = await rig.client.act({ stack: STACK, service: "slow", action: "restart" });
+  history.runs.add(caught.id);
+  await stack.event(
+    "slow to start again",
+    ({ type, service, ["restarts"]: restarts }) => type === "instance.starting" && service === "slow" && restarts === 1,
+  );
   disk.fill();
   const refused = await refusal(rig);
   expect(refused).toMatchObject({ status: 507, body: { code: "disk_full", status: 507 } });
@@ -59,6 +65,7 @@ async function fillAndFree(rig: ChaosRig, disk: SmallDisk): Promise<void> {
   disk.free();
   await stack.whenService("mortal", "to be back", ({ ready, restarts }) => ready && restarts > 0);
   await until("the journal to write again", async () => (await rig.client.ready()).ok, 5000);
+  await rig.client.waitRun(caught.id);
   await stack.ok("restart", "chatty");
   const after = await stack.pids();
   expect([after["web/0"], after["chatty/0"] === before["chatty/0"], rig.daemonPid()]).toEqual([before["web/0"], false, next]);
@@ -85,6 +92,7 @@ function source(port: number): string {
         command: [${JSON.stringify(process.execPath)}, ${program}, --port, "${port}"]
         health: { interval: 100ms, http: { url: "http://127.0.0.1:${port}/" } }
       chatty: { command: "while :; do seq 100; sleep 0.1; done", replicas: 1 }
+      slow: { command: "sleep 0.5; echo ready; exec sleep 100000", health: { log: { pattern: ready } } }
       mortal: { command: exec sleep 100000, restartPolicy: { maxRetries: 1, backoff: { min: 10ms } } }
   `;
 }
