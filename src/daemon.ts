@@ -45,6 +45,7 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   const lock = takeLock(join(config.home, "lock"), { pid: process.pid, startTime: readStat(process.pid)?.startTime ?? 0 });
   const clock = systemClock();
   const log = daemonLog(config.logLevel);
+  survive(log);
   const failing = { why: undefined as string | undefined };
   const journal = Journal.open({
     path: join(config.home, "orco.db"),
@@ -103,6 +104,14 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   core.logs.close();
   journal.close();
   lock.release();
+}
+
+/** Nobody starts a daemon again that a defect in one corner has ended: it is logged, and supervision goes on. */
+function survive(log: ReturnType<typeof daemonLog>): void {
+  const told = (error: unknown): void =>
+    log.error({ error: messageOf(error), stack: error instanceof Error ? error.stack : undefined }, "defect");
+  process.on("unhandledRejection", told);
+  process.on("uncaughtException", told);
 }
 
 /** Names who holds the port when it is taken. */

@@ -73,7 +73,7 @@ export class Stack {
       const target = serviceOf(desired, spec.name);
       const hash = target && this.ports.configHash(target);
       const other = this.supervisorsOf(spec.name).find(({ slot }) => hash !== undefined && slot.config !== hash);
-      return [spec.name, other ? { ...this.specOf(other.slot), replicas: spec.replicas } : spec];
+      return [spec.name, other ? { ...(this.specOf(other.slot) ?? spec), replicas: spec.replicas } : spec];
     });
     return { ...this.current.spec, services: Object.fromEntries(services) };
   }
@@ -182,7 +182,9 @@ export class Stack {
 
   private portsOf(slot: Slot): ConstructorParameters<typeof Supervisor>[1] {
     const { clock, runtime, store, newId } = this.ports;
-    const spec = (): ServiceSpec => this.specOf(slot);
+    let last: ServiceSpec | undefined;
+    // The end of a log is still read when the slot, and with it what it ran, is forgotten.
+    const spec = (): ServiceSpec => (last = this.specOf(slot) ?? last ?? missing(slot));
     return {
       clock,
       runtime,
@@ -210,13 +212,10 @@ export class Stack {
   }
 
   /** The spec this very slot runs: the desired one, or the one of an earlier apply that it has not left yet. */
-  private specOf(slot: Slot): ServiceSpec {
+  private specOf(slot: Slot): ServiceSpec | undefined {
     const desired = serviceOf(this.current.spec, slot.service);
     if (desired && this.ports.configHash(desired) === slot.config) return desired;
-    const old = this.ports.store.oldSpec(this.name, slot.config);
-    if (old) return old;
-    if (desired) return desired;
-    throw new Error(`no spec of ${slot.service} with config ${slot.config}`);
+    return this.ports.store.oldSpec(this.name, slot.config) ?? desired;
   }
 
   private onSlot(slot: Slot): void {
@@ -242,6 +241,10 @@ export class Stack {
       for (const { target } of spec.dependsOn) this.dependents.set(target, [...(this.dependents.get(target) ?? []), spec.name]);
     }
   }
+}
+
+function missing({ service, config }: Slot): never {
+  throw new Error(`no spec of ${service} with config ${config}`);
 }
 
 function byReplica(a: Slot, b: Slot): number {

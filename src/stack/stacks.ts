@@ -1,6 +1,7 @@
 import { OrcoError } from "../kernel/errors.ts";
 import { isLive, type Slot } from "../supervise/instance.ts";
 import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
+import type { Handle } from "../supervise/runtime.ts";
 import type { StackHost } from "./changes/host.ts";
 import { graphShape, serviceOf } from "./graph.ts";
 import type { ServiceSpec } from "./spec.ts";
@@ -16,7 +17,7 @@ interface StacksOptions extends StackPorts {
 /** Every stack of this daemon. Changes come from runs only (`changes/`); everything else reads. */
 export class Stacks implements StackHost {
   private readonly stacks = new Map<string, Stack>();
-  private readonly cpu = new Map<string, { atMs: number; cpuMs: number }>();
+  private readonly cpu = new WeakMap<Handle, { atMs: number; cpuMs: number }>();
 
   constructor(private readonly options: StacksOptions) {}
 
@@ -98,7 +99,7 @@ export class Stacks implements StackHost {
     const observe = (slot: Slot): Observed => {
       const supervisor = members.get(slot.id);
       const handle = supervisor?.running?.handle;
-      const used = usage ? this.usage(slot.id, handle?.usage()) : undefined;
+      const used = usage && handle ? this.usage(handle) : undefined;
       return {
         detail: supervisor?.detail ?? "",
         ...(handle?.pid !== undefined && { pid: handle.pid }),
@@ -180,12 +181,13 @@ export class Stacks implements StackHost {
   }
 
   /** CPU since the last look, as a share of one core; since the start at the first look. */
-  private usage(slot: string, used: { cpuMs: number; rssBytes: number } | undefined): Observed["usage"] {
+  private usage(handle: Handle): Observed["usage"] {
+    const used = handle.usage();
     if (!used) return undefined;
     const atMs = this.clock.monotonic();
-    const before = this.cpu.get(slot);
-    this.cpu.set(slot, { atMs, cpuMs: used.cpuMs });
-    const cpuPercent = before && atMs > before.atMs ? (100 * Math.max(0, used.cpuMs - before.cpuMs)) / (atMs - before.atMs) : 0;
+    const before = this.cpu.get(handle) ?? { atMs: atMs - (this.clock.now() - handle.startedAt), cpuMs: 0 };
+    this.cpu.set(handle, { atMs, cpuMs: used.cpuMs });
+    const cpuPercent = atMs > before.atMs ? (100 * Math.max(0, used.cpuMs - before.cpuMs)) / (atMs - before.atMs) : 0;
     return { ...used, cpuPercent };
   }
 }

@@ -77,8 +77,13 @@ export class StackStore {
 
   async removeSlot(slot: Slot): Promise<void> {
     this.pending.delete(slot.id);
-    const write: Write = { sql: "DELETE FROM slots WHERE id = ?", params: [slot.id] };
-    await this.journal.append([slotEvent(slot, { type: "instance.removed", from: slot.state })], [write]);
+    const gone: Write = { sql: "DELETE FROM slots WHERE id = ?", params: [slot.id] };
+    const unused: Write = {
+      sql: `DELETE FROM meta WHERE key = ?
+            AND NOT EXISTS (SELECT 1 FROM slots WHERE stack = ? AND service = ? AND json_extract(row, '$.config') = ?)`,
+      params: [specKey(slot.stack, slot.config), slot.stack, slot.service, slot.config],
+    };
+    await this.journal.append([slotEvent(slot, { type: "instance.removed", from: slot.state })], [gone, unused]);
   }
 
   /** Never rejects: supervision goes on over a full disk, and the row follows when there is room. */
