@@ -110,5 +110,14 @@ async function checkHistory(rig: ChaosRig, history: History): Promise<void> {
   history.check(rig);
   const unasked = history.seen.filter(({ service, reason }) => service !== "crash" && UNASKED.has(String(reason)));
   expect(unasked.map(({ seq, type, service, reason, message }) => [seq, type, service, reason, message])).toEqual([]);
+  checkRestarts(rig, history);
   await rig.begin();
+}
+
+/** A restart that was asked for once happens once, however often the daemon dies meanwhile. */
+function checkRestarts(rig: ChaosRig, { seen }: History): void {
+  const asked =
+    rig.rows<{ n: number }>("SELECT count(*) AS n FROM runs WHERE kind = 'restart' AND row LIKE '%\"service\":\"slow\"%'")[0]?.n ?? 0;
+  const restarted = seen.filter(({ service, type, reason }) => service === "slow" && type === "instance.running" && reason === "restart");
+  expect(new Set(restarted.map(({ ["instance"]: instance }) => instance)).size).toBeLessThanOrEqual(2 * asked);
 }

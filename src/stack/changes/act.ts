@@ -53,24 +53,32 @@ async function stop(stack: Stack, service: string, { context }: { context: RunCo
  */
 async function restart(stack: Stack, service: string, { context }: { context: RunContext }): Promise<void> {
   const members = stack.supervisorsOf(service);
-  const stoppedBefore = await context.step("begin", async () =>
-    members.filter(({ slot }) => slot.wanted === "stop").map(({ slot }) => slot.id),
+  const begun = await context.step("begin", async () =>
+    members.map(({ slot }) => ({ id: slot.id, instance: slot.instance ?? null, stopped: slot.wanted === "stop" })),
   );
   context.releaseLane();
   for (const supervisor of members) {
     const { id, replica } = supervisor.slot;
     await context.step(`restart ${service}/${replica} ${id.slice(-6)}`, async () => {
-      const stopped = supervisor.slot.wanted === "stop" && !stoppedBefore.includes(id);
-      if (!stopped && stack.has(supervisor)) await restartOne(stack, supervisor, context.signal);
+      const before = begun.find((one) => one.id === id);
+      const stopped = supervisor.slot.wanted === "stop" && before?.stopped !== true;
+      const options = { before: before?.instance ?? undefined, signal: context.signal };
+      if (!stopped && stack.has(supervisor)) await restartOne(stack, supervisor, options);
       return null;
     });
   }
   await settle(stack, [service], context);
 }
 
-async function restartOne(stack: Stack, supervisor: Supervisor, signal: AbortSignal): Promise<void> {
-  const { service, instance: before } = supervisor.slot;
-  supervisor.restart("restart");
+interface RestartOptions {
+  /** The instance that is to go. Where it has gone already, a former daemon has asked for the restart. */
+  readonly before: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+async function restartOne(stack: Stack, supervisor: Supervisor, { before, signal }: RestartOptions): Promise<void> {
+  const { service, instance } = supervisor.slot;
+  if (instance === before) supervisor.restart("restart");
   const failure = await stack.until(() => {
     const { slot } = supervisor;
     const why = slot.instance === before ? undefined : hopeless(service, stack.decided());
