@@ -21,6 +21,15 @@ test("surge 1, unavailable 0: the new one first, the old one when the new one wa
   expect(decideRollout([{ ...fresh, observed: true }], limits)).toMatchObject({ do: "done" });
 });
 
+test("recreate: nothing new before the last old one is gone, also when the service grows", () => {
+  const limits: RolloutLimits = { replicas: 4, maxUnavailable: 4, maxSurge: 0, abortAfterFailures: 1, oldGoFirst: true };
+  const [first, second] = [slot({ id: "o" }), slot({ id: "p", replica: 1 })];
+  expect(decideRollout([first, second], limits)).toMatchObject({ do: "stop", id: "o" });
+  expect(decideRollout([{ ...first, stopping: true }, second], limits)).toMatchObject({ do: "stop", id: "p" });
+  expect(decideRollout([{ ...second, stopping: true }], limits)).toMatchObject({ do: "wait" });
+  expect(decideRollout([], limits)).toMatchObject({ do: "start", replica: 0 });
+});
+
 test("a failed instance aborts with its reason", () => {
   const limits: RolloutLimits = { replicas: 2, maxUnavailable: 0, maxSurge: 1, abortAfterFailures: 1 };
   const slots = [

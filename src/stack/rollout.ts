@@ -18,6 +18,8 @@ export interface RolloutLimits {
   readonly maxUnavailable: number;
   readonly maxSurge: number;
   readonly abortAfterFailures: number;
+  /** recreate: nothing new starts before the last old one is gone. */
+  readonly oldGoFirst?: boolean;
 }
 
 export type RolloutStep =
@@ -40,9 +42,10 @@ export function decideRollout(slots: readonly RolloutSlot[], limits: RolloutLimi
 
   const leaving = old.find((slot) => !slot.stopping && mayStop(slot, slots, replicas - maxUnavailable));
   const missing = missingReplica(fresh, replicas);
-  if (leaving && (missing === undefined || slots.length >= replicas + maxSurge))
+  const full = slots.length >= replicas + maxSurge || (limits.oldGoFirst === true && old.length > 0);
+  if (leaving && (missing === undefined || full))
     return { do: "stop", id: leaving.id, why: leaving.ready ? "enough others are ready" : "not ready" };
-  if (missing !== undefined && slots.length < replicas + maxSurge) return { do: "start", replica: missing, why: "below the target" };
+  if (missing !== undefined && !full) return { do: "start", replica: missing, why: "below the target" };
   if (old.length === 0 && missing === undefined && fresh.every((slot) => slot.observed)) return { do: "done", why: "all replaced" };
   return { do: "wait", why: fresh.some((slot) => !slot.ready) ? "for readiness" : "for the observation window or a stop" };
 }

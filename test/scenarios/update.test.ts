@@ -31,7 +31,7 @@ const web = (version: string, more = ""): string => `
         replicas: 3
         ports: ["8080"]
         dependsOn: [db]
-        health: { interval: 50ms, failureThreshold: 1, log: { pattern: good } }
+        health: { interval: 200ms, failureThreshold: 3, log: { pattern: good } }
         restartPolicy: { backoff: { min: 10ms } }
         update: { strategy: rolling${more} }
 `;
@@ -127,7 +127,7 @@ test("the observation window counts: an instance that fails within it undoes the
 
 test("recreate stops all, then starts all", async () => {
   const body = (seconds: number): string =>
-    `services: { one: { command: "exec sleep ${seconds}", replicas: 2, update: { strategy: recreate } } }`;
+    `services: { one: { command: "exec sleep ${seconds}", replicas: ${seconds - 998}, update: { strategy: recreate } } }`;
   const stack = rig.stack(body(1000));
   await stack.up();
   const since = (await stack.history()).at(-1)?.seq ?? 0;
@@ -135,13 +135,13 @@ test("recreate stops all, then starts all", async () => {
   await stack.ok("apply");
   const types = (await stack.history()).filter(({ seq, service }) => seq > since && service === "one").map(({ type }) => type);
   expect(types.lastIndexOf("instance.removed")).toBeLessThan(types.indexOf("instance.created"));
-  expect(boundsOf(await stack.history(), "one", since)).toMatchObject({ mostLive: 2 });
+  expect(boundsOf(await stack.history(), "one", since)).toMatchObject({ mostLive: 3 });
 });
 
 test("meanwhile a second apply is refused with the run, waits with --queue, and a scale or restart waits", async () => {
   const stack = rig.stack(web("good 1"));
   await stack.up();
-  const slow = web("$$(while [ ! -e go ]; do sleep 0.01; done) good 2").replace("interval: 50ms, failureThreshold: 1", "gracePeriod: 60s");
+  const slow = web("$$(while [ ! -e go ]; do sleep 0.01; done) good 2").replace("interval: 200ms", "interval: 200ms, gracePeriod: 60s");
   stack.edit(slow);
   const first = stack.start("apply");
   await stack.event("the update", ({ type, reason }) => type === "instance.running" && reason === "config_changed");

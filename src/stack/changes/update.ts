@@ -123,7 +123,7 @@ function limitsOf(target: ServiceSpec, mayAbort: boolean): RolloutLimits & { win
   const abortAfterFailures = mayAbort ? update.abortAfterFailures : Infinity;
   const whole =
     update.strategy === "recreate"
-      ? { maxUnavailable: replicas, maxSurge: 0 }
+      ? { maxUnavailable: replicas, maxSurge: 0, oldGoFirst: true }
       : { maxUnavailable: update.maxUnavailable, maxSurge: update.maxSurge };
   return { replicas, ...whole, abortAfterFailures, windowMs: update.observationWindowMs };
 }
