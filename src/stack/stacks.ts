@@ -130,7 +130,7 @@ export class Stacks implements StackHost {
     name: string,
     { services, query, signal }: { services?: readonly string[]; query: LogQuery; signal: AbortSignal },
   ): AsyncIterable<LogRecord> {
-    const spec = this.stacks.get(name)?.record.spec;
+    const spec = this.stacks.get(name)?.record.spec ?? (this.options.logs.has(name) ? undefined : this.require(name).record.spec);
     for (const service of services ?? [])
       if (spec && !serviceOf(spec, service))
         throw new OrcoError("not_found", `stack ${name} has no service ${service}`, { stack: name, service });
@@ -163,9 +163,12 @@ export class Stacks implements StackHost {
   private async adopt(stack: Stack, slot: Slot): Promise<"running" | "exited" | "gone" | "idle"> {
     const kind = await this.adoptInstance(stack, slot);
     const supervisor = stack.all().find((one) => one.slot.id === slot.id);
-    for (const instance of slot.draining ?? []) {
-      const ended = await this.options.runtime.adopt(instance);
-      if (ended.kind === "exited") supervisor?.endings.drains.resume(instance, ended.spools);
+    const ended = (slot.draining ?? []).filter((instance) => !isLive(slot.state) || instance !== slot.instance);
+    for (const instance of ended) {
+      const found = await this.options.runtime.adopt(instance);
+      const spools = found.kind === "running" ? undefined : found.spools;
+      if (spools) supervisor?.endings.drains.resume(instance, spools, Promise.resolve());
+      else supervisor?.endings.drains.drop(instance);
     }
     return kind;
   }

@@ -10,24 +10,44 @@ export class Drains {
     private readonly ports: Pick<SupervisorPorts, "attach" | "runtime">,
   ) {}
 
-  /** `clear` reads the log and removes the instance from disk. Never rejects. */
-  async run(instance: string, clear: () => Promise<void>): Promise<void> {
-    const others = (): string[] => (this.cell.slot.draining ?? []).filter((other) => other !== instance);
-    void this.cell.change({ draining: [...others(), instance] });
+  /**
+   * Resolves when `read` has read the log (false: the daemon leaves before its end). The instance is removed from disk after that and after its end is on disk, for until then
+   * its exit code is nowhere else. Never rejects.
+   */
+  async run(instance: string, read: () => Promise<boolean>, concluded: Promise<void>): Promise<void> {
+    void this.cell.change({ draining: [...this.without(instance), instance] });
     try {
-      await clear();
-      void this.cell.change({ draining: others() });
+      if (await read()) void this.forget(instance, concluded);
     } catch (error) {
-      this.cell.note("warn", `logs of ${instance}: ${messageOf(error)}`);
+      this.told(instance, error);
     }
   }
 
   /** The log of an instance that ended while no daemon ran. */
-  resume(instance: string, spools: Handle["spools"]): void {
-    const attachment = this.ports.attach({ ...this.cell.slot, instance }, spools);
-    void this.run(instance, async () => {
-      await attachment.finish();
+  resume(instance: string, spools: Handle["spools"], concluded: Promise<void>): void {
+    void this.run(instance, () => this.ports.attach({ ...this.cell.slot, instance }, spools).finish(), concluded);
+  }
+
+  /** An instance of which nothing is left to read. */
+  drop(instance: string): void {
+    void this.cell.change({ draining: this.without(instance) });
+  }
+
+  private async forget(instance: string, concluded: Promise<void>): Promise<void> {
+    await concluded;
+    try {
       await this.ports.runtime.forget(instance);
-    });
+      this.drop(instance);
+    } catch (error) {
+      this.told(instance, error);
+    }
+  }
+
+  private without(instance: string): string[] {
+    return (this.cell.slot.draining ?? []).filter((other) => other !== instance);
+  }
+
+  private told(instance: string, error: unknown): void {
+    this.cell.note("warn", `logs of ${instance}: ${messageOf(error)}`);
   }
 }

@@ -4,7 +4,7 @@ import { Drains } from "./drains.ts";
 import type { Slot } from "./instance.ts";
 import type { Live } from "./live.ts";
 import { outcomeOf, type Ending } from "./outcome.ts";
-import type { Exit } from "./runtime.ts";
+import type { Exit, Handle } from "./runtime.ts";
 import type { SupervisorPorts } from "./supervised.ts";
 import type { Turnstile } from "./turnstile.ts";
 
@@ -43,15 +43,19 @@ export class Endings {
   /** A stop or a restart that was asked for. */
   async halt(live: Live, reason: string, force: AbortSignal): Promise<void> {
     await this.cell.move("stop", { reason, ready: false, readyAt: undefined }, "instance.stopping");
-    const exit = await this.stop(live, force);
-    if (this.cell.slot.wanted === "stop") await this.cell.move("end", { reason: "stopped", exit, pid: undefined }, "instance.stopped");
-    else await this.cell.move("retry", { reason, exit, retries: 0, pid: undefined }, "instance.pending");
+    const exit = await live.halt(force);
+    await this.leave(live, force, () =>
+      this.cell.slot.wanted === "stop"
+        ? this.cell.move("end", { reason: "stopped", exit, pid: undefined }, "instance.stopped")
+        : this.cell.move("retry", { reason, exit, retries: 0, pid: undefined }, "instance.pending"),
+    );
   }
 
   /** A failure of orco's finding: it is stopped, and the policy decides. */
   async fail(live: Live, ending: Ending & { readonly failure: NonNullable<Ending["failure"]> }, force: AbortSignal): Promise<void> {
     await this.cell.move("stop", { reason: ending.failure, ready: false }, "instance.stopping");
-    this.decide({ ...ending, exit: await this.stop(live, force) });
+    const exit = await live.halt(force);
+    await this.leave(live, force, () => this.decide({ ...ending, exit }));
   }
 
   /** A start that is not wanted any more, before anything but its hooks has run. */
@@ -67,7 +71,7 @@ export class Endings {
     const message = messageOf(error);
     if (isFinal(error, this.cell.slot)) await this.cell.move("giveUp", { reason: "start_failed", message }, "instance.failed");
     else if (isFullDisk(error)) this.postpone(message);
-    else this.decide({ readyForMs: 0, failure: "start_failed", message });
+    else void this.decide({ readyForMs: 0, failure: "start_failed", message });
   }
 
   /** The machine is at fault, not the service: its retries are not used up, and it comes back by itself. */
@@ -80,10 +84,11 @@ export class Endings {
   async exited(live: Live, exit: Exit, force: AbortSignal): Promise<void> {
     const { readyForMs } = this.cell;
     void this.cell.change({ ready: false, readyAt: undefined });
-    await this.leave(live, force);
-    // Its last line may have been the one its log probe waited for.
-    if (live.takeVerdict()?.ready) void this.cell.change({ wasReady: true });
-    this.decide({ exit, readyForMs });
+    await this.leave(live, force, () => {
+      // Its last line may have been the one its log probe waited for.
+      if (live.takeVerdict()?.ready) void this.cell.change({ wasReady: true });
+      return this.decide({ exit, readyForMs });
+    });
   }
 
   /** Goes on with a stop that a former daemon had begun of a slot that is to run again: a restart, or a failure. */
@@ -95,14 +100,23 @@ export class Endings {
       : this.halt(live, reason, force);
   }
 
-  /** An end that no daemon saw: of a stop that a former one had begun, or by itself. */
-  found(exit: Exit): void {
+  /** An end that no daemon saw. What is left of the instance goes when the end is on disk. */
+  found(exit: Exit, spools: Handle["spools"]): void {
+    const concluded = Promise.withResolvers<void>();
+    this.drains.resume(this.cell.slot.instance ?? "", spools, concluded.promise);
+    // Nobody looked while it ran: whether it was ready is not known, and must not block those who need it.
+    void this.cell.change({ wasReady: true });
+    void this.conclude(exit).then(concluded.resolve);
+  }
+
+  /** Of a stop that a former daemon had begun, or by itself. */
+  private conclude(exit: Exit): Promise<void> {
     const { state, wanted, reason, message, ready, readyAt } = this.cell.slot;
     const readyForMs = ready && readyAt !== undefined ? Math.max(0, exit.at - readyAt) : 0;
     const failure = failureIn(reason);
-    if (state !== "Stopping" || wanted === "stop") this.decide({ exit, readyForMs });
-    else if (failure) this.decide({ exit, readyForMs: 0, failure, ...(message !== undefined && { message }) });
-    else void this.cell.move("retry", { reason, exit, retries: 0, pid: undefined }, "instance.pending");
+    if (state !== "Stopping" || wanted === "stop") return this.decide({ exit, readyForMs });
+    if (failure) return this.decide({ exit, readyForMs: 0, failure, ...(message !== undefined && { message }) });
+    return this.cell.move("retry", { reason, exit, retries: 0, pid: undefined }, "instance.pending");
   }
 
   /** Nothing is left of it: it ran before the machine was started anew, or a former daemon died before it could start it at all. */
@@ -113,19 +127,13 @@ export class Endings {
   }
 
   /** What becomes of a slot whose instance ended by itself, or had to be ended: by policy. */
-  decide(ending: Ending): void {
+  private decide(ending: Ending): Promise<void> {
     const { clock, policy } = this.ports;
     const { slot } = this.cell;
     const next = outcomeOf(ending, { slot, policy: policy(), clock });
     this.turnstile.hold(next.afterMs ?? 0);
     if (slot.wanted === "stop" && slot.state !== "Stopping") void this.cell.move("stop", {}, "instance.stopping");
-    void this.cell.move(next.move, next.patch, next.type);
-  }
-
-  private async stop(live: Live, force: AbortSignal): Promise<Exit> {
-    const exit = await live.halt(force);
-    await this.leave(live, force);
-    return exit;
+    return this.cell.move(next.move, next.patch, next.type);
   }
 
   private async purge(): Promise<void> {
@@ -133,14 +141,17 @@ export class Endings {
     if (instance !== undefined) await this.ports.runtime.purge(instance);
   }
 
-  private async leave(live: Live, force: AbortSignal): Promise<void> {
+  /** `conclude` journals the end. A daemon that dies before that is on disk leaves the exit code where the next one finds it. */
+  private async leave(live: Live, force: AbortSignal, conclude: () => Promise<void>): Promise<void> {
     await live.hook("postStop", force);
     if (live.mayLeaveStrays) await this.ports.runtime.purge(live.handle.instance);
     this.options.onGone();
+    const concluded = Promise.withResolvers<void>();
     const patience = new AbortController();
     const waited = this.ports.clock.sleep(CLEAR_MS, patience.signal).catch(() => undefined);
-    await Promise.race([this.drains.run(live.handle.instance, () => live.clear()), waited]);
+    await Promise.race([this.drains.run(live.handle.instance, () => live.readOut(), concluded.promise), waited]);
     patience.abort();
+    void conclude().then(concluded.resolve);
   }
 }
 

@@ -60,12 +60,12 @@ export class Live {
     return this.handle.stop(this.prepared.stop, force);
   }
 
-  /** Reads the logs to their end and removes what the instance left on disk. */
-  async clear(): Promise<void> {
-    await this.attachment.finish();
+  /** Reads the logs to their end; false when the daemon leaves before. */
+  async readOut(): Promise<boolean> {
+    const whole = await this.attachment.finish();
     await this.options.ports.clock.sleep(0);
     this.prober?.stop();
-    await this.options.ports.runtime.forget(this.handle.instance);
+    return whole;
   }
 
   /** The daemon leaves; the instance goes on. */

@@ -84,8 +84,8 @@ export type Adopted =
   | { readonly kind: "running"; readonly handle: Handle }
   /** It ended while nobody watched; leftovers of its tree have been killed. */
   | { readonly kind: "exited"; readonly exit: Exit; readonly spools: { readonly stdout: string; readonly stderr: string } }
-  /** It never started, or belongs to another boot. */
-  | { readonly kind: "gone" };
+  /** It never started, or belongs to another boot: then its last lines may still be there. */
+  | { readonly kind: "gone"; readonly spools?: { readonly stdout: string; readonly stderr: string } };
 
 export interface Runtime {
   readonly name: "process" | "docker";

@@ -274,14 +274,10 @@ export class Supervisor {
       if (this.cell.slot.state === "Stopping" && this.cell.slot.wanted === "run")
         await this.endings.resumeStop(this.live, this.force.signal);
     } else if (adopted.kind === "exited") {
-      this.endings.drains.resume(this.cell.slot.instance ?? "", adopted.spools);
-      // Nobody looked while it ran: whether it was ready is not known, and must not block those who need it.
-      void this.cell.change({ wasReady: true });
-      this.endings.found(adopted.exit);
-    } else if (this.cell.slot.wanted === "stop") {
-      await this.endings.standDown();
+      this.endings.found(adopted.exit, adopted.spools);
     } else {
-      await this.endings.gone();
+      if (adopted.spools) this.endings.drains.resume(this.cell.slot.instance ?? "", adopted.spools, Promise.resolve());
+      await (this.cell.slot.wanted === "stop" ? this.endings.standDown() : this.endings.gone());
     }
   }
 

@@ -81,7 +81,7 @@ function quietAttachment(): Attachment {
     onRecord: () => () => undefined,
     urgent: () => undefined,
     last: () => [],
-    finish: async () => undefined,
+    finish: async () => true,
     close: () => undefined,
   };
   return attachment as unknown as Attachment;

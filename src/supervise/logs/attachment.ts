@@ -25,7 +25,8 @@ export class Attachment {
   private streams: readonly Stream[] = [];
   private isUrgent = false;
   private recent: LogRecord[] | undefined;
-  private ending: Promise<void> | undefined;
+  private ending: Promise<boolean> | undefined;
+  private whole = false;
   private finished: (() => void) | undefined;
 
   constructor(private readonly options: AttachmentOptions) {
@@ -50,12 +51,12 @@ export class Attachment {
     return n <= 0 ? [] : this.recent.slice(-n);
   }
 
-  /** The instance has ended: reads what is there to its end, a last line without line break too. Resolves also when `close` comes first. */
-  finish(): Promise<void> {
+  /** The instance has ended: reads what is there to its end, a last line without line break too. Resolves with false when `close` comes first. */
+  finish(): Promise<boolean> {
     this.ending ??= new Promise((resolve) => {
-      this.finished = resolve;
+      this.finished = () => resolve(this.whole);
       let open = this.streams.length;
-      if (open === 0) return resolve();
+      if (open === 0) return this.finished();
       for (const stream of this.streams) stream.finish(() => --open === 0 && this.end());
       this.options.hurry();
     });
@@ -107,6 +108,7 @@ export class Attachment {
   }
 
   private end(): void {
+    this.whole = true;
     this.options.ended(this);
     this.close();
   }

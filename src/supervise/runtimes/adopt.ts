@@ -30,7 +30,7 @@ export interface Former {
 export async function adoptInstance(former: Former, ports: InstancePorts): Promise<Adopted> {
   const { folder } = former;
   const meta = folder.readMeta();
-  if (meta && meta.identity.bootId !== ports.boot) return { kind: "gone" };
+  if (meta && meta.identity.bootId !== ports.boot) return { kind: "gone", spools: folder.spools };
   const ended = folder.hasExit();
   if (meta && !ended && proves({ ...meta.identity, marker: meta.instance }, ports.boot)) return running(meta, former, ports);
   if (!meta && !existsSync(folder.dir)) {
