@@ -118,24 +118,20 @@ export class StackRequests {
 
 function read(name: string, body: PutStack): { spec: StackSpec; warnings: readonly Diagnostic[] } {
   const { spec, diagnostics } = loadStack({ ...body, readFile: readOrUndefined }, { profiles: body.profiles ?? [] });
-  refuse(diagnostics, "error", "invalid", "the stack file has errors");
-  refuse(diagnostics, "unsupported", "unsupported", "the stack file asks for what this version cannot do");
+  refuse(diagnostics, "error", "the stack file has errors");
+  refuse(diagnostics, "unsupported", "the stack file asks for what this version cannot do");
   if (!spec) throw new OrcoError("internal", "the stack file was read without a result");
   if (spec.name !== name)
     throw new OrcoError("invalid", `the file declares stack ${spec.name}, the request names ${name}`, { stack: name });
   return { spec, warnings: diagnostics };
 }
 
-function refuse(
-  diagnostics: readonly Diagnostic[],
-  severity: Diagnostic["severity"],
-  code: "invalid" | "unsupported",
-  title: string,
-): void {
+function refuse(diagnostics: readonly Diagnostic[], severity: "error" | "unsupported", title: string): void {
   const found = diagnostics.filter((diagnostic) => diagnostic.severity === severity);
   const first = found[0];
   if (!first) return;
   const more = found.length > 1 ? ` (and ${found.length - 1} more)` : "";
+  const code = severity === "error" ? "invalid" : "unsupported";
   throw new OrcoError(code, `${title}: ${first.file}:${first.line}:${first.column}: ${first.message}${more}`, { diagnostics: found });
 }
 
