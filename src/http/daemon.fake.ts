@@ -47,8 +47,10 @@ export class FakeDaemon implements Services {
       return this.begin(target.action, target.stack);
     },
     graph: (name) => ({ nodes: [{ service: this.stackOf(name).stack, layer: 0 }], edges: [] }),
-    logs: (_name, { query, services, signal }) =>
-      this.readLines({ after: query.after ?? {}, services, follow: query.follow ?? false, signal }),
+    logs: (name, { query, services, signal }) => {
+      this.stackOf(name);
+      return this.readLines({ after: query.after ?? {}, services, follow: query.follow ?? false, signal });
+    },
   };
 
   readonly runs: Services["runs"] = {

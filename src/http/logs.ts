@@ -37,8 +37,7 @@ export function logRoutes(site: Site): void {
     const { name } = input.params;
     const services = servicesOf(input.query.services);
     const wanted = logQuery(deps, c, input.query);
-    deps.services.stacks.get(name);
-    // Asked before the answer begins: an unknown service is a 404, not a stream that breaks.
+    // Asked before the answer begins: an unknown stack or service is a 404, not a stream that breaks.
     const gone = new AbortController();
     const records = deps.services.stacks.logs(name, { query: wanted, signal: gone.signal, ...(services && { services }) });
     c.set("streaming", true);

@@ -43,6 +43,8 @@ const MAX_BODY_BYTES = 128 * 1024 * 1024;
  */
 const NEVER_IDLE: object = { idleTimeout: 0 };
 const LOOK_MS = 5;
+/** For the last bytes of ended streams to leave. */
+const FLUSH_MS = 50;
 const SOCKET_UMASK = 0o177;
 const SOCKET_MODE = 0o600;
 
@@ -135,9 +137,10 @@ interface Closing {
 
 async function closeAll({ servers, streams, clock, graceMs }: Closing): Promise<void> {
   streams.closeAll();
-  for (const server of servers) void server.stop();
+  const polite = Promise.all(servers.map((server) => server.stop()));
   // `stop()` also waits for idle keep-alive connections; what matters are the answers under way.
   const deadline = clock.monotonic() + graceMs;
   while (servers.some(({ pendingRequests }) => pendingRequests > 0) && clock.monotonic() < deadline) await clock.sleep(LOOK_MS);
+  await Promise.race([polite, clock.sleep(FLUSH_MS)]);
   await Promise.all(servers.map((server) => server.stop(true)));
 }

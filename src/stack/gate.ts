@@ -120,12 +120,13 @@ function atRest(service: string, found: ServiceSnapshot): string | undefined {
   return stopped ? `${service} is stopped; orco start ${service} starts it` : undefined;
 }
 
-/** Settled: ready, completed, or not wanted to run. */
+/** Settled: ready, completed, or not wanted to run. A one-shot (never restarted, no probe) is settled by its end alone. */
 export function isSettled(found: ServiceSnapshot | undefined): boolean {
   if (!found) return true;
   const wanted = found.slots.filter((slot) => slot.wanted === "run");
-  if (wanted.length === 0) return true;
-  return allCompleted(found) || (wanted.every((slot) => slot.ready || isCompleted(slot)) && wanted.length >= found.spec.replicas);
+  if (wanted.length === 0 || allCompleted(found)) return true;
+  const oneShot = found.spec.restartPolicy.condition === "never" && !found.spec.health;
+  return !oneShot && wanted.every((slot) => slot.ready || isCompleted(slot)) && wanted.length >= found.spec.replicas;
 }
 
 /** A running service whose dependency is not what it was: `db unready`. */

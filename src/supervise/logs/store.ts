@@ -86,6 +86,11 @@ export class LogStore {
     rmSync(join(this.options.root, stack), { recursive: true, force: true });
   }
 
+  /** Whether there are logs of the stack, from a time when it was up too. */
+  has(stack: string): boolean {
+    return this.onDisk(checkName("stack", stack)).length > 0;
+  }
+
   counters(): LogCount[] {
     return [...this.logs.values()].map((log) => ({ stack: log.stack, service: log.service, ...log.counts }));
   }
