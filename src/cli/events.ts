@@ -22,6 +22,7 @@ export async function events(context: Context): Promise<undefined> {
   const found = options["follow"] === true ? following(client, wanted, lines.closed) : past(client, wanted);
   for await (const event of found) lines.push(global.json ? JSON.stringify(event) : eventLine(event));
   lines.flush();
+  lines.check();
   return undefined;
 }
 

@@ -50,7 +50,7 @@ export function report(error: unknown, io: Io): void {
     );
   // The sentence of such an error repeats its first finding, for callers that show only that.
   const text = textOf(error);
-  if (!found.some((one) => text.includes(one.message))) io.err(`orco: ${sanitizeText(text)}\n`);
+  if (!found.some((one) => text.includes(one.message))) io.err(`orco: ${sanitizeText(text).replace(/\n(?! )/g, "\n      ")}\n`);
 }
 
 function textOf(error: unknown): string {

@@ -1,5 +1,5 @@
 import { fstatSync, writeSync } from "node:fs";
-import { errnoOf } from "../kernel/errors.ts";
+import { OrcoError, errnoOf } from "../kernel/errors.ts";
 
 /** Where a command reads and writes. */
 export interface Io {
@@ -64,7 +64,8 @@ function writeAll(fd: number, text: string): void {
       const errno = errnoOf(error);
       if (errno === "EPIPE" || errno === "EIO") throw new OutputClosed();
       // The pipe is shared with somebody who made it non-blocking.
-      if (errno !== "EAGAIN") throw error;
+      if (errno !== "EAGAIN")
+        throw new OrcoError("disk_full", `${fd === 1 ? "standard output" : "standard error"} cannot be written: ${errno}`);
       Bun.sleepSync(1);
     }
   }

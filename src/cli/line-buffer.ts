@@ -1,4 +1,4 @@
-import type { Io } from "./io.ts";
+import { OutputClosed, type Io } from "./io.ts";
 
 const FLUSH_CHARS = 64 * 1024;
 
@@ -13,6 +13,12 @@ export class LineBuffer {
   /** Aborts, with the reason, when nobody reads any more. */
   get closed(): AbortSignal {
     return this.controller.signal;
+  }
+
+  /** Throws what kept lines from being written, unless nobody wanted them. */
+  check(): void {
+    const reason: unknown = this.closed.reason;
+    if (this.closed.aborted && !(reason instanceof OutputClosed)) throw reason;
   }
 
   push(line: string): void {

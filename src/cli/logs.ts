@@ -36,6 +36,7 @@ export async function printLogs({ io, global }: Context, open: (closed: AbortSig
   } finally {
     lines.flush();
   }
+  lines.check();
 }
 
 /** Errors: usage. */

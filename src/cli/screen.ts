@@ -1,4 +1,5 @@
 import type { Io } from "./io.ts";
+import { fit } from "./sanitize.ts";
 
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
@@ -13,7 +14,12 @@ export class Screen {
 
   /** Lines past the height of the terminal are left out: they could not be reached to be drawn again. */
   draw(text: string): void {
-    const lines = text.split("\n").slice(0, Math.max(1, (process.stdout.rows || 24) - 1));
+    // A line that wrapped would take two rows, and the next drawing would begin one row too low.
+    const width = this.io.columns() ?? 80;
+    const lines = text
+      .split("\n")
+      .slice(0, Math.max(1, (process.stdout.rows || 24) - 1))
+      .map((line) => fit(line, width));
     const up = this.drawn > 1 ? `\x1b[${this.drawn - 1}A` : "";
     const start = this.drawn === 0 ? HIDE_CURSOR : `\r${up}`;
     this.io.out(start + lines.map((line) => CLEAR_LINE + line).join("\n") + CLEAR_BELOW);

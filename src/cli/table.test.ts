@@ -69,6 +69,15 @@ test("a narrow terminal cuts only the message", () => {
   expect(lines.every((line) => line.length <= 60)).toBe(true);
 });
 
+test("on a narrower one columns go from the right, down to REPL", () => {
+  const header = (columns: number, wide = false): string => (statusTable(demo, { columns, wide }).split("\n")[0] ?? "").trimEnd();
+  expect(header(50)).toBe("SERVICE  STATE     READY  REPL  RESTARTS  AGE");
+  expect(header(50, true)).toBe("SERVICE  STATE     READY  REPL  RESTARTS  AGE");
+  expect(header(40)).toBe("SERVICE  STATE     READY  REPL  RESTARTS");
+  expect(header(35)).toBe("SERVICE  STATE     READY  REPL");
+  expect(header(10)).toBe("SERVICE  STATE     READY  REPL");
+});
+
 test("a message cannot break out of its row", () => {
   const view = { stack: "s", services: [service({ service: "x", message: "a\nb\x1b[2Jc" })] };
   expect(statusTable(view).split("\n")[1]).toEndWith("a bc");

@@ -5,18 +5,33 @@ import { fit, oneLine } from "./sanitize.ts";
 export interface TableOptions {
   /** Adds CPU and MEM. */
   readonly wide?: boolean;
-  /** Width of the terminal; only MESSAGE is cut. Absent: nothing is cut. */
+  /** Width of the terminal: MESSAGE is cut, then columns go from the right, REPL at last. Absent: nothing is cut. */
   readonly columns?: number;
 }
 
 const GAP = "  ";
+/** Of a MESSAGE that is cut, this much is still worth its column. */
+const LEAST_MESSAGE = 8;
+/** SERVICE to REPL: what is left on the narrowest terminal. */
+const LEAST_COLUMNS = 4;
 const HEADER = ["SERVICE", "STATE", "READY", "REPL", "RESTARTS", "AGE"];
 
 /** The status table (stack.md, CLI): columns padded to their widest cell, two spaces between, MESSAGE last and unpadded. */
 export function statusTable(view: StackView, options: TableOptions = {}): string {
   const header = [...HEADER, ...(options.wide ? ["CPU", "MEM"] : []), "MESSAGE"];
   const rows = view.services.map((service) => cellsOf(service, options.wide ?? false));
-  return alignRows([header, ...rows], options.columns);
+  return alignRows(narrowed([header, ...rows], options.columns ?? Infinity), options.columns);
+}
+
+function narrowed(rows: readonly (readonly string[])[], columns: number): readonly (readonly string[])[] {
+  const count = rows[0]?.length ?? 0;
+  const widths = Array.from({ length: count }, (_, at) => Math.max(...rows.map((row) => Bun.stringWidth(row[at] ?? ""))));
+  const last = widths.length - 1;
+  const needed = (kept: number): number =>
+    widths.slice(0, kept).reduce((sum, width, at) => sum + (at === last ? Math.min(width, LEAST_MESSAGE) : width), GAP.length * (kept - 1));
+  let kept = count;
+  while (kept > LEAST_COLUMNS && needed(kept) > columns) kept--;
+  return rows.map((row) => row.slice(0, kept));
 }
 
 /** Rows of equal length as aligned lines. The last column is cut to what `columns` leaves, never below 8. */
@@ -27,7 +42,7 @@ export function alignRows(rows: readonly (readonly string[])[], columns?: number
     .map((row) => {
       const cells = padded.map((width, at) => padEnd(row[at] ?? "", width) + GAP);
       const last = row.at(-1) ?? "";
-      return (cells.join("") + (columns === undefined ? last : fit(last, Math.max(8, columns - taken)))).trimEnd();
+      return (cells.join("") + (columns === undefined ? last : fit(last, Math.max(LEAST_MESSAGE, columns - taken)))).trimEnd();
     })
     .join("\n");
 }

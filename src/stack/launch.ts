@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf, messageOf, OrcoError } from "../kernel/errors.ts";
+import { errnoOf, OrcoError } from "../kernel/errors.ts";
 import type { Slot } from "../supervise/instance.ts";
 import { type FreePorts, portHolder } from "../supervise/port.ts";
 import type { LaunchSpec } from "../supervise/runtime.ts";
 import type { Hook, HookName, Prepared } from "../supervise/supervised.ts";
 import { aimProbes } from "./address.ts";
+import { reasonOf } from "./load/files.ts";
 import { launchText } from "./load/launch.ts";
 import type { PortSpec, SecretRef, ServiceSpec } from "./spec.ts";
 
@@ -151,7 +152,10 @@ async function readSecret(name: string, ref: SecretRef, daemonEnv: Readonly<Reco
   try {
     return (await readFile(ref.from.file, "utf8")).replace(/\r?\n$/, "");
   } catch (error) {
-    throw new OrcoError("invalid", `secret ${name} cannot be read: ${messageOf(error)}`, { secret: name, file: ref.from.file });
+    throw new OrcoError("invalid", `secret ${name}: cannot read ${ref.from.file}: ${reasonOf(errnoOf(error), error)}`, {
+      secret: name,
+      file: ref.from.file,
+    });
   }
 }
 

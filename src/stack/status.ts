@@ -27,7 +27,7 @@ export function serviceView(name: string, snapshot: Snapshot, options: ViewOptio
   const weakened = degraded(name, snapshot);
   return {
     service: name,
-    state: stateOf(slots),
+    state: stateOf(found),
     ready: slots.some((slot) => slot.ready) && isReady(found),
     replicas: { ready, live, desired: spec.replicas },
     restarts: slots.reduce((sum, slot) => sum + slot.restarts, 0),
@@ -39,7 +39,9 @@ export function serviceView(name: string, snapshot: Snapshot, options: ViewOptio
   };
 }
 
-function stateOf(slots: readonly Slot[]): InstanceState {
+/** Between two instances, or just before the first, there is none for a moment: that is not an end. */
+function stateOf({ spec, slots }: ServiceSnapshot): InstanceState {
+  if (slots.length === 0 && spec.replicas > 0) return "Pending";
   return ATTENTION.find((state) => slots.some((slot) => slot.state === state)) ?? "Stopped";
 }
 
@@ -48,10 +50,11 @@ function ageMs(slot: Slot, now: number): number {
 }
 
 function messageOf(name: string, snapshot: Snapshot, { observe }: ViewOptions): string {
-  const { slots } = snapshot.get(name) as ServiceSnapshot;
-  const state = stateOf(slots);
+  const found = snapshot.get(name) as ServiceSnapshot;
+  const { slots } = found;
+  const state = stateOf(found);
   const worst = slots.find((slot) => slot.state === state && !slot.ready) ?? slots[0];
-  if (!worst) return "no instance";
+  if (!worst) return state === "Pending" ? "about to start" : "no instance";
   const weakened = degraded(name, snapshot);
   if (weakened !== undefined) return `degraded: ${weakened}`;
   if (worst.state === "Pending" && worst.wanted === "run") {

@@ -34,7 +34,10 @@ function dependencyProblem({ spec }: Resolved, { target, require }: Dependency, 
   const other = all.get(target);
   if (target === spec.name) return { message: `${target} depends on itself` };
   if (!other) {
-    const meant = nearest(target, all.keys());
+    const meant = nearest(
+      target,
+      [...all.keys()].filter((name) => name !== spec.name),
+    );
     return {
       message: `${spec.name} depends on ${target}, which is no service of this stack`,
       hint: meant === undefined ? undefined : `did you mean "${meant}"?`,

@@ -51,7 +51,7 @@ export function readText(readFile: ReadFile, path: string): { text: string } | {
   }
 }
 
-function reasonOf(code: string | undefined, failure: unknown): string {
+export function reasonOf(code: string | undefined, failure: unknown): string {
   if (code === "ENOENT") return "no such file";
   if (code === "EACCES" || code === "EPERM") return "permission denied";
   if (code === "EISDIR") return "it is a directory";

@@ -1,4 +1,4 @@
-/** The candidate a person most likely meant, or undefined when none is near. Case and `-`/`_` differences cost nothing. */
+/** The candidate a person most likely meant, or undefined when none is near. Case and `-`/`_` differences cost nothing, and something must be the same. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   const plain = fold(word);
   let best: { candidate: string; cost: number } | undefined;
@@ -6,7 +6,8 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
     const limit = Math.max(1, Math.floor(Math.max(plain.length, candidate.length) / 3));
     if (Math.abs(plain.length - candidate.length) > limit + 1) continue;
     const cost = distance(plain, fold(candidate));
-    if (cost <= limit && (!best || cost < best.cost)) best = { candidate, cost };
+    const shared = cost < Math.max(plain.length, fold(candidate).length);
+    if (shared && cost <= limit && (!best || cost < best.cost)) best = { candidate, cost };
   }
   return best?.candidate;
 }
