@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { freePort } from "../../src/supervise/port.ts";
 import { readStat } from "../../src/supervise/proc.ts";
+import type { EventView } from "../../src/client/wire.ts";
 import type { StackView } from "../../src/stack/view.ts";
 import { until } from "../until.ts";
 import { busyStack, Commands, STEADY } from "./busy-stack.ts";
@@ -13,6 +14,7 @@ const CYCLE_BUDGET_MS = 8000;
 /** From the start of the daemon to its first answer (issue 3: API back ≤ 1 s). */
 const BACK_LIMIT_MS = 1000;
 const STACK = "busy";
+const STORY_EVENTS = 8;
 /** Of an instance that ran and was not asked to stop; `lost`: not even its exit code is known. */
 const UNASKED = new Set(["instance_crash", "lost", "probe_unready"]);
 
@@ -109,9 +111,17 @@ async function checkHistory(rig: ChaosRig, history: History): Promise<void> {
   await history.stop();
   history.check(rig);
   const unasked = history.seen.filter(({ service, reason }) => service !== "crash" && UNASKED.has(String(reason)));
-  expect(unasked.map(({ seq, type, service, reason, message }) => [seq, type, service, reason, message])).toEqual([]);
+  expect(unasked.map((event) => storyOf(event, history))).toEqual([]);
   checkRestarts(rig, history);
   await rig.begin();
+}
+
+/** How it came to this: the last events of the same slot. */
+function storyOf({ seq, ["slot"]: slot }: EventView, { seen }: History): string[] {
+  const story = seen.filter((event) => event["slot"] === slot && event.seq <= seq).slice(-STORY_EVENTS);
+  return story.map((event) =>
+    ["seq", "ts", "type", "service", "state", "reason", "instance", "message"].map((field) => event[field]).join(" "),
+  );
 }
 
 /** A restart that was asked for once happens once, however often the daemon dies meanwhile. */
