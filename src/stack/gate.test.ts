@@ -86,7 +86,9 @@ test("settled: ready, completed, or not wanted", () => {
   expect(settled({ wanted: "stop", ready: false }, { wanted: "stop", ready: false })).toBe(true);
   const oneShot = serviceSpec("x", { restartPolicy: { ...spec.restartPolicy, condition: "never" } });
   expect(isSettled({ spec: oneShot, slots: [slotOf("x")], detail: "" })).toBe(false);
-  expect(isSettled({ spec: oneShot, slots: [slotOf("x", { state: "Stopped", ready: false, reason: "completed" })], detail: "" })).toBe(true);
+  expect(isSettled({ spec: oneShot, slots: [slotOf("x", { state: "Stopped", ready: false, reason: "completed" })], detail: "" })).toBe(
+    true,
+  );
 });
 
 test("forty layers of diamonds are judged at once", () => {

@@ -55,7 +55,7 @@ export class StackRequests {
     const run = down
       ? runView(down, this.runs.steps(down.id))
       : await this.submit({ kind: "down", stack: name, input: { stack: name }, queue: true });
-    if (force) for (const supervisor of stack.all()) supervisor.want("stop", "shutdown", true);
+    if (force) for (const supervisor of stack.all()) void supervisor.want("stop", "shutdown", true);
     return run;
   }
 

@@ -78,6 +78,11 @@ export function isAtRest(slot: Slot): boolean {
   return slot.state === "Stopped" || (slot.state === "Failed" && slot.reason !== "dependency_blocked");
 }
 
+/** It starts again only when somebody asks, or, where it was blocked, when what it needs is there. */
+export function hasEnded(slot: Slot): boolean {
+  return slot.state === "Stopped" || slot.state === "Failed";
+}
+
 export function isCompleted(slot: Slot): boolean {
   return slot.state === "Stopped" && slot.reason === "completed";
 }

@@ -2,7 +2,7 @@ import { messageOf, OrcoError } from "../kernel/errors.ts";
 import { SlotCell } from "./cell.ts";
 import { Endings } from "./endings.ts";
 import type { Verdict } from "./health.ts";
-import { isAtRest, type Slot } from "./instance.ts";
+import { hasEnded, isAtRest, type Slot } from "./instance.ts";
 import { goLive, Live, tryHook, type LiveOptions } from "./live.ts";
 import type { Adopted } from "./runtime.ts";
 import type { Prepared, SupervisorPorts } from "./supervised.ts";
@@ -66,22 +66,28 @@ export class Supervisor {
     this.wakeup.resolve();
   }
 
-  want(wanted: "run" | "stop", reason: string, force = false): void {
-    if (wanted === "run" && isAtRest(this.cell.slot)) this.restartReason = reason;
-    if (wanted === "stop") this.restartReason = undefined;
-    if (wanted === "stop") this.starting.abort();
-    if (this.cell.slot.wanted !== wanted)
-      void this.cell.change({ wanted, ...(wanted === "stop" && { message: undefined, reason }) }, "instance.wanted");
+  /** Resolves when the wish is on disk, and a slot that was at its end has left it. */
+  async want(wanted: "run" | "stop", reason: string, force = false): Promise<void> {
+    if (wanted === "stop") {
+      this.restartReason = undefined;
+      this.starting.abort();
+    }
+    const wished =
+      this.cell.slot.wanted !== wanted &&
+      this.cell.change({ wanted, ...(wanted === "stop" && { message: undefined, reason }) }, "instance.wanted");
+    const reopened = wanted === "run" && this.reopen(reason);
     if (force) this.force.abort();
     this.wakeup.resolve();
+    await Promise.all([wished, reopened]);
   }
 
-  /** One new start, whatever it does now; several wishes before it happens are one. Resets the retries. */
-  restart(reason: string): void {
+  /** One new start, whatever it does now; several wishes before it happens are one. Resets the retries. Resolves as `want` does. */
+  async restart(reason: string): Promise<void> {
     this.restartReason = reason;
     this.turnstile.restart();
-    void this.cell.change({ wanted: "run", retries: 0 }, "instance.wanted");
+    const wished = [this.cell.change({ wanted: "run", retries: 0 }, "instance.wanted"), this.reopen(reason)];
     this.wakeup.resolve();
+    await Promise.all(wished);
   }
 
   /** Marks the slot against the desired spec while an update is under way. */
@@ -115,7 +121,7 @@ export class Supervisor {
     const woken = this.wakeup.promise;
     if (this.live) return this.watch(this.live, woken);
     if (this.cell.slot.wanted === "stop") return this.rest(woken);
-    if (this.restartReason !== undefined && isAtRest(this.cell.slot)) this.reopen(this.restartReason);
+    if (this.restartReason !== undefined) void this.reopen(this.restartReason);
     if (isAtRest(this.cell.slot)) return woken;
     if (await this.mayStart(woken)) await this.launch();
   }
@@ -129,15 +135,19 @@ export class Supervisor {
     await woken;
   }
 
-  private reopen(reason: string): void {
+  /** Begins anew with a slot that has come to an end, for lack of a dependency too. */
+  private async reopen(reason: string): Promise<void> {
+    if (!hasEnded(this.cell.slot)) return;
+    this.restartReason = reason;
     this.turnstile.restart();
-    void this.cell.move("again", { reason, retries: 0, nextStartAt: undefined, message: undefined }, "instance.pending");
+    await this.cell.move("again", { reason, retries: 0, nextStartAt: undefined, message: undefined }, "instance.pending");
   }
 
   private async mayStart(woken: Promise<void>): Promise<boolean> {
     const pass = this.turnstile.ask(this.ports.gate(this.cell.slot), this.restartReason !== undefined);
     const blocked = this.cell.slot.state === "Failed";
     if (pass.kind === "timeout") {
+      this.restartReason = undefined;
       if (!blocked) await this.cell.move("giveUp", { reason: "dependency_blocked", message: pass.why }, "instance.failed");
       else await woken;
     } else if (pass.kind === "wait") {

@@ -36,7 +36,7 @@ export function actWorkflows(host: StackHost): Readonly<Record<"start" | "stop" 
 
 async function start(stack: Stack, service: string, { context }: { context: RunContext }): Promise<void> {
   await context.step("start", async () => {
-    for (const supervisor of stack.supervisorsOf(service)) supervisor.want("run", "start");
+    await Promise.all(stack.supervisorsOf(service).map((supervisor) => supervisor.want("run", "start")));
     return null;
   });
   context.releaseLane();
@@ -78,7 +78,7 @@ interface RestartOptions {
 
 async function restartOne(stack: Stack, supervisor: Supervisor, { before, signal }: RestartOptions): Promise<void> {
   const { service, instance } = supervisor.slot;
-  if (instance === before) supervisor.restart("restart");
+  if (instance === before) await supervisor.restart("restart");
   const failure = await stack.until(() => {
     const { slot } = supervisor;
     const why = slot.instance === before ? undefined : hopeless(service, stack.decided());
@@ -104,7 +104,8 @@ async function scale(host: StackHost, { stack, service, context, replicas }: Sca
     const spec = { ...record.spec.services[service], replicas } as (typeof record.spec.services)[string];
     await host.desire({ ...record, spec: { ...record.spec, services: { ...record.spec.services, [service]: spec } } }, "stack.scaled");
     await fill(stack, { spec, wanted: "run", reason: "scaled", signal: context.signal });
-    for (const supervisor of stack.supervisorsOf(service)) if (supervisor.slot.wanted === "stop") supervisor.want("run", "scaled");
+    const stoppedOnes = stack.supervisorsOf(service).filter(({ slot }) => slot.wanted === "stop");
+    await Promise.all(stoppedOnes.map((supervisor) => supervisor.want("run", "scaled")));
     return null;
   });
   context.releaseLane();

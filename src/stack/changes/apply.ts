@@ -98,7 +98,7 @@ async function fillAll(
       await fill(stack, { spec, wanted: run ? "run" : "stop", reason: present.length > 0 ? "scaled" : "initial_start", signal });
       // One-shots that completed stay completed: `up` a second time does nothing.
       const resting = stack.supervisorsOf(spec.name).filter(({ slot }) => slot.wanted === "stop" || slot.state === "Failed");
-      if (run && input.start) for (const supervisor of resting) supervisor.want("run", "start");
+      if (run && input.start) await Promise.all(resting.map((supervisor) => supervisor.want("run", "start")));
     }),
   );
 }

@@ -47,5 +47,5 @@ export async function stopInOrder(
 
 function releaseWaiting(stack: Stack, service: string, reason: string): void {
   for (const supervisor of stack.supervisorsOf(service))
-    if (!supervisor.running && supervisor.slot.state === "Pending") supervisor.want("stop", reason);
+    if (!supervisor.running && supervisor.slot.state === "Pending") void supervisor.want("stop", reason);
 }

@@ -31,6 +31,6 @@ export async function stopped(
   supervisors: readonly Supervisor[],
   { reason, signal }: { reason: string; signal: AbortSignal },
 ): Promise<void> {
-  for (const supervisor of supervisors) supervisor.want("stop", reason);
+  for (const supervisor of supervisors) void supervisor.want("stop", reason);
   await stack.until(() => (supervisors.every(({ slot }) => slot.state === "Stopped") ? true : undefined), signal);
 }
