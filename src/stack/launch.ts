@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, OrcoError } from "../kernel/errors.ts";
 import type { Slot } from "../supervise/instance.ts";
+import { Redactor } from "../supervise/logs/redact.ts";
 import { type FreePorts, portHolder } from "../supervise/port.ts";
 import type { LaunchSpec } from "../supervise/runtime.ts";
 import type { Hook, HookName, Prepared } from "../supervise/supervised.ts";
@@ -41,13 +42,13 @@ export async function prepareLaunch({ slot, instance, spec, baseEnv, adopted }: 
   };
   const port = portVariable(spec, ports);
   const vars = { ...own, ...(port !== undefined && { PORT: port }) };
-  const secrets = await secretVariables(spec, {
+  const { variables, values } = await secretsFor(spec, {
     dir: join(options.instances, instance, "secrets"),
     daemonEnv: options.daemonEnv,
     write: !adopted,
   });
   const declared = Object.fromEntries(Object.entries(spec.env).map(([name, value]) => [name, launchText(value, vars)]));
-  const env = { ...baseEnv, ...(port !== undefined && { PORT: port }), ...declared, ...secrets, ...own };
+  const env = { ...baseEnv, ...(port !== undefined && { PORT: port }), ...declared, ...variables, ...own };
   const fill = (argv: readonly string[]): string[] => argv.map((word) => launchText(word, vars));
   const launch: LaunchSpec = {
     instance,
@@ -65,6 +66,7 @@ export async function prepareLaunch({ slot, instance, spec, baseEnv, adopted }: 
     hooks: hooksOf(spec, fill),
     stop: spec.stop.command ? { ...spec.stop, command: fill(spec.stop.command) } : spec.stop,
     ports,
+    clean: new Redactor(values).clean,
     ...(spec.health && { health: aimProbes(fillHealth(spec, vars), spec.ports, ports) }),
   };
 }
@@ -116,15 +118,22 @@ interface SecretsOptions {
   readonly write: boolean;
 }
 
+interface Secrets {
+  readonly variables: Readonly<Record<string, string>>;
+  readonly values: readonly string[];
+}
+
 /** Variables that carry secrets, or the directory that holds them as files (0400). */
-async function secretVariables(spec: ServiceSpec, { dir, daemonEnv, write }: SecretsOptions): Promise<Record<string, string>> {
+async function secretsFor(spec: ServiceSpec, { dir, daemonEnv, write }: SecretsOptions): Promise<Secrets> {
   const variables: Record<string, string> = {};
+  const values: string[] = [];
   for (const [name, ref] of Object.entries(spec.secrets)) {
     const value = await readSecret(name, ref, daemonEnv).catch((error: unknown) => {
       if (write) throw error;
       // It runs already: what it was given is no longer ours to refuse.
       return "";
     });
+    values.push(value);
     if (ref.as === "env") {
       variables[name] = value;
       continue;
@@ -134,7 +143,7 @@ async function secretVariables(spec: ServiceSpec, { dir, daemonEnv, write }: Sec
     await mkdir(dir, { recursive: true, mode: 0o700 });
     await writeFile(ref.path ?? join(dir, name), value, { mode: 0o400 });
   }
-  return variables;
+  return { variables, values };
 }
 
 /** Throws `invalid` naming the secret and where it was looked for; never its value. */

@@ -136,9 +136,12 @@ export class Endings {
     return this.cell.move(next.move, next.patch, next.type);
   }
 
+  /** Of a start that came to nothing: what its hooks left running, and its secrets on disk. */
   private async purge(): Promise<void> {
-    const { instance } = this.cell.slot;
-    if (instance !== undefined) await this.ports.runtime.purge(instance);
+    const { instance, draining = [] } = this.cell.slot;
+    if (instance === undefined) return;
+    await this.ports.runtime.purge(instance);
+    if (!draining.includes(instance)) await this.ports.runtime.forget(instance);
   }
 
   /** `conclude` journals the end. A daemon that dies before that is on disk leaves the exit code where the next one finds it. */

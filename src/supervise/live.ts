@@ -1,4 +1,5 @@
 import type { Clock } from "../kernel/clock.ts";
+import { messageOf } from "../kernel/errors.ts";
 import type { Verdict } from "./health.ts";
 import { runHook } from "./hook.ts";
 import type { Slot } from "./instance.ts";
@@ -75,7 +76,7 @@ export class Live {
   }
 
   private probe(): { stop(): void } | undefined {
-    const { health, launch } = this.prepared;
+    const { health, launch, clean } = this.prepared;
     if (!health) return undefined;
     const { ports, slot, onChange, resumed, adopted } = this.options;
     if (health.log && !resumed) this.attachment.urgent(true);
@@ -92,11 +93,11 @@ export class Live {
       },
       onVerdict: (verdict) => {
         this.attachment.urgent(false);
-        this.verdict = verdict;
+        this.verdict = { ...verdict, detail: clean(verdict.detail) };
         onChange();
       },
       onRound: (detail, latencies) => {
-        this.detail = detail;
+        this.detail = clean(detail);
         for (const [probe, latencyMs] of Object.entries(latencies)) ports.onProbe?.(slot, probe, latencyMs);
       },
     });
@@ -155,6 +156,6 @@ export async function tryHook({ prepared, name, clock, signal }: HookRun): Promi
     });
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return prepared.clean(messageOf(error));
   }
 }

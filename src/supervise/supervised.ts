@@ -25,6 +25,8 @@ export interface Prepared {
   readonly hooks: Readonly<Partial<Record<HookName, Hook>>>;
   readonly stop: StopSpec;
   readonly ports: Readonly<Record<string, number>>;
+  /** Takes the secrets of this start out of what its hooks and probes print: that is shown, and goes into the journal. */
+  readonly clean: (text: string) => string;
 }
 
 /** What a supervisor needs of the world; the stack engine provides it. */

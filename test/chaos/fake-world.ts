@@ -38,6 +38,7 @@ export class FakeWorld {
         hooks: {},
         stop: { signal: "SIGTERM", timeoutMs: 1000 },
         ports: {},
+        clean: (text) => text,
       }),
       attach: () => quietAttachment(),
       note: () => undefined,

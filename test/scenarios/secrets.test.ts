@@ -1,0 +1,48 @@
+import { expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { sharedRig } from "./rig.ts";
+
+const CANARY = "canary-8c1f-secret";
+const rig = sharedRig();
+
+test("what hooks and probes print of a secret is neither shown nor kept", async () => {
+  const secrets = "secrets: { PW: { file: ./pw } }, restartPolicy: { condition: never }";
+  const stack = rig.stack(`
+    services:
+      hook: { command: "exec sleep 1000", ${secrets}, hooks: { preStart: { command: "echo hook $$PW; exit 1" } } }
+      probe:
+        command: "exec sleep 1000"
+        secrets: { PW: { file: ./pw } }
+        health: { interval: 20ms, failureThreshold: 1, onUnready: none, command: { command: [sh, -c, "echo probe $$PW; exit 1"] } }
+  `);
+  stack.write("pw", `${CANARY}\n`);
+  await stack.ok("up", "-d");
+  await stack.whenService("hook", "to fail", ({ message }) => message.includes("hook [redacted]"));
+  await stack.whenService("probe", "to fail", ({ message }) => message.includes("probe [redacted]"));
+  expect(await stack.ok("events")).not.toContain(CANARY);
+  const kept = readdirSync(rig.home, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+  expect(kept.filter((file) => readFileSync(file, "latin1").includes(CANARY))).toEqual([]);
+});
+
+test("a start that its hook refuses leaves neither secrets nor folders behind", async () => {
+  const stack = rig.stack(`
+    services:
+      refused:
+        command: "exec sleep 1000"
+        secrets: { PW: { file: ./pw, as: file } }
+        hooks: { preStart: { command: "exit 1" } }
+        restartPolicy: { maxRetries: 2, backoff: { min: 10ms } }
+  `);
+  stack.write("pw", CANARY);
+  await stack.ok("up", "-d");
+  await stack.whenService(
+    "refused",
+    "to give up",
+    ({ state, instances }) => state === "Failed" && instances[0]?.reason === "retries_exhausted",
+  );
+  const { id } = (await stack.service("refused")).instances[0] ?? {};
+  expect(readdirSync(join(rig.home, "instances"))).not.toContain(id);
+});
