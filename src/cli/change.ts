@@ -1,4 +1,5 @@
 import type { Client } from "../client/client.ts";
+import { OrcoError } from "../kernel/errors.ts";
 import type { RunView } from "../stack/view.ts";
 import type { Context } from "./context.ts";
 import { runFailed } from "./exit.ts";
@@ -61,6 +62,10 @@ export async function settle(context: Context, client: Client, change: Settle): 
   });
   try {
     return await client.waitRun(run.id, { signal });
+  } catch (error) {
+    if (error instanceof OrcoError && error.code === "unreachable")
+      context.note(`the daemon went away during run ${run.id}; the next one goes on with it`);
+    throw error;
   } finally {
     shown.finish(() => over.abort());
     await shown.done;

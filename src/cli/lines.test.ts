@@ -14,6 +14,13 @@ const record: LogRecord = { timestamp: at, service: "api", replica: 2, message: 
 describe("a log line", () => {
   test("is time, service/replica and message", () => expect(logLine(record)).toBe(`${hms} api/2 | hello`));
 
+  test("has the fields of a structured line behind its message", () => {
+    const meta = { url: "/x", ms: 3, err: "no such table", at: { line: 1 } };
+    expect(logLine({ ...record, meta })).toBe(`${hms} api/2 | hello url=/x ms=3 err="no such table" at={"line":1}`);
+    expect(logLine({ ...record, meta: { partial: true } })).toBe(`${hms} api/2 | hello`);
+    expect(logLine({ ...record, source: "orco", meta: { dropped: 3 } })).toBe(`${hms} api/2 | hello`);
+  });
+
   test("of several lines cannot pass for another service's", () => {
     expect(logLine({ ...record, message: "a\n10:00:03 db/1 | b" })).toBe(`${hms} api/2 | a\n${hms} api/2 | 10:00:03 db/1 | b`);
   });

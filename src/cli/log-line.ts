@@ -10,12 +10,20 @@ const DIM = 2;
 export function logLine(record: LogRecord, options: { color?: boolean } = {}): string {
   const who = `${record.service}/${record.replica}`;
   const prefix = `${clockTime(record.timestamp)} ${paint(who, colorOf(record.service), options.color)} | `;
-  const text = sanitizeText(record.message, options);
+  const text = sanitizeText([record.message, ...fields(record)].join(" "), options);
   const tint = record.source === "orco" ? DIM : LEVEL_COLORS[record.level ?? ""];
   return text
     .split("\n")
     .map((line) => prefix + (tint === undefined || line.includes("\x1b") ? line : paint(line, tint, options.color)))
     .join("\n");
+}
+
+/** What a structured line says beside its message, as `name=value`. Orco's own marks (`partial`) are for programs. */
+function fields({ meta, source }: LogRecord): string[] {
+  if (meta === undefined || source === "orco" || meta["partial"] === true) return [];
+  return Object.entries(meta).map(
+    ([name, value]) => `${name}=${typeof value === "string" && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)}`,
+  );
 }
 
 /** The same service has the same colour in every terminal. */

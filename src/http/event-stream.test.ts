@@ -40,6 +40,18 @@ const seqsOf = (messages: readonly SseMessage[]) => idsOf(messages).map((id) => 
 const upTo = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n);
 
 describe("/events", () => {
+  test("is a stream for who accepts anything, a page for who asks for JSON", async () => {
+    start(systemClock());
+    const typeFor = async (accept: string): Promise<string | null> => {
+      const leave = new AbortController();
+      const answer = await fetch(`${server.url}/events`, { headers: { accept }, signal: leave.signal });
+      leave.abort();
+      return answer.headers.get("content-type");
+    };
+    expect(await typeFor("*/*")).toStartWith("text/event-stream");
+    expect(await typeFor("application/json")).toStartWith("application/json");
+  });
+
   test("resumes at every cut without gap or duplicate, live ones included", async () => {
     start(systemClock());
     await server.daemon.happen("stack/demo", 20);

@@ -20,18 +20,24 @@ const query = z.strictObject({
 });
 type Query = z.infer<typeof query>;
 
-/** Everything that happens: as a stream, or as a list for who asks for JSON. */
+/** Everything that happens: as a stream, or as a list for who asks for one. */
 export function eventRoutes(site: Site): void {
   const { deps } = site;
   const content = { "text/event-stream": "Event", "application/json": "EventList" } as const;
-  const answers = { 200: { description: "A stream (Accept: text/event-stream), or a page, newest first", content } };
+  const answers = { 200: { description: "A stream; with Accept: application/json, limit or cursor a page, newest first", content } };
   const events = { path: "/events", id: "events", summary: "All events, one connection for all topics", answers };
   endpoint(site, { method: "get", params: z.strictObject({}), query, ...events }, (c, input) => {
     const topics = topicsOf(input.query.topic);
-    return wantsStream(c)
-      ? openEventStream(deps, c, { query: input.query, ...multiplexed(deps, topics) })
-      : listEvents(deps, c, { topics, query: input.query });
+    return wantsPage(c)
+      ? listEvents(deps, c, { topics, query: input.query })
+      : openEventStream(deps, c, { query: input.query, ...multiplexed(deps, topics) });
   });
+}
+
+/** A stream is what `/events` is for, also for a `curl` that accepts anything; a page is asked for by type or by its own parameters. */
+function wantsPage(c: Ctx): boolean {
+  if (wantsStream(c)) return false;
+  return (c.req.header("accept") ?? "").includes("application/json") || ["limit", "cursor"].some((name) => c.req.query(name) !== undefined);
 }
 
 export function wantsStream(c: Ctx): boolean {
