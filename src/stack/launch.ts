@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { chown, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, OrcoError } from "../kernel/errors.ts";
 import type { Slot } from "../supervise/instance.ts";
@@ -7,6 +7,7 @@ import { Redactor } from "../supervise/logs/redact.ts";
 import { type FreePorts, portHolder } from "../supervise/port.ts";
 import type { LaunchSpec } from "../supervise/runtime.ts";
 import type { Hook, HookName, Prepared } from "../supervise/supervised.ts";
+import { runAs } from "../supervise/user.ts";
 import { aimProbes } from "./address.ts";
 import { reasonOf } from "./load/files.ts";
 import { launchText } from "./load/launch.ts";
@@ -43,6 +44,7 @@ export async function prepareLaunch({ slot, instance, spec, baseEnv, adopted }: 
   const port = portVariable(spec, ports);
   const vars = { ...own, ...(port !== undefined && { PORT: port }) };
   const { variables, values } = await secretsFor(spec, {
+    instance,
     dir: join(options.instances, instance, "secrets"),
     daemonEnv: options.daemonEnv,
     write: !adopted,
@@ -113,6 +115,7 @@ function portVariable(spec: ServiceSpec, ports: Readonly<Record<string, number>>
 }
 
 interface SecretsOptions {
+  readonly instance: string;
   readonly dir: string;
   readonly daemonEnv: Readonly<Record<string, string | undefined>>;
   readonly write: boolean;
@@ -124,7 +127,7 @@ interface Secrets {
 }
 
 /** Variables that carry secrets, or the directory that holds them as files (0400). */
-async function secretsFor(spec: ServiceSpec, { dir, daemonEnv, write }: SecretsOptions): Promise<Secrets> {
+async function secretsFor(spec: ServiceSpec, { instance, dir, daemonEnv, write }: SecretsOptions): Promise<Secrets> {
   const variables: Record<string, string> = {};
   const values: string[] = [];
   for (const [name, ref] of Object.entries(spec.secrets)) {
@@ -141,9 +144,18 @@ async function secretsFor(spec: ServiceSpec, { dir, daemonEnv, write }: SecretsO
     variables["ORCO_SECRETS_DIR"] = dir;
     if (!write) continue;
     await mkdir(dir, { recursive: true, mode: 0o700 });
-    await writeFile(ref.path ?? join(dir, name), value, { mode: 0o400 });
+    await writeSecret(ref.path ?? join(dir, name), value, { instance, user: spec.user });
   }
   return { variables, values };
+}
+
+/** Takes the place of what is there, a link too; other replicas may be reading it. */
+async function writeSecret(path: string, value: string, { instance, user }: { instance: string; user: string | undefined }): Promise<void> {
+  const fresh = `${path}.${instance}`;
+  const owner = user === undefined ? undefined : runAs(user);
+  await writeFile(fresh, value, { mode: 0o400, flag: "wx" });
+  if (owner) await chown(fresh, owner.uid, owner.gid);
+  await rename(fresh, path);
 }
 
 /** Throws `invalid` naming the secret and where it was looked for; never its value. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { sharedRig } from "./rig.ts";
 
@@ -45,4 +45,21 @@ test("a start that its hook refuses leaves neither secrets nor folders behind", 
   );
   const { id } = (await stack.service("refused")).instances[0] ?? {};
   expect(readdirSync(join(rig.home, "instances"))).not.toContain(id);
+});
+
+test("a secret placed as a file is its user's alone, and takes the place of a link instead of following it", async () => {
+  const stack = rig.stack(`
+    services:
+      app:
+        command: "exec sleep 1000"
+        secrets: { PW: { file: ./pw, as: file, path: ./placed } }
+  `);
+  stack.write("pw", CANARY);
+  const victim = stack.write("victim", "precious", 0o644);
+  symlinkSync(victim, join(stack.dir, "placed"));
+  await stack.up();
+  await stack.ok("restart", "app");
+  const placed = lstatSync(join(stack.dir, "placed"));
+  expect([placed.isSymbolicLink(), placed.mode & 0o777]).toEqual([false, 0o400]);
+  expect([readFileSync(victim, "utf8"), readFileSync(join(stack.dir, "placed"), "utf8")]).toEqual(["precious", CANARY]);
 });

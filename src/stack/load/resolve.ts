@@ -52,7 +52,7 @@ export function resolveService(name: string, node: Mapping, context: ResolveCont
     command: resolveCommand(declared.command, runtime),
     workdir,
     env: { ...(leftOut === undefined ? envFromFiles(declared, node, { at, context }) : {}), ...declared.env },
-    secrets: resolveSecrets(declared, node, { at, workdir: context.workdir }),
+    secrets: resolveSecrets(declared, node, { at, workdir: context.workdir, runtime }),
     ports: ports.map(portSpec),
     volumes: declared.volumes ?? [],
     dependsOn: (declared.dependsOn ?? []).map(dependency),
@@ -126,10 +126,12 @@ function envFromFiles(
   ) as Record<string, string>;
 }
 
+const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
 function resolveSecrets(
   declared: DeclaredService,
   node: Mapping,
-  { at, workdir }: { at: Place; workdir: string },
+  { at, workdir, runtime }: { at: Place; workdir: string; runtime: ServiceSpec["runtime"] },
 ): Record<string, SecretRef> {
   const found: Record<string, SecretRef> = {};
   for (const [name, { file, env, as = "env", path }] of Object.entries(declared.secrets ?? {})) {
@@ -140,6 +142,13 @@ function resolveSecrets(
     if (path !== undefined && as !== "file")
       place.in("path").fail(nodeAt(node, ["secrets", name, "path"]), "path is for secrets that are files", { hint: "add as: file" });
     if (as === "env" && declared.env && Object.hasOwn(declared.env, name)) place.fail(span, `${name} is declared under env as well`);
+    // A shell drops other names, and what carries them around it can be read in the process list.
+    if (runtime === "process" && as === "env" && !SHELL_NAME.test(name))
+      place.fail(span, `${name} cannot be the name of a variable that holds a secret`, { hint: "letters, digits and _; or add as: file" });
+    if (runtime === "process" && declared.user !== undefined && as === "file" && path === undefined)
+      place.fail(span, `${declared.user} cannot read secret ${name}: files of orco are for its own user`, {
+        hint: "add path: a place that user can reach, or as: env",
+      });
     const from = file === undefined ? { env: env ?? "" } : { file: resolve(workdir, file) };
     found[name] = { from, as, ...(path !== undefined && { path: resolve(workdir, path) }) };
   }
