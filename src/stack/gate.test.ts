@@ -101,3 +101,19 @@ test("forty layers of diamonds are judged at once", () => {
   ).flat();
   expect(hopeless("a39", world(...services))).toBeUndefined();
 });
+
+test("of several dependencies the shortest timeout ends the wait, in whatever order they are declared", () => {
+  const both = serviceSpec("web", { dependsOn: [needs("cache"), needs("db", "ready", 9000), needs("queue", "ready", 5000)] });
+  const found = world(
+    [both, [slotOf("web", { state: "Pending", ready: false })]],
+    [serviceSpec("cache"), []],
+    [serviceSpec("db"), []],
+    [serviceSpec("queue"), []],
+  );
+  expect(gateOf("web", found)).toMatchObject({
+    open: false,
+    waitingFor: "cache (ready)",
+    timeoutMs: 5000,
+    why: expect.stringContaining("dependency queue not Ready (timeout 5s"),
+  });
+});

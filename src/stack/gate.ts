@@ -49,17 +49,18 @@ export function holds(requirement: Requirement, service: ServiceSnapshot): boole
   }
 }
 
-/** May an instance of the service start now? */
+/** May an instance of the service start now? Of several timeouts that run, the shortest ends the wait. */
 export function gateOf(service: string, snapshot: Snapshot): Gate {
-  const spec = snapshot.get(service)?.spec;
-  for (const dependency of spec?.dependsOn ?? []) {
-    const target = snapshot.get(dependency.target);
-    if (target && holds(dependency.require, target)) continue;
-    const why = blockedBy(service, dependency, snapshot);
-    const waitingFor = `${dependency.target} (${dependency.require})`;
-    return { open: false, waitingFor, why, ...(dependency.timeoutMs !== undefined && { timeoutMs: dependency.timeoutMs }) };
-  }
-  return { open: true };
+  const missing = (snapshot.get(service)?.spec.dependsOn ?? []).filter(({ target, require }) => {
+    const found = snapshot.get(target);
+    return !found || !holds(require, found);
+  });
+  const [first] = missing;
+  if (!first) return { open: true };
+  const limited = missing.filter(({ timeoutMs }) => timeoutMs !== undefined).toSorted((a, b) => (a.timeoutMs ?? 0) - (b.timeoutMs ?? 0));
+  const { timeoutMs } = limited[0] ?? {};
+  const why = blockedBy(service, limited[0] ?? first, snapshot);
+  return { open: false, waitingFor: `${first.target} (${first.require})`, why, ...(timeoutMs !== undefined && { timeoutMs }) };
 }
 
 /** `api blocked: dependency db not Ready (timeout 60s, probe failing: tcp connect 127.0.0.1:5432 refused)`, with the chain below it. */
