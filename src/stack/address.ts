@@ -15,6 +15,13 @@ export function aimProbes(health: HealthSpec, ports: readonly PortSpec[], assign
   };
 }
 
+/** The port of a URL that names this machine by loopback; undefined for any other, and for one that is known only at launch. */
+export function aimsAtThisMachine(text: string): number | undefined {
+  const url = URL.parse(text);
+  if (!url || !LOOPBACK.has(url.hostname)) return undefined;
+  return Number(url.port) || (url.protocol === "http:" ? 80 : undefined);
+}
+
 function aimUrl(text: string, ports: readonly PortSpec[], assigned: Readonly<Record<string, number>>): string {
   const url = URL.parse(text);
   if (!url || !LOOPBACK.has(url.hostname)) return text;

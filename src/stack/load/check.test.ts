@@ -17,6 +17,15 @@ test("dependencies: short form, unknown target, oneself, twice", () => {
   ]);
 });
 
+test("a probe on a fixed port of this machine that is not declared is warned of", () => {
+  const probing = (more: string): string[] => found(`a: {command: [x], health: {http: {url: "http://localhost:8080/"}}${more}}`);
+  expect(probing("")[0]).toContain("the probe asks port 8080, which a does not declare");
+  for (const fine of [', ports: ["8080:8080"]', ', ports: ["8080"]', ", update: {strategy: recreate}"]) expect(probing(fine)).toEqual([]);
+  expect(
+    found('a: {command: [x], health: {http: {url: "http://localhost:${PORT}/"}, tcp: {address: "db.local:1"}}, ports: ["80"]}'),
+  ).toEqual([]);
+});
+
 test("a cycle is printed as its path", () => {
   expect(found("a: {command: [x], dependsOn: [b]}\nb: {command: [x], dependsOn: [c]}\nc: {command: [x], dependsOn: [a]}")[0]).toContain(
     "4:33 services.a.dependsOn[0]: dependency cycle: a → b → c → a",

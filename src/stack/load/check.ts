@@ -3,6 +3,7 @@ import type { Dependency } from "../spec.ts";
 import { MAX_INSTANCES } from "./limits.ts";
 import { nearest } from "./nearest.ts";
 import type { DeclaredPort } from "./ports.ts";
+import { checkProbePorts } from "./probe-ports.ts";
 import type { Finding, Report } from "./report.ts";
 import type { Resolved } from "./resolve.ts";
 import { type Node, nodeAt, type Path, type Span } from "./source.ts";
@@ -16,6 +17,7 @@ export function checkTogether(all: Services, report: Report): void {
   checkCycle(active, report);
   checkHostPorts(active, report);
   checkInstances(active, report);
+  checkProbePorts(active.values(), report);
 }
 
 function checkDependencies(service: Resolved, all: Services, report: Report): void {

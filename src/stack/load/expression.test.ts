@@ -20,7 +20,7 @@ test.each([
 });
 
 test("the finding points into the expression", () => {
-  expect(problems('command: [x]\nhealth:\n  tcp: {address: "localhost:1"}\n  expression: "tcp || http"')).toEqual([
+  expect(problems('command: [x]\nhealth:\n  tcp: {address: "db.local:1"}\n  expression: "tcp || http"')).toEqual([
     "8:27 services.a.health.expression: the expression names http, but no http probe is declared",
   ]);
 });

@@ -97,7 +97,7 @@ description: the a`,
 
 test("defaults are merged below each service; what is wrong in them is told once, there", () => {
   const source =
-    "version: 0.1\nstack: {name: x}\ndefaults:\n  env: {A: one, B: two}\n  health: {interval: 5s, tcp: {address: 'localhost:1'}}\n  restartPolicy: {maxRetrys: 1}\n";
+    "version: 0.1\nstack: {name: x}\ndefaults:\n  env: {A: one, B: two}\n  health: {interval: 5s, tcp: {address: 'db.local:1'}}\n  restartPolicy: {maxRetrys: 1}\n";
   const services = "services:\n  a: {command: [x], env: {B: own}, health: {timeout: 2s}}\n  b: {command: [x]}\n";
   expect(loadText(source + services).diagnostics.map(brief)).toEqual([
     '6:19 defaults.restartPolicy.maxRetrys: unknown key "maxRetrys" in restartPolicy [did you mean "maxRetries"?]',
