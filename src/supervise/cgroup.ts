@@ -171,9 +171,18 @@ function groupsBelow(top: string): string[] {
   for (let next = 0; next < found.length; next++) {
     const dir = found[next] ?? top;
     if ((statSync(dir, { throwIfNoEntry: false })?.nlink ?? 2) <= 2) continue;
-    for (const entry of readdirSync(dir, { withFileTypes: true })) if (entry.isDirectory()) found.push(join(dir, entry.name));
+    for (const name of foldersIn(dir)) found.push(join(dir, name));
   }
   return found;
+}
+
+/** A service may remove its own groups at any moment. */
+function foldersIn(dir: string): string[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+  } catch {
+    return [];
+  }
 }
 
 function limitV2(dir: string, controller: Controller, limits: Limits): void {
