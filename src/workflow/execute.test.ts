@@ -158,3 +158,18 @@ test("crash at every step boundary: the next daemon replays what completed and r
     after.journal.close();
   }
 });
+
+test("a run that several cancel, while its lane falls free as well, ends once", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { journal, runs } = engine(newHome(), {
+    work: async ({ step }) => step("go", () => gate.promise.then(() => null)),
+  });
+  const first = await runs.submit(request);
+  const { id } = await runs.submit(request);
+  const cancelled = Promise.all([runs.cancel(id), runs.cancel(id)]);
+  gate.resolve();
+  await runs.settled(first.id);
+  expect((await cancelled).map(({ status }) => status)).toEqual(["cancelled", "cancelled"]);
+  expect(journal.read({ topic: `run/${id}` }).map(({ type }) => type)).toEqual(["run.queued", "run.cancelled"]);
+  journal.close();
+});

@@ -19,6 +19,8 @@ interface ActiveRun {
   row: RunRow;
   /** On disk; before that it must not begin, even if its lane falls free. */
   saved: boolean;
+  /** Its end is being written: the first one counts. */
+  ending: boolean;
   readonly controller: AbortController;
   readonly ended: PromiseWithResolvers<RunRow>;
 }
@@ -131,7 +133,7 @@ export class Runs {
   }
 
   private track(row: RunRow): ActiveRun {
-    const run: ActiveRun = { row, saved: false, controller: new AbortController(), ended: Promise.withResolvers<RunRow>() };
+    const run: ActiveRun = { row, saved: false, ending: false, controller: new AbortController(), ended: Promise.withResolvers<RunRow>() };
     this.active.set(row.id, run);
     return run;
   }
@@ -178,7 +180,8 @@ export class Runs {
   }
 
   private async end(run: ActiveRun, by: "finish" | "fail" | "cancel", outcome: { error?: RunError; result?: Json }): Promise<void> {
-    if (hasEnded(run.row.status) || this.abandoned) return;
+    if (run.ending || hasEnded(run.row.status) || this.abandoned) return;
+    run.ending = true;
     const status = RUN.next(run.row.status, by);
     const data: Record<string, Json> = outcome.error ? { code: outcome.error.code, message: outcome.error.message } : {};
     try {
