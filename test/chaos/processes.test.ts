@@ -145,7 +145,7 @@ describe("double forks", () => {
 test("after a boot nothing is adopted, and whoever has the pid now is left alone", async () => {
   const at = home();
   const handle = await start(daemon(at), ["sleep", "3600"]);
-  expect(await daemon(at, { boot: "00000000-0000-4000-8000-000000000000" }).adopt(handle.instance)).toEqual({ kind: "gone" });
+  expect(await daemon(at, { boot: "00000000-0000-4000-8000-000000000000" }).adopt(handle.instance)).toMatchObject({ kind: "gone" });
   expect(await living(handle.instance)).toBe(2);
 });
 

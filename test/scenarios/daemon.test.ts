@@ -49,7 +49,8 @@ scenario("what ends while no daemon looks is known afterwards by its exit code, 
       bad: { command: "while [ ! -e end ]; do sleep 0.01; done; exit 5", restartPolicy: { condition: never } }
       again: { command: "[ -e end ] && exec sleep 1000; while [ ! -e end ]; do sleep 0.01; done; exit 6", restartPolicy: { backoff: { min: 10ms } } }
   `);
-  await stack.up();
+  await stack.ok("up", "-d");
+  for (const service of ["once", "bad", "again"]) await stack.whenService(service, "to run", ({ state }) => state === "Running");
   await rig.killDaemon();
   stack.write("end", "");
   await until("all three to end", () => rig.instances().length === 0);

@@ -155,7 +155,7 @@ export class StackUnderTest {
   }
 }
 
-export function serviceIn(view: StackView, name: string): ServiceView {
+function serviceIn(view: StackView, name: string): ServiceView {
   const found = view.services.find(({ service }) => service === name);
   if (!found) throw new Error(`no service ${name} in ${view.services.map(({ service }) => service).join(", ")}`);
   return found;
