@@ -121,13 +121,17 @@ function atRest(service: string, found: ServiceSnapshot): string | undefined {
   return stopped ? `${service} is stopped; orco start ${service} starts it` : undefined;
 }
 
-/** Settled: ready, completed, or not wanted to run. A one-shot (never restarted, no probe) is settled by its end alone. */
-export function isSettled(found: ServiceSnapshot | undefined): boolean {
+/** A service that is never restarted and has no probe is a one-shot, and settled by its end. One that runs on after this is a server after all. */
+const ONE_SHOT_MS = 10_000;
+
+/** Settled: ready, completed, or not wanted to run. `now` is epoch ms. */
+export function isSettled(found: ServiceSnapshot | undefined, now: number): boolean {
   if (!found) return true;
   const wanted = found.slots.filter((slot) => slot.wanted === "run");
   if (wanted.length === 0 || allCompleted(found)) return true;
   const oneShot = found.spec.restartPolicy.condition === "never" && !found.spec.health;
-  return !oneShot && wanted.every((slot) => slot.ready || isCompleted(slot)) && wanted.length >= found.spec.replicas;
+  const settled = (slot: Slot): boolean => slot.ready && (!oneShot || now - (slot.startedAt ?? slot.createdAt) >= ONE_SHOT_MS);
+  return wanted.every((slot) => settled(slot) || isCompleted(slot)) && wanted.length >= found.spec.replicas;
 }
 
 /** A running service whose dependency is not what it was: `db unready`. */

@@ -158,19 +158,22 @@ export class Stack {
   }
 
   /** Resolves when `done` holds; rejects with the signal's reason. Evaluated at every change of the stack. */
-  async until<T>(done: () => T | undefined, signal: AbortSignal): Promise<T> {
+  async until<T>(done: (now: number) => T | undefined, signal: AbortSignal, everyMs?: number): Promise<T> {
+    const { clock } = this.ports;
     for (;;) {
       const next = Promise.withResolvers<void>();
       const onAbort = (): void => next.resolve();
       const off = this.onChange(onAbort);
+      const cancel = everyMs === undefined ? undefined : clock.after(everyMs, onAbort);
       signal.addEventListener("abort", onAbort, { once: true });
       try {
         signal.throwIfAborted();
-        const result = done();
+        const result = done(clock.now());
         if (result !== undefined) return result;
         await next.promise;
       } finally {
         off();
+        cancel?.();
         signal.removeEventListener("abort", onAbort);
       }
     }
