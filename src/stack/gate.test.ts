@@ -78,13 +78,18 @@ test("a service that runs is not hopeless because its dependency died, it is deg
 test("settled: ready, completed, or not wanted", () => {
   const spec = serviceSpec("x", { replicas: 2 });
   const settled = (...slots: readonly Partial<Slot>[]) =>
-    isSettled({ spec, slots: slots.map((over, replica) => slotOf("x", { replica, ...over })), detail: "" });
+    isSettled({ spec, slots: slots.map((over, replica) => slotOf("x", { replica, ...over })), detail: "" }, 0);
   expect(settled({}, {})).toBe(true);
   expect(settled({}, { ready: false })).toBe(false);
   expect(settled({})).toBe(false);
   expect(settled({ state: "Stopped", ready: false, reason: "completed" }, {})).toBe(true);
   expect(settled({ wanted: "stop", ready: false }, { wanted: "stop", ready: false })).toBe(true);
   const oneShot = serviceSpec("x", { restartPolicy: { ...spec.restartPolicy, condition: "never" } });
+  const after = (ms: number, over: Partial<Slot> = {}) => isSettled({ spec: oneShot, slots: [slotOf("x", { startedAt: 0, ...over })], detail: "" }, ms);
+  expect(after(9_999)).toBe(false);
+  expect(after(10_000)).toBe(true);
+  expect(after(0, { state: "Stopped", ready: false, reason: "completed" })).toBe(true);
+});
   expect(isSettled({ spec: oneShot, slots: [slotOf("x")], detail: "" })).toBe(false);
   expect(isSettled({ spec: oneShot, slots: [slotOf("x", { state: "Stopped", ready: false, reason: "completed" })], detail: "" })).toBe(
     true,
