@@ -47,7 +47,7 @@ function probing(spec: Partial<HealthSpec>, over: Partial<ProberOptions> = {}) {
 
 const never = { pattern: "never", sources: ["stdout"] } as const;
 
-test("looks at the start, after 25, 50, 100 … ms, then every interval; one failure an interval counts", async () => {
+test("looks at the start, after 6, 12, 25, 50, 100 … ms, then every interval; one failure an interval counts", async () => {
   const clock = new FakeClock();
   const at: number[] = [];
   const verdicts: [number, boolean][] = [];
@@ -61,7 +61,7 @@ test("looks at the start, after 25, 50, 100 … ms, then every interval; one fai
     },
   );
   await clock.advance(6000);
-  expect(at).toEqual([0, 25, 50, 100, 200, 400, 800, 1600, 2600, 3600, 4600, 5600]);
+  expect(at).toEqual([0, 6.25, 12.5, 25, 50, 100, 200, 400, 800, 1600, 2600, 3600, 4600, 5600]);
   expect(verdicts).toEqual([[3600, false]]);
   prober.stop();
   expect(clock.pendingTimers).toBe(0);
@@ -74,7 +74,7 @@ test("a log line counts at once, once for the start, and only from where it was 
     { log: { pattern: "^up$", sources: ["stdout"], levels: ["info"] } },
     { clock, subscribeLog: log.subscribe },
   );
-  await clock.advance(10);
+  await clock.advance(5);
   log.say("up", { source: "stderr" });
   log.say("up", { source: "orco" });
   log.say("up", { level: "error" });

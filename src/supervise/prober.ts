@@ -10,8 +10,8 @@ import type { Probe } from "./probes/probe.ts";
 import { tcpProbe } from "./probes/tcp.ts";
 import { Tally } from "./tally.ts";
 
-/** The first looks: at the start, and after 25, 50, 100 … ms. */
-const FIRST_PAUSE_MS = 25;
+/** The first looks: at the start, and after 6, 12, 25, 50, 100 … ms. Most services listen some milliseconds after their start. */
+const FIRST_PAUSE_MS = 6.25;
 /** Settled services with this interval or a longer one are probed together. */
 const GRID_FROM_INTERVAL_MS = 1000;
 
