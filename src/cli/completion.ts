@@ -1,4 +1,4 @@
-import type { Command, CommandSpec, Flag } from "./commands.ts";
+import type { Command, CommandSpec, Flag } from "./command.ts";
 import { usageError } from "./exit.ts";
 
 const SHELLS = { bash, zsh, fish };

@@ -1,6 +1,7 @@
 import { Command as Program, CommanderError } from "commander";
 import { VERSION } from "../kernel/version.ts";
-import { COMMANDS, GLOBAL_OPTIONS, type CommandSpec } from "./commands.ts";
+import type { CommandSpec } from "./command.ts";
+import { COMMANDS, GLOBAL_OPTIONS } from "./commands.ts";
 import { createContext, homeOf, type GlobalOptions, type Options } from "./context.ts";
 import { EXIT, exitCodeOf, report } from "./exit.ts";
 import { processIo, type Io } from "./io.ts";

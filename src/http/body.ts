@@ -1,6 +1,7 @@
 import { OrcoError } from "../kernel/errors.ts";
 import type { Ctx } from "./context.ts";
 import { parseJson } from "./json.ts";
+import type { UploadBudget } from "./upload-budget.ts";
 
 export type Body =
   | { readonly kind: "none" }
@@ -9,24 +10,6 @@ export type Body =
 
 const JSON_TYPES: ReadonlySet<string> = new Set(["application/json"]);
 const YAML_TYPES: ReadonlySet<string> = new Set(["application/yaml", "text/yaml", "application/x-yaml"]);
-const MAX_UPLOAD_BYTES = 64 * 1024 * 1024;
-
-/**
- * Bounds what all uploads together may hold. A client that vanishes in mid-upload is noticed only some ten seconds later,
- * and until then its buffer stays.
- */
-export class UploadBudget {
-  private held = 0;
-
-  /** Returns the release. Throws `unavailable` when too much is under way. */
-  take(bytes: number): () => void {
-    if (this.held + bytes > MAX_UPLOAD_BYTES) {
-      throw new OrcoError("unavailable", "too many uploads at once, try again", { retry_after_s: 1 });
-    }
-    this.held += bytes;
-    return () => void (this.held -= bytes);
-  }
-}
 
 /** Reads a body of an accepted type. Throws `unsupported_media_type`, `too_large`, `invalid`. No body and no type is `none`. */
 export async function readBody(c: Ctx, options: { maxBytes: number; yaml: boolean; budget: UploadBudget }): Promise<Body> {

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type { Clock } from "../kernel/clock.ts";
 import type { JsonObject } from "../kernel/event.ts";
 import type { HttpConfig } from "./bind.ts";
-import type { UploadBudget } from "./body.ts";
+import type { UploadBudget } from "./upload-budget.ts";
 import type { HttpMetrics } from "./http-metrics.ts";
 import type { Services } from "./services.ts";
 import type { OpenStreams } from "./streams.ts";

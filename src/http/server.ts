@@ -4,7 +4,7 @@ import { errnoOf, messageOf, OrcoError } from "../kernel/errors.ts";
 import type { JsonObject } from "../kernel/event.ts";
 import { type App, createApp } from "./app.ts";
 import { addressText, assertSafeBind, type BindAddress, type HttpConfig } from "./bind.ts";
-import { UploadBudget } from "./body.ts";
+import { UploadBudget } from "./upload-budget.ts";
 import type { Connection, Deps, RequestRecord } from "./context.ts";
 import { HttpMetrics } from "./http-metrics.ts";
 import type { Family } from "./metrics.ts";
