@@ -150,3 +150,22 @@ test("a cursor is found again after thousands of checkpoints of others", async (
   expect(await rig.messages({ replica: 0 })).toEqual(["said once", "said twice"]);
   expect(rig.service("api").lastSeq).toBe(9002);
 });
+
+test("an instance that was read to its end is not read again by a daemon that finds its spools", async () => {
+  using rig = new Rig();
+  const ended = "01890000-0000-7000-8000-00000000000a";
+  const quiet = "01890000-0000-7000-8000-00000000000b";
+  rig.write(quiet, "still here\n");
+  const first = rig.service("api");
+  rig.attach(first, quiet, 1);
+  rig.write(ended, "one\ntwo\nlast without a break");
+  await rig.finish(rig.attach(first, ended));
+  for (let restart = 0; restart < 3; restart++) {
+    rig.reopen();
+    const again = rig.service("api");
+    rig.attach(again, quiet, 1);
+    await rig.finish(rig.attach(again, ended));
+  }
+  const messages = (await rig.read({})).map(({ message }) => message);
+  expect(messages.toSorted()).toEqual(["last without a break", "one", "still here", "two"]);
+});

@@ -6,10 +6,15 @@ import { decodeEntry, ENTRY_BYTES, type Entry, FLAG, NO_INSTANCE } from "./entry
 import { readUpTo } from "./file.ts";
 import type { Segment } from "./segment.ts";
 
-export interface Recovered {
+interface Cursors {
+  readonly cursors: Map<string, Cursor>;
+  /** Of instances that have ended. */
+  readonly past: Map<string, Cursor>;
+}
+
+export interface Recovered extends Cursors {
   /** Oldest first; the last one is written on. */
   readonly segments: Segment[];
-  readonly cursors: Map<string, Cursor>;
 }
 
 const IDX = /^(\d{16})\.idx$/;
@@ -28,7 +33,7 @@ export function recover(dir: string): Recovered {
   }
   const last = segments.at(-1);
   if (last && names.at(-1) !== last.path.slice(-16)) openSegment(last.path, true);
-  return { segments, cursors: last ? readCursors(last) : new Map() };
+  return { segments, ...(last ? readCursors(last) : { cursors: new Map(), past: new Map() }) };
 }
 
 /** The index goes first: a log without an index is a leftover. */
@@ -116,8 +121,8 @@ function entryAt(idx: number, at: number): Entry | undefined {
   return readUpTo(idx, bytes, at * ENTRY_BYTES) === ENTRY_BYTES ? decodeEntry(bytes) : undefined;
 }
 
-/** Cursors of the instances that have not ended, read backwards as far as the last whole snapshot. */
-function readCursors(segment: Segment): Map<string, Cursor> {
+/** Cursors, read backwards as far as the last whole snapshot. */
+function readCursors(segment: Segment): Cursors {
   const idx = openSync(`${segment.path}.idx`, "r");
   try {
     return cursorsBefore((at) => entryAt(idx, at), segment.entries);
@@ -126,7 +131,7 @@ function readCursors(segment: Segment): Map<string, Cursor> {
   }
 }
 
-function cursorsBefore(entry: (at: number) => Entry | undefined, entries: number): Map<string, Cursor> {
+function cursorsBefore(entry: (at: number) => Entry | undefined, entries: number): Cursors {
   const found: Cursor[] = [];
   const known = new Set<string>();
   const ended = new Set<string>();
@@ -138,9 +143,11 @@ function cursorsBefore(entry: (at: number) => Entry | undefined, entries: number
     if (inSnapshot && !isSnapshot) break;
     inSnapshot ||= isSnapshot && now.left === 0;
     if (inSnapshot && now.instance === NO_INSTANCE) break;
-    if (now.flags & FLAG.ended) ended.add(now.instance);
     const key = cursorKey(now.instance, now.stream);
-    if (now.instance === NO_INSTANCE || ended.has(now.instance) || known.has(key)) continue;
+    if (now.flags & FLAG.ended) ended.add(now.instance);
+    // The news of an end is no cursor.
+    const isNews = (now.flags & FLAG.ended) !== 0 && !isSnapshot;
+    if (now.instance === NO_INSTANCE || isNews || known.has(key)) continue;
     known.add(key);
     found.push({
       instance: now.instance,
@@ -150,5 +157,13 @@ function cursorsBefore(entry: (at: number) => Entry | undefined, entries: number
       midline: (now.flags & FLAG.midline) !== 0,
     });
   }
-  return new Map(found.toReversed().map((cursor) => [cursorKey(cursor.instance, cursor.stream), cursor]));
+  const oldestFirst = found.toReversed();
+  return {
+    cursors: keyed(oldestFirst.filter(({ instance }) => !ended.has(instance))),
+    past: keyed(oldestFirst.filter(({ instance }) => ended.has(instance))),
+  };
+}
+
+function keyed(cursors: readonly Cursor[]): Map<string, Cursor> {
+  return new Map(cursors.map((cursor) => [cursorKey(cursor.instance, cursor.stream), cursor]));
 }

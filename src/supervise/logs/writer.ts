@@ -21,6 +21,8 @@ export interface Batch {
 
 /** Streams whose cursors are kept; the longest unused go first, so that instances that never end cannot pile up. */
 const MAX_CURSORS = 512;
+/** Ended instances wait for their removal a moment each; far fewer than these at one time. */
+const MAX_PAST = 64;
 /** How many entries recovery reads at most before it meets a snapshot. */
 const SNAPSHOT_EVERY = 4096;
 const NOTHING = new Uint8Array(0);
@@ -30,6 +32,8 @@ export class SegmentWriter {
   /** Oldest first; the last one is written on. */
   readonly segments: Segment[];
   private readonly cursors: Map<string, Cursor>;
+  /** Of instances that have ended. */
+  private readonly past: Map<string, Cursor>;
   private files: { readonly segment: Segment; readonly log: number; readonly idx: number } | undefined;
   private sinceSnapshot = SNAPSHOT_EVERY;
 
@@ -37,9 +41,10 @@ export class SegmentWriter {
     private readonly dir: string,
     public limits: LoggingSpec,
   ) {
-    const { segments, cursors } = recover(dir);
+    const { segments, cursors, past } = recover(dir);
     this.segments = segments;
     this.cursors = cursors;
+    this.past = past;
   }
 
   get lastSeq(): number {
@@ -51,7 +56,8 @@ export class SegmentWriter {
   }
 
   cursor(instance: string, stream: number): Cursor | undefined {
-    return this.cursors.get(cursorKey(instance, stream));
+    const key = cursorKey(instance, stream);
+    return this.cursors.get(key) ?? this.past.get(key);
   }
 
   /** Throws the system's error (ENOSPC, …), and then nothing of the batch is there. */
@@ -140,7 +146,7 @@ export class SegmentWriter {
   }
 
   private snapshot({ end, lastSeq, lastTs }: Segment): Buffer {
-    const cursors = [...this.cursors.values()];
+    const cursors = [...this.past.values(), ...this.cursors.values()];
     const out = Buffer.alloc((cursors.length + 1) * ENTRY_BYTES);
     const base = { end, seq: lastSeq, ts: lastTs };
     encodeEntry(
@@ -149,7 +155,7 @@ export class SegmentWriter {
     );
     for (const [at, cursor] of cursors.entries()) {
       const { offset: spool, instance, replica, stream, midline } = cursor;
-      const flags = FLAG.snapshot | (midline ? FLAG.midline : 0);
+      const flags = FLAG.snapshot | (midline ? FLAG.midline : 0) | (at < this.past.size ? FLAG.ended : 0);
       encodeEntry({ ...base, spool, instance, replica, stream, flags, left: cursors.length - at - 1 }, out, (at + 1) * ENTRY_BYTES);
     }
     return out;
@@ -171,12 +177,18 @@ export class SegmentWriter {
 
   private remember({ cursor, ended }: Batch): void {
     if (!cursor) return;
-    const key = cursorKey(cursor.instance, cursor.stream);
-    this.cursors.delete(key);
-    if (ended) for (const stream of [STREAM.stdout, STREAM.stderr]) this.cursors.delete(cursorKey(cursor.instance, stream));
-    else this.cursors.set(key, cursor);
-    const [oldest] = this.cursors.keys();
-    if (this.cursors.size > MAX_CURSORS && oldest !== undefined) this.cursors.delete(oldest);
+    if (ended) return this.retire(cursor.instance);
+    keep(this.cursors, cursor, MAX_CURSORS);
+  }
+
+  /** Cursors outlive the end: a daemon killed before the spools are removed leaves them to one that must not read them again. */
+  private retire(instance: string): void {
+    for (const stream of [STREAM.stdout, STREAM.stderr]) {
+      const cursor = this.cursors.get(cursorKey(instance, stream));
+      if (!cursor) continue;
+      this.cursors.delete(cursorKey(instance, stream));
+      keep(this.past, cursor, MAX_PAST);
+    }
   }
 
   private cutBack(): void {
@@ -184,6 +196,15 @@ export class SegmentWriter {
     cutQuietly(this.files.log, this.files.segment.end);
     cutQuietly(this.files.idx, this.files.segment.entries * ENTRY_BYTES);
   }
+}
+
+/** Puts the cursor last; the longest unused go first. */
+function keep(cursors: Map<string, Cursor>, cursor: Cursor, most: number): void {
+  const key = cursorKey(cursor.instance, cursor.stream);
+  cursors.delete(key);
+  cursors.set(key, cursor);
+  const [oldest] = cursors.keys();
+  if (cursors.size > most && oldest !== undefined) cursors.delete(oldest);
 }
 
 function openForWriting(segment: Segment): { segment: Segment; log: number; idx: number } {
