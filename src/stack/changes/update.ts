@@ -63,10 +63,12 @@ async function roll(request: UpdateRequest, hash: string): Promise<UpdateResult>
     signal.throwIfAborted();
     const present = stack.supervisorsOf(target.name);
     const slots = present.map(({ slot }) => slot);
-    const step = decideRollout(
-      present.map((supervisor) => viewOf(supervisor, hash, request)),
-      limits,
+    const views = present.map((supervisor) => viewOf(supervisor, hash, request));
+    // Taken before the decision: a window that closes right after it must still wake us.
+    const windowEndsMs = Math.min(
+      ...present.map((one, at) => (views[at]?.ready && !views[at].observed ? limits.windowMs - one.readyForMs : Infinity)),
     );
+    const step = decideRollout(views, limits);
     if (step.do === "done") return { ok: true };
     if (step.do === "abort")
       return failed(
@@ -76,7 +78,7 @@ async function roll(request: UpdateRequest, hash: string): Promise<UpdateResult>
       );
     if (step.do === "start") await stack.add(target, step.replica, { wanted: "run", reason: request.reason });
     else if (step.do === "stop") leave(request, step, { leaving, onError: lost.reject });
-    else await Promise.race([nextChange(request, limits.windowMs), lost.promise]);
+    else await Promise.race([nextChange(request, Math.max(0, windowEndsMs)), lost.promise]);
   }
 }
 
@@ -99,9 +101,7 @@ function leave(request: UpdateRequest, step: RolloutStep & { do: "stop" }, { lea
 }
 
 /** A change of the stack, or the end of an observation window. */
-async function nextChange({ stack, host, signal, target }: UpdateRequest, windowMs: number): Promise<void> {
-  const ends = stack.supervisorsOf(target.name).map(({ slot, readyForMs }) => (slot.ready ? windowMs - readyForMs : Infinity));
-  const soonest = Math.min(Infinity, ...ends.filter((leftMs) => leftMs > 0));
+async function nextChange({ stack, host, signal }: UpdateRequest, soonest: number): Promise<void> {
   const changed = Promise.withResolvers<void>();
   const off = stack.onChange(changed.resolve);
   const timer = new AbortController();
