@@ -1,10 +1,9 @@
-import { dlopen } from "bun:ffi";
 import { closeSync, constants, fchmodSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
 import { errnoOf, messageOf, OrcoError } from "./errors.ts";
+import { C_LIBRARIES, openC } from "./libc.ts";
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
-const LIBC = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 
 export interface Lock {
   release(): void;
@@ -44,25 +43,10 @@ function openLock(path: string): number {
 }
 
 function flock(fd: number): number {
-  for (const name of LIBC) {
-    const libc = tryOpen(name);
-    if (!libc) continue;
-    const result = libc.symbols.flock(fd, LOCK_EX | LOCK_NB);
-    libc.close();
-    return result;
-  }
-  throw new OrcoError("unavailable", `none of ${LIBC.join(", ")} can be loaded, so the lock of this home cannot be taken`);
-}
-
-function tryOpen(name: string): ReturnType<typeof open> | undefined {
-  try {
-    return open(name);
-  } catch (error) {
-    if (error instanceof Error) return undefined;
-    throw error;
-  }
-}
-
-function open(name: string) {
-  return dlopen(name, { flock: { args: ["i32", "i32"], returns: "i32" } });
+  const libc = openC({ flock: { args: ["i32", "i32"], returns: "i32" } });
+  if (!libc)
+    throw new OrcoError("unavailable", `none of ${C_LIBRARIES.join(", ")} can be loaded, so the lock of this home cannot be taken`);
+  const result = libc.symbols.flock(fd, LOCK_EX | LOCK_NB);
+  libc.close();
+  return result;
 }

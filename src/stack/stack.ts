@@ -152,30 +152,30 @@ export class Stack {
     this.onSlot(supervisor.slot);
   }
 
-  onChange(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => void this.listeners.delete(listener);
+  /** Resolves at the next change of the stack, when the signal aborts, or after `withinMs`. */
+  async nextChange(signal: AbortSignal, withinMs = Infinity): Promise<void> {
+    const next = Promise.withResolvers<void>();
+    const wake = (): void => next.resolve();
+    this.listeners.add(wake);
+    const cancel = withinMs === Infinity ? undefined : this.ports.clock.after(withinMs, wake);
+    signal.addEventListener("abort", wake, { once: true });
+    try {
+      await next.promise;
+    } finally {
+      this.listeners.delete(wake);
+      cancel?.();
+      signal.removeEventListener("abort", wake);
+    }
   }
 
-  /** Resolves when `done` holds; rejects with the signal's reason. Evaluated at every change of the stack. */
+  /** Resolves when `done` holds; rejects with the signal's reason. Evaluated at every change of the stack, and each `everyMs`. */
   async until<T>(done: (now: number) => T | undefined, signal: AbortSignal, everyMs?: number): Promise<T> {
-    const { clock } = this.ports;
     for (;;) {
-      const next = Promise.withResolvers<void>();
-      const onAbort = (): void => next.resolve();
-      const off = this.onChange(onAbort);
-      const cancel = everyMs === undefined ? undefined : clock.after(everyMs, onAbort);
-      signal.addEventListener("abort", onAbort, { once: true });
-      try {
-        signal.throwIfAborted();
-        const result = done(clock.now());
-        if (result !== undefined) return result;
-        await next.promise;
-      } finally {
-        off();
-        cancel?.();
-        signal.removeEventListener("abort", onAbort);
-      }
+      signal.throwIfAborted();
+      const result = done(this.ports.clock.now());
+      if (result !== undefined) return result;
+      // Nothing can change between the look and the wait: both are in one turn.
+      await this.nextChange(signal, everyMs);
     }
   }
 

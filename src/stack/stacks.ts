@@ -64,10 +64,6 @@ export class Stacks implements StackHost {
     return Array.fromAsync(this.options.logs.query({ stack, services: [service], query, signal: new AbortController().signal }));
   }
 
-  event(stack: string, type: string, data: Readonly<Record<string, string | number | boolean>>): Promise<void> {
-    return this.options.store.event(stack, type, data);
-  }
-
   get onUpdate(): StackHost["onUpdate"] {
     return this.options.onUpdate;
   }

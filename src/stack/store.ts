@@ -100,10 +100,6 @@ export class StackStore {
     }
   }
 
-  async event(stack: string, type: string, data: JsonObject): Promise<void> {
-    await this.journal.append([stackEvent(stack, type, data)]).catch(this.onError);
-  }
-
   private async retry(): Promise<void> {
     if (this.retrying) return;
     this.retrying = true;

@@ -1,9 +1,8 @@
-import { dlopen } from "bun:ffi";
+import { openC } from "../kernel/libc.ts";
 
 /** System call numbers shared by x86-64, arm64 and riscv64. */
 const PIDFD_SEND_SIGNAL = 424;
 const PIDFD_OPEN = 434;
-const LIBRARIES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 
 /** The few C functions that Bun has no word for. */
 export interface Libc {
@@ -14,18 +13,11 @@ export interface Libc {
 
 /** undefined with another C library, or where ffi is switched off. */
 export function openLibc(): Libc | undefined {
-  for (const library of LIBRARIES) {
-    try {
-      return dlopen(library, {
-        syscall: { args: ["i64", "i64", "i64", "i64", "i64"], returns: "i64" },
-        close: { args: ["i32"], returns: "i32" },
-        poll: { args: ["buffer", "u64", "i32"], returns: "i32" },
-      }).symbols;
-    } catch {
-      continue;
-    }
-  }
-  return undefined;
+  return openC({
+    syscall: { args: ["i64", "i64", "i64", "i64", "i64"], returns: "i64" },
+    close: { args: ["i32"], returns: "i32" },
+    poll: { args: ["buffer", "u64", "i32"], returns: "i32" },
+  })?.symbols;
 }
 
 /** A descriptor that stands for the process itself, not for its number. undefined when there is no such process, or on Linux before 5.3. */

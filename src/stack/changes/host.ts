@@ -15,6 +15,5 @@ export interface StackHost {
   configHash(spec: ServiceSpec): string;
   /** Last lines of a replica's log since a time (epoch ms). */
   tail(request: { stack: string; service: string; replica: number; sinceMs: number; lines: number }): Promise<LogRecord[]>;
-  event(stack: string, type: string, data: Readonly<Record<string, string | number | boolean>>): Promise<void>;
   onUpdate(outcome: { strategy: string; outcome: "completed" | "rolled_back" | "failed" }): void;
 }

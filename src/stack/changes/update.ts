@@ -78,7 +78,7 @@ async function roll(request: UpdateRequest, hash: string): Promise<UpdateResult>
       );
     if (step.do === "start") await stack.add(target, step.replica, { wanted: "run", reason: request.reason });
     else if (step.do === "stop") leave(request, step, { leaving, onError: lost.reject });
-    else await Promise.race([nextChange(request, Math.max(0, windowEndsMs)), lost.promise]);
+    else await Promise.race([stack.nextChange(signal, Math.max(0, windowEndsMs)), lost.promise]);
   }
 }
 
@@ -98,24 +98,6 @@ function leave(request: UpdateRequest, step: RolloutStep & { do: "stop" }, { lea
   const supervisor = stack.supervisorsOf(target.name).find(({ slot }) => slot.id === step.id);
   if (!supervisor || leaving.has(step.id)) return;
   leaving.set(step.id, retire(stack, supervisor, { reason: request.reason, signal }).catch(onError));
-}
-
-/** A change of the stack, or the end of an observation window. */
-async function nextChange({ stack, host, signal }: UpdateRequest, soonest: number): Promise<void> {
-  const changed = Promise.withResolvers<void>();
-  const off = stack.onChange(changed.resolve);
-  const timer = new AbortController();
-  const stop = (): void => changed.resolve();
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    await (soonest === Infinity
-      ? changed.promise
-      : Promise.race([changed.promise, host.clock.sleep(soonest, timer.signal).catch(() => undefined)]));
-  } finally {
-    off();
-    timer.abort();
-    signal.removeEventListener("abort", stop);
-  }
 }
 
 function limitsOf(target: ServiceSpec, mayAbort: boolean): RolloutLimits & { windowMs: number } {
