@@ -23,6 +23,16 @@ export const ERROR_CODES = [
   "port_in_use",
   "start_failed",
   "hook_failed",
+  "unknown_commit", // git does not resolve it, or it is no commit
+  "repo_unavailable", // the repository cannot be read; facts: repo, stderr
+  "build_failed", // facts: exit, log
+  "unhealthy", // the health endpoint did not answer 2xx in time, or the process ended; facts: status, body, exit, log, listening
+  "schema_mismatch", // schema_status says that the database does not fit the commit
+  "deploy_in_progress", // facts: run
+  "no_previous_slot",
+  "approval_denied", // rejected, expired, or by somebody who may not; facts: run, step
+  "approval_void", // what was approved is not what waits; facts: content_hash
+  "approval_not_applicable", // nothing waits for an approval
   "disk_full",
   "journal_corrupt",
   "journal_newer",

@@ -43,6 +43,7 @@ export class Endings {
   /** A stop or a restart that was asked for. */
   async halt(live: Live, reason: string, force: AbortSignal): Promise<void> {
     await this.cell.move("stop", { reason, ready: false, readyAt: undefined }, "instance.stopping");
+    await this.ports.withdraw?.(this.cell.slot, force);
     const exit = await live.halt(force);
     await this.leave(live, force, () =>
       this.cell.slot.wanted === "stop"

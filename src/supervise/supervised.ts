@@ -47,6 +47,11 @@ export interface SupervisorPorts {
   /** Lines this very start has written so far, as stored. */
   readonly history: (slot: Slot) => AsyncIterable<LogRecord>;
   readonly onProbe?: (slot: Slot, probe: string, latencyMs: number) => void;
+  /**
+   * Before an instance is stopped because that was asked for: takes it out of traffic and resolves when nothing is in flight on it, cut at the
+   * drain timeout if need be, or at once when `force` aborts. Never rejects.
+   */
+  readonly withdraw?: (slot: Slot, force: AbortSignal) => Promise<void>;
 }
 
 export interface SlotEvent {
