@@ -1,7 +1,7 @@
 import { findCycle, formatCycle } from "../../kernel/graph.ts";
 import type { Dependency } from "../spec.ts";
 import { MAX_INSTANCES } from "./limits.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../../kernel/nearest.ts";
 import type { DeclaredPort } from "./ports.ts";
 import { checkProbePorts } from "./probe-ports.ts";
 import type { Finding, Report } from "./report.ts";

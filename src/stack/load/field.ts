@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../kernel/event.ts";
 import { hasLaunchMark, shownText } from "./launch.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean } from "../../kernel/nearest.ts";
 import type { Finding, Report } from "./report.ts";
 import { formatPath, type Mapping, type Node, type Path, type Scalar, type Span } from "./source.ts";
 

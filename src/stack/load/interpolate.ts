@@ -1,6 +1,6 @@
 import { LAUNCH_VARIABLES, launchMark } from "./launch.ts";
 import { MAX_EXPANDED } from "./limits.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean } from "../../kernel/nearest.ts";
 import type { Report } from "./report.ts";
 import { type Entry, type Mapping, type Node, type Path, type Scalar, spanOf } from "./source.ts";
 import { expand, type Lookup, type TemplateProblem } from "./template.ts";

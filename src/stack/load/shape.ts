@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 import { byForm, type Field, flag, list, mapped, number, object, oneOf, parsedText, type Read, record, text } from "./field.ts";
 import { health, timedCommand } from "./health-shape.ts";
-import { didYouMean } from "./nearest.ts";
+import { didYouMean } from "../../kernel/nearest.ts";
 import { ports } from "./ports.ts";
 import { amount, command, count, cpu, duration, positiveDuration, share, size } from "./units.ts";
 

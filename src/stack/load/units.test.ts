@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { oneService, problems } from "./load-text.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../../kernel/nearest.ts";
 import { parsePorts } from "./ports.ts";
 import { parseCpu, parseSize } from "./units.ts";
 import { splitWords } from "./words.ts";
