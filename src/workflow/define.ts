@@ -1,8 +1,13 @@
 import type { Json, JsonObject } from "../kernel/event.ts";
 
 export interface StepOptions<T> {
-  /** Runs when a later step fails or the run is cancelled, in reverse order of the steps. Must be safe to repeat, and after a partial `act`. */
-  readonly undo?: (result: T) => Promise<void>;
+  /**
+   * Runs when a later step fails or the run is cancelled, in reverse order of the steps. Must be safe to repeat, and after a partial `act`:
+   * then `result` is undefined. `signal` aborts after `undoTimeoutMs`; the others are undone all the same.
+   */
+  readonly undo?: (result: T | undefined, signal: AbortSignal) => Promise<void>;
+  /** 60 s unless given. */
+  readonly undoTimeoutMs?: number;
   /** Then the step's signal aborts and the step fails with `timeout`. */
   readonly timeoutMs?: number;
 }

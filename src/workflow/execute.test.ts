@@ -94,7 +94,7 @@ test("a run that released its lane waits on while the next one moves", async () 
 
 test("a failed step undoes the completed ones in reverse and keeps the code of the error", async () => {
   const undone: string[] = [];
-  const undo = (name: string) => async () => void undone.push(name);
+  const undo = (name: string) => ({ undo: async () => void undone.push(name) });
   const { journal, runs } = engine(newHome(), {
     work: async ({ step }) => {
       await step("a", async () => 1, undo("a"));

@@ -169,6 +169,8 @@ export class Runs {
       signal: run.controller.signal,
       progress: (message, data = {}) => void store.note(run.row, message, data).catch(onError),
       releaseLane: () => this.passOn(run.row),
+      waitFor: () => Promise.reject(new OrcoError("unsupported", "runs cannot wait yet")),
+      approval: () => Promise.reject(new OrcoError("unsupported", "runs cannot ask for approval yet")),
     };
     return runSteps({ workflow, context, row: run.row, store, isAbandoned: () => this.abandoned });
   }

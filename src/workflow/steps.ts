@@ -1,6 +1,6 @@
 import { messageOf } from "../kernel/errors.ts";
 import type { Json } from "../kernel/event.ts";
-import type { RunContext, Workflow } from "./define.ts";
+import type { RunContext, StepOptions, Workflow } from "./define.ts";
 import type { RunRow, StepRow } from "./run.ts";
 import type { RunStore } from "./store.ts";
 
@@ -18,18 +18,18 @@ export async function runSteps({ workflow, context, row, store, isAbandoned }: S
   const done = new Map(store.steps(row.id).map((step) => [step.name, step]));
   const undos: { name: string; undo: () => Promise<void> }[] = [];
 
-  async function step<T extends Json>(name: string, act: () => Promise<T>, undo?: (result: T) => Promise<void>): Promise<T> {
+  async function step<T extends Json>(name: string, act: (signal: AbortSignal) => Promise<T>, { undo }: StepOptions<T> = {}): Promise<T> {
     const before = done.get(name);
     const result = before?.status === "completed" ? (before.result as T) : await perform(name, act);
-    if (undo) undos.push({ name, undo: () => undo(result) });
+    if (undo) undos.push({ name, undo: () => undo(result, context.signal) });
     return result;
   }
 
-  async function perform<T extends Json>(name: string, act: () => Promise<T>): Promise<T> {
+  async function perform<T extends Json>(name: string, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
     context.signal.throwIfAborted();
     await save({ name, status: "running" });
     try {
-      const result = await act();
+      const result = await act(context.signal);
       await save({ name, status: "completed", result });
       return result;
     } catch (error) {
