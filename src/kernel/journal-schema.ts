@@ -12,12 +12,9 @@ export interface Schema {
   readonly migrations: Readonly<Record<number, string>>;
 }
 
-const DEPLOYS = `
-  CREATE TABLE apps (name TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE releases (app TEXT NOT NULL, run TEXT NOT NULL, row TEXT NOT NULL, PRIMARY KEY (app, run)) STRICT, WITHOUT ROWID;
-`;
+const APPS = "CREATE TABLE apps (name TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT, WITHOUT ROWID";
 
-export const SCHEMA: Schema = { version: 2, create, migrations: { 1: DEPLOYS } };
+export const SCHEMA: Schema = { version: 2, create, migrations: { 1: APPS } };
 
 /** The write-ahead log is cut back to this size when it was larger, e.g. after a long backup by another program. */
 const WAL_LIMIT_BYTES = 16 * 1024 * 1024;

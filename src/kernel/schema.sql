@@ -42,13 +42,6 @@ CREATE TABLE apps (
   row  TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE releases (
-  app TEXT NOT NULL,
-  run TEXT NOT NULL, -- UUIDv7: the order of the releases
-  row TEXT NOT NULL,
-  PRIMARY KEY (app, run)
-) STRICT, WITHOUT ROWID;
-
 CREATE TABLE runs (
   id         TEXT PRIMARY KEY,
   kind       TEXT NOT NULL,

@@ -1,6 +1,7 @@
 import { OrcoError } from "../../kernel/errors.ts";
 
-const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+/** What is no stack but has logs too stands in a namespace of its own: `app.blog`. */
+const NAME = /^(?:app\.)?[a-z0-9][a-z0-9-]{0,62}$/;
 
 /** Stack and service names become directories. Throws `invalid` for anything but `[a-z0-9][a-z0-9-]{0,62}`. */
 export function checkName(what: "stack" | "service", name: string): string {

@@ -1,0 +1,86 @@
+import type { Clock } from "../kernel/clock.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { Front } from "../edge/route.ts";
+import type { Traffic } from "../edge/traffic.ts";
+import type { Slot } from "../supervise/instance.ts";
+import { frontId } from "./front.ts";
+
+interface AppTrafficOptions {
+  readonly app: string;
+  readonly traffic: Traffic;
+  readonly clock: Clock;
+  /** The front as it should be now. */
+  readonly wanted: () => Front | undefined;
+  readonly onError: (error: unknown) => void;
+}
+
+/** How soon a table that could not be put is tried again. */
+const RETRY_MS = 1000;
+
+/** Brings the front of one app in line with its row and slots: the only caller of the edge for it. */
+export class AppTraffic {
+  private put: Front | undefined;
+  private busy: Promise<void> | undefined;
+  private retry: (() => void) | undefined;
+  private closed = false;
+
+  constructor(private readonly options: AppTrafficOptions) {}
+
+  /** Something may have changed. Errors are told and tried again. */
+  refresh(): void {
+    if (this.closed || this.busy || isDeepStrictEqual(this.put, this.options.wanted())) return;
+    this.sync().catch((error: unknown) => {
+      this.options.onError(error);
+      this.retry ??= this.options.clock.after(RETRY_MS, () => {
+        this.retry = undefined;
+        this.refresh();
+      });
+    });
+  }
+
+  /** Resolves when every worker serves the front as it is wanted now. Throws as `Traffic.put` does. */
+  async sync(): Promise<void> {
+    while (this.busy) await this.busy.catch(() => undefined);
+    const wanted = this.options.wanted();
+    if (isDeepStrictEqual(this.put, wanted)) return;
+    this.busy = this.write(wanted);
+    try {
+      await this.busy;
+    } finally {
+      this.busy = undefined;
+    }
+    // What changed meanwhile is put too; whoever called this waits for his own state only.
+    queueMicrotask(() => this.refresh());
+  }
+
+  /** The instance is about to be stopped: out of the table, and drained. Never rejects. */
+  async withdraw(slot: Slot, force: AbortSignal): Promise<void> {
+    const { instance } = slot;
+    const isIn = (front: Front | undefined): boolean => front?.targets.some(({ id }) => id === instance) === true;
+    if (instance === undefined || force.aborted || (!isIn(this.put) && !isIn(this.options.wanted()))) return;
+    try {
+      await this.sync();
+      if (isIn(this.put)) await this.options.traffic.drained(instance, force);
+    } catch (error) {
+      if (!force.aborted) this.options.onError(error);
+    }
+  }
+
+  async remove(): Promise<void> {
+    this.closed = true;
+    while (this.busy) await this.busy.catch(() => undefined);
+    await this.options.traffic.remove([frontId(this.options.app)]);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.retry?.();
+  }
+
+  private async write(wanted: Front | undefined): Promise<void> {
+    const { traffic, app } = this.options;
+    if (wanted) await traffic.put([wanted]);
+    else await traffic.remove([frontId(app)]);
+    this.put = wanted;
+  }
+}

@@ -1,0 +1,42 @@
+import { DEFAULT_HOLD_TIMEOUT_MS, DEFAULT_TIMEOUTS, type Front, type Target } from "../edge/route.ts";
+import { isLive, type Slot } from "../supervise/instance.ts";
+import { liveRelease, portOf, SLOT_NAMES, type AppRow } from "./record.ts";
+import type { SlotName } from "./view.ts";
+
+export function frontId(app: string): string {
+  return `app/${app}`;
+}
+
+/**
+ * Who answers on the app's port: the live slot while its process runs and its health endpoint has not failed since it first succeeded; the one
+ * that left is draining. undefined: nothing was ever live. Without an active target the edge holds, then answers 503.
+ */
+export function frontOf(row: AppRow, slots: Readonly<Partial<Record<SlotName, Slot>>>, address: string): Front | undefined {
+  const release = liveRelease(row);
+  if (!release) return undefined;
+  const { contract } = release;
+  const targets = SLOT_NAMES.flatMap((name) => targetOf(row, name, slots[name]) ?? []);
+  return {
+    id: frontId(row.name),
+    listen: { address: contract.address ?? address, port: contract.port, protocol: "http", ...(contract.tls && { tls: contract.tls }) },
+    ...(contract.hosts && contract.hosts.length > 0 && { hosts: contract.hosts }),
+    balance: "round-robin",
+    targets,
+    holdTimeoutMs: DEFAULT_HOLD_TIMEOUT_MS,
+    timeouts: DEFAULT_TIMEOUTS,
+  };
+}
+
+function targetOf(row: AppRow, name: SlotName, slot: Slot | undefined): Target | undefined {
+  const release = row.slots[name];
+  if (!release || slot?.instance === undefined || !isLive(slot.state)) return undefined;
+  const to = { id: slot.instance, host: "127.0.0.1", port: portOf(name, release.contract), weight: 1 };
+  if (name === row.live && isServing(slot)) return { ...to, state: "active" };
+  const leaves = name === row.draining || (name === row.live && slot.state === "Stopping");
+  return leaves ? { ...to, state: "draining", drainTimeoutMs: release.contract.drain_timeout_ms } : undefined;
+}
+
+/** Its process runs, and the health endpoint has not failed since it first succeeded. */
+export function isServing({ state, ready, wasReady }: Slot): boolean {
+  return state === "Running" && (ready || wasReady !== true);
+}
