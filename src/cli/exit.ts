@@ -12,6 +12,10 @@ const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   not_found: EXIT.notFound,
   conflict: EXIT.conflict,
   busy: EXIT.conflict,
+  deploy_in_progress: EXIT.conflict,
+  no_previous_slot: EXIT.conflict,
+  approval_void: EXIT.conflict,
+  approval_not_applicable: EXIT.conflict,
   timeout: EXIT.timedOut,
   config: EXIT.usage,
 };

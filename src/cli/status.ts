@@ -5,6 +5,7 @@ import { statusTable, type TableOptions } from "./table.ts";
 const REDRAW_MS = 1000;
 
 export async function status(context: Context): Promise<undefined> {
+  if (context.options["app"] !== undefined) return (await import("./app.ts")).appStatus(context);
   const client = await context.client();
   const stack = context.stackName();
   const wide = context.options["wide"] === true;

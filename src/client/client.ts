@@ -3,6 +3,7 @@ import type { JsonObject } from "../kernel/event.ts";
 import type { GraphView, ServiceAction } from "../http/services.ts";
 import type { PlanView, PutStack, RunView, StackSummary, StackView } from "../stack/view.ts";
 import type { LogRecord } from "../supervise/logs/record.ts";
+import { DeployClient } from "./deploy.ts";
 import { followEvents, type Follow } from "./events.ts";
 import { type LogRequest, readLogs } from "./logs.ts";
 import { type Ask, type Target, Transport } from "./transport.ts";
@@ -23,13 +24,12 @@ export interface PutStackOptions extends ChangeOptions {
  * The daemon, as the CLI and the pages see it. Every method throws `OrcoError`: what the daemon threw with its facts, or `unreachable`.
  * Changes return their run as soon as it is admitted; `waitRun` waits for its end.
  */
-export class Client {
-  private readonly transport: Transport;
+export class Client extends DeployClient {
   private readonly clock: Clock;
 
   constructor(target: Target, clock: Clock = systemClock()) {
+    super(new Transport(target, clock));
     this.clock = clock;
-    this.transport = new Transport(target, clock);
   }
 
   health(ask: Pick<Ask, "signal" | "timeoutMs"> = {}): Promise<HealthView> {

@@ -66,6 +66,13 @@ export class AppTraffic {
     }
   }
 
+  /** Resolves when nothing is in flight on the instance; how much had to be cut. */
+  async drained({ instance }: Slot, signal: AbortSignal): Promise<number> {
+    if (instance === undefined) return 0;
+    await this.sync();
+    return (await this.options.traffic.drained(instance, signal)).cut;
+  }
+
   async remove(): Promise<void> {
     this.closed = true;
     while (this.busy) await this.busy.catch(() => undefined);

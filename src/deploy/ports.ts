@@ -20,6 +20,8 @@ export interface Repo {
   checkout(commit: string, dir: string, signal: AbortSignal): Promise<void>;
   /** Paths and line counts that differ; binary files count as one line. `from` undefined: everything in `to`. */
   diff(from: string | undefined, to: string, signal?: AbortSignal): Promise<{ files: readonly { path: string; lines: number }[] }>;
+  /** Holds the commit of a slot in the mirror, whatever becomes of it upstream; replaces the one before. */
+  keep(slot: string, commit: string): Promise<void>;
   /** The branch that HEAD of the remote names, for `orco deploy` without a commit. */
   defaultBranch(): Promise<string>;
 }

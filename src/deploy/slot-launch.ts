@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import type { HealthSpec } from "../supervise/health.ts";
 import { Redactor } from "../supervise/logs/redact.ts";
-import { giveSecrets, type SecretRef, secretValues } from "../supervise/secrets.ts";
+import { giveSecrets, type SecretRef } from "../supervise/secrets.ts";
 import type { Prepared } from "../supervise/supervised.ts";
 import type { AppContract } from "./contract.ts";
 import { portOf, type Release } from "./record.ts";
@@ -72,13 +72,8 @@ export function slotEnv(
   };
 }
 
-/** Values to keep out of logs and answers. */
-export function secretsOf(release: Release, dir: string, daemonEnv: SlotLaunchOptions["daemonEnv"]): string[] {
-  return secretValues(secretRefs(release.contract, dir), daemonEnv);
-}
-
 /** Relative files are in the worktree. */
-function secretRefs({ secrets }: AppContract, dir: string): Record<string, SecretRef> {
+export function secretRefs({ secrets }: AppContract, dir: string): Record<string, SecretRef> {
   return Object.fromEntries(
     Object.entries(secrets).map(([name, secret]) => [
       name,

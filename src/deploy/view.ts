@@ -65,7 +65,7 @@ export interface ReleaseView {
   /** First line of the commit's message. */
   readonly subject: string;
   readonly slot: SlotName;
-  readonly state: "live" | "previous" | "retired" | "failed";
+  readonly state: "live" | "previous" | "retired" | "failed" | "pending";
   readonly at: string;
   readonly error?: { readonly code: string; readonly message: string };
 }

@@ -157,7 +157,71 @@ const Done = z.object({ ok: z.boolean() }).openapi("Done");
 const PlanOrRun = z.union([Plan, Run]);
 const Text = z.string();
 
+const slotName = z.enum(["blue", "green"]).nullable();
+const outcome = {
+  success: z.boolean(),
+  slot: slotName,
+  commit: z.string().nullable(),
+  app: z.string(),
+  run: z.string(),
+  warnings: z.array(z.string()).optional(),
+};
+const DeployResult = z.object({ ...outcome, previous_commit: z.string().nullable() }).openapi("DeployResult");
+const RollbackResult = z.object(outcome).openapi("RollbackResult");
+
+const AppStatus = z
+  .object({
+    live_slot: slotName,
+    live_commit: z.string().nullable(),
+    previous_slot: slotName,
+    previous_commit: z.string().nullable(),
+    last_deploy_time: z.string().nullable(),
+    healthy: z.boolean(),
+    app: z.string(),
+    port: z.number().int().nullable(),
+    restarts: z.number().int(),
+    message: z.string().optional(),
+    run: z.string().optional(),
+  })
+  .openapi("AppStatus");
+
+const App = z
+  .object({
+    name: z.string(),
+    repo: z.string(),
+    contract: z.looseObject({}).nullable(),
+    created_at: z.string(),
+    updated_at: z.string(),
+    status: AppStatus,
+  })
+  .openapi("App");
+
+const AppList = z.object({ apps: z.array(App) }).openapi("AppList");
+
+const ReleaseList = z
+  .object({
+    releases: z.array(
+      z.object({
+        run: z.string(),
+        kind: z.enum(["deploy", "rollback"]),
+        commit: z.string(),
+        subject: z.string(),
+        slot: z.enum(["blue", "green"]),
+        state: z.enum(["live", "previous", "retired", "failed", "pending"]),
+        at: z.string(),
+        error: z.object({ code: z.string(), message: z.string() }).optional(),
+      }),
+    ),
+  })
+  .openapi("ReleaseList");
+
 export const ANSWERS = {
+  DeployResult,
+  RollbackResult,
+  AppStatus,
+  App,
+  AppList,
+  ReleaseList,
   Problem,
   Stack,
   StackList,

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { OrcoError } from "../kernel/errors.ts";
 import type { Deps, Env } from "./context.ts";
 import type { Operation, Site } from "./endpoint.ts";
+import { deployRoutes } from "./deploy.ts";
 import { eventRoutes } from "./events.ts";
 import { admission, browserSafety, observe } from "./guard.ts";
 import { logRoutes } from "./logs.ts";
@@ -19,6 +20,7 @@ export function createApp(deps: Deps): App {
   app.use(observe(deps), browserSafety(deps), admission(deps));
   systemRoutes(site);
   stackRoutes(site);
+  deployRoutes(site);
   runRoutes(site);
   eventRoutes(site);
   logRoutes(site);

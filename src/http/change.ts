@@ -27,7 +27,7 @@ export function wantsAsync(c: Ctx): boolean {
 }
 
 /** A change that failed is no success for a caller that only looks at the status; the run and its facts come along. */
-function failureOf(run: RunView): OrcoError {
+export function failureOf(run: RunView): OrcoError {
   if (run.status === "cancelled" && !run.error) return new OrcoError("cancelled", `the run ${run.id} was cancelled`, { run: run.id });
   const { code = "internal", message = `the run ${run.id} failed`, ...facts } = run.error ?? {};
   return new OrcoError(knownCode(code), message, { ...facts, run: run.id, run_status: run.status });

@@ -1,10 +1,12 @@
 import type { EventLog, JsonObject } from "../kernel/event.ts";
+import type { AppStatus, AppView, PutApp, ReleaseView } from "../deploy/view.ts";
 import type { PlanView, PutStack, RunView, StackSummary, StackView } from "../stack/view.ts";
 import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
 
 /** What the HTTP layer needs of the daemon; wired in `daemon.ts`. Every method throws `OrcoError`. */
 export interface Services {
   readonly stacks: StackService;
+  readonly apps: AppService;
   readonly runs: RunService;
   readonly journal: EventLog & { head(topic?: string): number; firstAvailable(topic?: string): number };
   readonly ready: () => readonly Check[];
@@ -49,10 +51,26 @@ export interface StackService {
   logs(name: string, request: { services?: readonly string[]; query: LogQuery; signal: AbortSignal }): AsyncIterable<LogRecord>;
 }
 
+export interface AppService {
+  /** The app that is meant when none is named: the only one, or `default`. `not_found`, `invalid` (facts: apps). */
+  nameOf(name: string | undefined): string;
+  /** `invalid` with the pointers of the wrong fields. */
+  put(name: string, body: PutApp): Promise<AppView>;
+  list(): AppView[];
+  get(name: string): AppView;
+  remove(name: string): Promise<void>;
+  status(name: string): AppStatus;
+  releases(name: string, page: { limit: number; before?: string }): ReleaseView[];
+  /** Admits the change and returns its run at once. `deploy_in_progress` (facts: run). */
+  deploy(name: string, ref: string): Promise<RunView>;
+  /** Also `no_previous_slot`. */
+  rollback(name: string): Promise<RunView>;
+}
+
 export interface RunService {
   list(filter: { stack?: string; limit: number; before?: string }): RunView[];
   get(id: string): RunView;
-  /** Resolves with the run as it is when it has ended. */
-  settled(id: string, signal?: AbortSignal): Promise<RunView>;
+  /** Resolves with the run as it is when it has ended; with `orWaiting` also when it waits for a person. */
+  settled(id: string, signal?: AbortSignal, how?: { orWaiting?: boolean }): Promise<RunView>;
   cancel(id: string): Promise<RunView>;
 }

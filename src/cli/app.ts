@@ -1,0 +1,124 @@
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { AppStatus, AppView } from "../deploy/view.ts";
+import { messageOf } from "../kernel/errors.ts";
+import { ensureDaemon } from "./daemon-start.ts";
+import { type Context, textOption } from "./context.ts";
+import { appMeant } from "./deploy.ts";
+import { usageError } from "./exit.ts";
+import { oneLine } from "./sanitize.ts";
+import { alignRows } from "./table.ts";
+
+const SHORT = 12;
+
+/** `orco app add|list|show|remove`. */
+export async function app(context: Context): Promise<undefined> {
+  const [action = "list", name] = context.args;
+  switch (action) {
+    case "add":
+      return add(context, needed(name, "add"));
+    case "list":
+      return list(context);
+    case "show":
+      return show(context, needed(name, "show"));
+    case "remove":
+      return remove(context, needed(name, "remove"));
+    default:
+      throw usageError(`app takes add, list, show or remove, not ${JSON.stringify(action)}`);
+  }
+}
+
+async function add(context: Context, name: string): Promise<undefined> {
+  const { io, options, global } = context;
+  const given = textOption(options, "repo");
+  if (given === undefined) throw usageError(`app add needs a repository: orco app add ${name} --repo <path|url>`);
+  const repo = isUrl(given) ? given : resolve(io.cwd, given);
+  if (!isUrl(given) && !existsSync(repo)) throw usageError(`there is nothing at ${repo}; --repo takes the path or URL of a git repository`);
+  const contract = contractFrom(context);
+  const client = await ensureDaemon(context);
+  const view = await client.putApp(name, { repo, ...(contract !== undefined && { contract }) });
+  if (global.json) io.out(`${JSON.stringify(view)}\n`);
+  else context.note(`app ${name} deploys from ${view.repo}; next: orco deploy --app ${name} [commit]`);
+  return undefined;
+}
+
+/** `https://…`, `ssh://…`, or scp's `user@host:path`. */
+function isUrl(repo: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(repo) || /^[\w.-]+@[\w.-]+:/.test(repo);
+}
+
+function contractFrom({ io, options }: Context): unknown {
+  const file = textOption(options, "contract");
+  if (file === undefined) return undefined;
+  try {
+    return JSON.parse(readFileSync(resolve(io.cwd, file), "utf8")) as unknown;
+  } catch (error) {
+    throw usageError(`--contract ${file}: ${messageOf(error)}`);
+  }
+}
+
+async function list(context: Context): Promise<undefined> {
+  const apps = await (await context.client()).apps();
+  const { io, global } = context;
+  if (global.json) io.out(`${JSON.stringify({ apps })}\n`);
+  else if (apps.length === 0) context.note("there is no app yet; make one: orco app add <name> --repo <path|url>");
+  else io.out(`${alignRows([["APP", "PORT", "SLOT", "COMMIT", "HEALTHY", "RESTARTS", "MESSAGE"], ...apps.map(rowOf)], io.columns())}\n`);
+  return undefined;
+}
+
+function rowOf({ name, status }: AppView): string[] {
+  const { port, live_slot: slot, live_commit: commit, healthy, restarts, message } = status;
+  return [
+    name,
+    String(port ?? "-"),
+    slot ?? "-",
+    commit?.slice(0, SHORT) ?? "-",
+    String(healthy),
+    String(restarts),
+    oneLine(message ?? ""),
+  ];
+}
+
+async function show(context: Context, name: string): Promise<undefined> {
+  const view = await (await context.client()).app(name);
+  context.io.out(`${JSON.stringify(view, null, context.global.json ? 0 : 2)}\n`);
+  return undefined;
+}
+
+async function remove(context: Context, name: string): Promise<undefined> {
+  await (await context.client()).removeApp(name);
+  context.note(`app ${name} is stopped and forgotten`);
+  return undefined;
+}
+
+/** `orco status --app`. */
+export async function appStatus(context: Context): Promise<undefined> {
+  const client = await context.client();
+  const status = await client.appStatus(await appMeant(context, client));
+  context.io.out(context.global.json ? `${JSON.stringify(status)}\n` : `${statusText(status)}\n`);
+  return undefined;
+}
+
+function statusText(status: AppStatus): string {
+  const { app: name, port, healthy, message, restarts, run } = status;
+  const rows = [
+    ["app", name],
+    ["port", String(port ?? "-")],
+    ["live", slotText(status.live_slot, status.live_commit)],
+    ["previous", slotText(status.previous_slot, status.previous_commit)],
+    ["deployed", status.last_deploy_time ?? "never"],
+    ["healthy", `${healthy}${message === undefined ? "" : `: ${oneLine(message)}`}`],
+    ["restarts", String(restarts)],
+    ...(run === undefined ? [] : [["run", run]]),
+  ];
+  return alignRows(rows);
+}
+
+function slotText(slot: string | null, commit: string | null): string {
+  return slot === null ? "-" : `${slot} ${commit?.slice(0, SHORT) ?? ""}`;
+}
+
+function needed(name: string | undefined, action: string): string {
+  if (name === undefined) throw usageError(`app ${action} needs the name of an app`);
+  return name;
+}

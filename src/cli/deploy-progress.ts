@@ -1,0 +1,55 @@
+import type { Client } from "../client/client.ts";
+import type { EventView } from "../client/wire.ts";
+import { formatDuration } from "../kernel/duration.ts";
+import type { RunView } from "../stack/view.ts";
+import type { Context } from "./context.ts";
+import { oneLine } from "./sanitize.ts";
+
+const ENDED = new Set(["completed", "failed", "cancelled"]);
+
+/** Shows one line a step (`health     82ms`), and what a step says; resolves when the run has ended or waits for a person. */
+export async function followSteps(
+  context: Context,
+  client: Client,
+  { run, signal }: { run: RunView; signal: AbortSignal },
+): Promise<RunView> {
+  const quiet = context.global.json === true || context.global.quiet === true;
+  const began = new Map<string, number>();
+  const over = new AbortController();
+  let waiting = false;
+  try {
+    for await (const event of client.runEvents(run.id, { signal: AbortSignal.any([signal, over.signal]) })) {
+      const line = quiet ? undefined : stepLine(event, began);
+      if (line !== undefined) context.io.out(`${line}\n`);
+      waiting = event.type === "step.waiting";
+      if (waiting || (ENDED.has(String(event["status"])) && event.type.startsWith("run."))) break;
+    }
+  } finally {
+    over.abort();
+  }
+  signal.throwIfAborted();
+  return client.run(run.id);
+}
+
+function stepLine(event: EventView, began: Map<string, number>): string | undefined {
+  const step = typeof event["step"] === "string" ? event["step"] : undefined;
+  const said = typeof event["message"] === "string" ? oneLine(event["message"]) : undefined;
+  if (event.type === "run.progress") return said === undefined ? undefined : `  ${said}`;
+  if (step === undefined) return undefined;
+  const now = Date.parse(event.ts);
+  if (event.type === "step.running") {
+    began.set(step, now);
+    return undefined;
+  }
+  const took = formatDuration(Math.max(0, now - (began.get(step) ?? now)));
+  switch (event.type) {
+    case "step.completed":
+      return `${step.padEnd(10)} ${took}`;
+    case "step.failed":
+      return `${step.padEnd(10)} failed${said === undefined ? "" : `: ${said}`}`;
+    case "step.undone":
+      return `${step.padEnd(10)} undone`;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,92 @@
+import type { Client } from "../client/client.ts";
+import type { AppView, ReleaseView } from "../deploy/view.ts";
+import type { RunView } from "../stack/view.ts";
+import { announce } from "./change.ts";
+import { countOf, type Context, textOption } from "./context.ts";
+import { usageError } from "./exit.ts";
+import { interrupt } from "./interrupt.ts";
+import { followSteps } from "./deploy-progress.ts";
+import { deployFailed } from "./deploy-text.ts";
+import { oneLine } from "./sanitize.ts";
+import { alignRows } from "./table.ts";
+
+/** 128 + SIGINT, as a shell says it. */
+const INTERRUPTED = 130;
+const SHORT = 12;
+
+export async function deploy(context: Context): Promise<number | undefined> {
+  const client = await context.client();
+  const app = await appMeant(context, client);
+  const [commit = "HEAD"] = context.args;
+  return follow(context, client, await client.deploy(app, commit));
+}
+
+export async function rollback(context: Context): Promise<number | undefined> {
+  const client = await context.client();
+  return follow(context, client, await client.rollback(await appMeant(context, client)));
+}
+
+export async function releases(context: Context): Promise<undefined> {
+  const client = await context.client();
+  const limit = countOf(textOption(context.options, "limit") ?? "20", "--limit", { min: 1, max: 500 });
+  const found = await client.releases(await appMeant(context, client), { limit });
+  const { io, global } = context;
+  if (global.json) io.out(`${JSON.stringify({ releases: found })}\n`);
+  else if (found.length === 0) context.note("nothing has been deployed yet; orco deploy does it");
+  else io.out(`${alignRows([["RELEASED", "STATE", "KIND", "SLOT", "COMMIT", "SUBJECT"], ...found.map(releaseRow)], io.columns())}\n`);
+  return undefined;
+}
+
+/** `--app`, else the only one, else the one named `default`. */
+export async function appMeant(context: Context, client: Client): Promise<string> {
+  const named = textOption(context.options, "app");
+  if (named !== undefined) return named;
+  const names = (await client.apps()).map(({ name }: AppView) => name);
+  if (names.length === 1 && names[0] !== undefined) return names[0];
+  if (names.includes("default")) return "default";
+  throw usageError(
+    names.length === 0
+      ? "there is no app yet; make one: orco app add <name> --repo <path|url>"
+      : `there are ${names.length} apps; say which with --app: ${names.join(", ")}`,
+  );
+}
+
+async function follow(context: Context, client: Client, run: RunView): Promise<number | undefined> {
+  if (context.options["detach"] === true) return announce(context, run);
+  const stop = interrupt();
+  try {
+    const ended = await followSteps(context, client, { run, signal: stop.signal });
+    if (context.global.json) context.io.out(`${JSON.stringify(ended)}\n`);
+    if (ended.waiting) {
+      context.note(`run ${run.id} waits for approval: ${ended.waiting.summary}\n  decide: orco approve ${run.id}, or with --reject`);
+      return undefined;
+    }
+    if (ended.status !== "completed") throw deployFailed(ended);
+    if (!context.global.json) context.note(doneLine(ended));
+    return undefined;
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    context.note(`run ${run.id} goes on; see it: orco runs ${run.id}, cancel it: orco cancel ${run.id}`);
+    return INTERRUPTED;
+  } finally {
+    stop.release();
+  }
+}
+
+function doneLine({ kind, result = {} }: RunView): string {
+  const { app, slot, commit, warnings } = result;
+  const done = kind === "rollback" ? "went back to" : "is live at";
+  const said = Array.isArray(warnings) ? warnings.map((one) => `\n  warning: ${oneLine(String(one))}`).join("") : "";
+  return `${String(app)} ${done} ${String(commit).slice(0, SHORT)} (slot ${String(slot)})${said}`;
+}
+
+function releaseRow({ at, state, kind, slot, commit, subject, error }: ReleaseView): string[] {
+  return [
+    at.replace("T", " ").slice(0, 19),
+    state,
+    kind,
+    slot,
+    commit.slice(0, SHORT),
+    oneLine(error ? `${error.code}: ${error.message}` : subject),
+  ];
+}

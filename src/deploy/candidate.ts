@@ -1,0 +1,102 @@
+import { OrcoError } from "../kernel/errors.ts";
+import { hasEnded, type Slot } from "../supervise/instance.ts";
+import { portHolder } from "../supervise/port.ts";
+import type { App } from "./app.ts";
+import type { DeployHost } from "./host.ts";
+import { listeningPorts } from "./listening.ts";
+import { pollHealth, type HealthOutcome } from "./probe.ts";
+import { portOf, type Release } from "./record.ts";
+import type { SlotName } from "./view.ts";
+
+/** deploy.md: the health endpoint is asked this often until it answers 2xx. */
+const POLL_MS = 100;
+/** How much of its log a failure shows (deploy.md). */
+const SHOWN_LINES = 20;
+
+export interface Candidate {
+  readonly host: DeployHost;
+  readonly app: App;
+  readonly slot: SlotName;
+}
+
+export function releaseIn({ app, slot }: Candidate): Release {
+  const release = app.row.slots[slot];
+  if (!release) throw new OrcoError("internal", `slot ${slot} of ${app.name} is empty`);
+  return release;
+}
+
+/** Starts the process of the slot. Throws `port_in_use` naming the holder of its port. */
+export async function boot(candidate: Candidate, reason: string): Promise<void> {
+  const { app, slot } = candidate;
+  const release = releaseIn(candidate);
+  const present = app.slot(slot);
+  if (present && present.config !== release.run) await app.stop(slot, reason);
+  if (!app.slot(slot)) refuseTaken(portOf(slot, release.contract), candidate);
+  await app.boot(slot, reason);
+}
+
+function refuseTaken(port: number, { app, slot }: Candidate): void {
+  const holder = portHolder(port, "127.0.0.1");
+  if (!holder) return;
+  const by = holder.pid === undefined ? "another process" : `pid ${holder.pid} (${holder.command})`;
+  const text = `port ${port} of slot ${slot} is held by ${by}; stop it, or give ${app.name} another internal_port`;
+  throw new OrcoError("port_in_use", text, { port, ...holder });
+}
+
+/** Waits for 2xx from the health endpoint. Throws `unhealthy` with everything that says why. */
+export async function awaitHealth(candidate: Candidate, signal: AbortSignal): Promise<void> {
+  const { app, slot } = candidate;
+  const { contract } = releaseIn(candidate);
+  await app.until(() => isUnderWay(app.slot(slot)), signal);
+  const gone = new AbortController();
+  const ended = app.until(() => isOver(app.slot(slot)), gone.signal).catch(() => undefined);
+  try {
+    const outcome = await pollHealth({
+      port: portOf(slot, contract),
+      path: contract.health_endpoint,
+      timeoutMs: contract.health_timeout_ms,
+      intervalMs: POLL_MS,
+      ended,
+      clock: app.clock,
+      signal,
+    });
+    if (!outcome.ok) throw await unhealthy(candidate, outcome);
+  } finally {
+    gone.abort(new OrcoError("cancelled", "the health check is over"));
+  }
+}
+
+function isUnderWay(slot: Slot | undefined): boolean {
+  return slot !== undefined && (slot.state === "Running" || hasEnded(slot));
+}
+
+/** A candidate is started once. */
+function isOver(slot: Slot | undefined): boolean {
+  return slot === undefined || hasEnded(slot) || slot.exit !== undefined;
+}
+
+async function unhealthy(candidate: Candidate, outcome: Exclude<HealthOutcome, { ok: true }>): Promise<OrcoError> {
+  const { host, app, slot } = candidate;
+  const release = releaseIn(candidate);
+  const port = portOf(slot, release.contract);
+  const found = app.slot(slot);
+  const pid = app.supervisor(slot)?.running?.handle.pid;
+  const clean = host.clean(app, slot, release);
+  const listening = outcome.status === undefined && pid !== undefined ? listeningPorts(pid) : [];
+  const elsewhere = listening.filter((one) => one !== port);
+  // The end of its log is read before the end of the instance is told.
+  const lines = found ? await app.tail(slot, { sinceMs: found.createdAt, lines: SHOWN_LINES }) : [];
+  const what = found?.exit ? `the process ended during boot: ${found.message ?? "no detail"}` : outcome.detail;
+  const hint =
+    elsewhere.length > 0 && !listening.includes(port)
+      ? `; it listens on ${elsewhere.join(", ")}, not on its PORT ${port}: let start_command use \${PORT}`
+      : "";
+  return new OrcoError("unhealthy", clean(`${what}${hint}`), {
+    ...(outcome.status !== undefined && { last_status: outcome.status }),
+    ...(outcome.body !== undefined && { body: clean(outcome.body) }),
+    ...(outcome.location !== undefined && { location: clean(outcome.location) }),
+    ...(found?.exit && { exit: { ...found.exit } }),
+    ...(listening.length > 0 && { listening }),
+    log: lines.map(({ message }) => message),
+  });
+}

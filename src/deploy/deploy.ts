@@ -1,0 +1,171 @@
+import { messageOf, OrcoError } from "../kernel/errors.ts";
+import type { Json } from "../kernel/event.ts";
+import type { RunContext, Workflow } from "../workflow/define.ts";
+import type { App } from "./app.ts";
+import { awaitHealth, boot, type Candidate } from "./candidate.ts";
+import { askSchema, build, hook } from "./commands.ts";
+import type { DeployHost } from "./host.ts";
+import { contentToApprove, type DeployPlan, planDeploy, releaseOf } from "./plan.ts";
+import { discardAside, occupy, vacate } from "./record.ts";
+import { drain, retire, swap } from "./swap.ts";
+import type { DeployResult } from "./view.ts";
+
+/** How long a deploy waits for the approval it needs. */
+const APPROVAL_EXPIRES_MS = 24 * 60 * 60 * 1000;
+const HEX = /^[0-9a-f]{40}$/;
+
+interface DeployInput {
+  readonly app: string;
+  readonly ref: string;
+}
+
+/**
+ * A commit goes live (deploy.md): fetch → resolve → approval? → checkout → build? → pre_deploy? → boot → health → schema? → swap → drain →
+ * stop old → prune → post_deploy?. What fails before the swap is undone, and the app is as it was; after it nothing fails any more, it warns.
+ */
+export function deployWorkflow(host: DeployHost): Workflow {
+  return async (context, input) => {
+    const { app: name, ref } = input as unknown as DeployInput;
+    const app = host.require(name);
+    let plan: DeployPlan | undefined;
+    try {
+      plan = await resolve(host, context, { app, ref });
+      await approve(host, context, { app, plan });
+      await prepare(context, { host, app, slot: plan.slot }, plan);
+      const warnings = await goLive(context, { host, app, slot: plan.slot }, "deploy");
+      return result(context, app, plan, warnings) as unknown as Json;
+    } catch (error) {
+      throw failed(error, plan, app);
+    }
+  };
+}
+
+async function resolve(host: DeployHost, context: RunContext, { app, ref }: { app: App; ref: string }): Promise<DeployPlan> {
+  const repo = host.repo(app);
+  await context.step("fetch", async (signal) => {
+    const known =
+      HEX.test(ref) &&
+      (await repo.resolve(ref, signal).then(
+        () => true,
+        () => false,
+      ));
+    if (!known) await repo.fetch({ signal, progress: (line) => context.progress(line) });
+    return null;
+  });
+  const plan = await context.step("resolve", async (signal) => (await planDeploy(app, repo, { ref, signal })) as unknown as Json);
+  return plan as unknown as DeployPlan;
+}
+
+async function approve(host: DeployHost, context: RunContext, { app, plan }: { app: App; plan: DeployPlan }): Promise<void> {
+  const repo = host.repo(app);
+  const asked = await context.step("gate", async (signal) => {
+    const found = await contentToApprove({ app, repo, signal }, plan);
+    if (found) void host.alert(app, releaseOf(plan, context.id), { kind: "approval_required", message: found.summary, run: context.id });
+    return (found ?? null) as Json;
+  });
+  if (asked === null) return;
+  const { summary, content } = asked as unknown as NonNullable<Awaited<ReturnType<typeof contentToApprove>>>;
+  await context.approval("approval", { summary, content, expiresMs: APPROVAL_EXPIRES_MS });
+}
+
+/** Everything until the new process is healthy. */
+async function prepare(context: RunContext, candidate: Candidate, plan: DeployPlan): Promise<void> {
+  const { host, app, slot } = candidate;
+  const release = releaseOf(plan, context.id);
+  await context.step("checkout", (signal) => checkout(candidate, plan, { run: context.id, signal }), {
+    undo: () => undoCheckout(candidate, context.id),
+  });
+  const tell = (line: string): void => context.progress(line);
+  if (plan.contract.build_command !== undefined)
+    await context.step("build", (signal) => build({ host, app, slot, release }, { signal, tell }).then(() => null));
+  if (plan.contract.pre_deploy !== undefined)
+    await context.step("pre_deploy", (signal) => hook("pre_deploy", { host, app, slot, release }, { signal, tell }).then(() => null));
+  await context.step("boot", () => boot(candidate, "deploy").then(() => null), { undo: () => undoBoot(candidate, context.id) });
+  await context.step("health", (signal) => awaitHealth(candidate, signal).then(() => null));
+  if (plan.contract.schema_status)
+    await context.step("schema", (signal) => askSchema({ host, app, slot, release }, { signal, tell }).then(() => null));
+}
+
+async function checkout(candidate: Candidate, plan: DeployPlan, { run, signal }: { run: string; signal: AbortSignal }): Promise<null> {
+  const { host, app, slot } = candidate;
+  const repo = host.repo(app);
+  const dirs = host.dirs(app);
+  // Left over from a run that was cancelled after its swap.
+  if (app.row.draining === slot) await retire(app);
+  await app.stop(slot, "replaced");
+  await app.save(occupy(app.row, slot, releaseOf(plan, run)), "app.checkout", { slot_name: slot, commit: plan.commit, run });
+  await dirs.clear(slot, app.row.aside?.slot === slot);
+  await repo.keep(slot, plan.commit);
+  await repo.checkout(plan.commit, dirs.of(slot), signal);
+  return null;
+}
+
+async function undoCheckout({ host, app, slot }: Candidate, run: string): Promise<void> {
+  if (app.row.slots[slot]?.run !== run || app.row.live === slot) return;
+  await app.stop(slot, "deploy_failed");
+  const aside = app.row.aside?.slot === slot ? app.row.aside.release : undefined;
+  await host.dirs(app).restore(slot, aside !== undefined);
+  if (aside) await host.repo(app).keep(slot, aside.commit);
+  await app.save(vacate(app.row, slot, run), "app.checkout_undone", { slot_name: slot, run });
+}
+
+async function undoBoot({ app, slot }: Candidate, run: string): Promise<void> {
+  if (app.slot(slot)?.config === run && app.row.live !== slot) await app.stop(slot, "deploy_failed");
+}
+
+/** The swap, and all that follows from it. Returns what went wrong after the swap, which is nobody's failure any more. */
+export async function goLive(context: RunContext, candidate: Candidate, by: "deploy" | "rollback"): Promise<string[]> {
+  const { host, app, slot } = candidate;
+  await context.step("swap", async () => {
+    await swap(app, slot, { at: app.clock.now(), run: context.id, by });
+    return null;
+  });
+  const warnings: string[] = [];
+  const after = async (name: string, act: (signal: AbortSignal) => Promise<string | null>): Promise<void> => {
+    try {
+      const warning = await context.step(name, act);
+      if (warning !== null) warnings.push(warning);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      warnings.push(`${name}: ${messageOf(error)}`);
+    }
+  };
+  await after("drain", async (signal) => {
+    const cut = await drain(app, signal);
+    return cut > 0 ? `${cut} requests or connections were still open at drain_timeout_ms and were cut` : null;
+  });
+  await after("stop old", () => retire(app).then(() => null));
+  await after("prune", () => prune(candidate).then(() => null));
+  const release = app.row.slots[slot];
+  if (by === "deploy" && release?.contract.post_deploy !== undefined)
+    await after("post_deploy", async (signal) => {
+      await hook("post_deploy", { host, app, slot, release }, { signal, tell: (line) => context.progress(line) });
+      return null;
+    });
+  return warnings;
+}
+
+/** What was set aside has two successors now. */
+export async function prune({ host, app, slot }: Candidate): Promise<void> {
+  await host.dirs(app).prune(slot);
+  if (app.row.aside) await app.save(discardAside(app.row), "app.pruned", { commit: app.row.aside.release.commit });
+}
+
+function result(context: RunContext, app: App, { slot, commit, previousCommit }: DeployPlan, warnings: string[]): DeployResult {
+  return {
+    success: true,
+    slot,
+    commit,
+    previous_commit: previousCommit,
+    app: app.name,
+    run: context.id,
+    ...(warnings.length > 0 && { warnings }),
+  };
+}
+
+/** The fields of the document belong to a failure too. */
+function failed(error: unknown, plan: DeployPlan | undefined, app: App): unknown {
+  if (!(error instanceof OrcoError)) return error;
+  const known = plan && { slot: plan.slot, commit: plan.commit, previous_commit: plan.previousCommit };
+  return new OrcoError(error.code, error.message, { ...error.facts, app: app.name, ...known }, { cause: error });
+}

@@ -1,0 +1,181 @@
+import { OrcoError } from "../kernel/errors.ts";
+import type { JsonObject } from "../kernel/event.ts";
+import type { Runs } from "../workflow/execute.ts";
+import type { RunRow } from "../workflow/run.ts";
+import type { App } from "./app.ts";
+import type { Apps } from "./apps.ts";
+import { decideAutoRollback } from "./auto-rollback.ts";
+import { parseContract } from "./contract-schema.ts";
+import type { DeployPlan } from "./plan.ts";
+import { liveRelease } from "./record.ts";
+import { choose } from "./rollback.ts";
+import { appStatus } from "./status.ts";
+import type { AppStatus, AppView, PutApp, ReleaseView, SlotName } from "./view.ts";
+
+const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+/** The name that the bare paths mean when there are several apps (deploy.md). */
+const DEFAULT_APP = "default";
+const MAX_REPO_CHARS = 4096;
+
+/** Requests of people turned into runs. */
+export class AppRequests {
+  constructor(
+    private readonly apps: Apps,
+    private readonly runs: Runs,
+  ) {}
+
+  /** The only app, or the one named `default`. Throws `not_found`, `invalid` when several could be meant. */
+  nameOf(name: string | undefined): string {
+    if (name !== undefined) return this.apps.require(name).name;
+    const names = this.apps.names();
+    if (names.length === 1 && names[0] !== undefined) return names[0];
+    if (names.includes(DEFAULT_APP)) return DEFAULT_APP;
+    if (names.length === 0) throw new OrcoError("not_found", "there is no app yet; orco app add <name> --repo <path|url> makes one");
+    throw new OrcoError("invalid", `there are ${names.length} apps and none is named ${DEFAULT_APP}; say which: ${names.join(", ")}`, {
+      apps: names,
+    });
+  }
+
+  /** Throws `invalid` with the pointer of the wrong field. */
+  async put(name: string, { repo, contract }: PutApp): Promise<AppView> {
+    if (!NAME.test(name)) throw new OrcoError("invalid", `app name ${JSON.stringify(name.slice(0, 80))} is not of the form ${NAME.source}`);
+    if (repo === "" || repo.length > MAX_REPO_CHARS || repo.startsWith("-"))
+      throw invalidRepo("is not the path or URL of a git repository");
+    const present = this.apps.find(name)?.row;
+    const now = this.apps.clock.now();
+    const parsed = contract === undefined || contract === null ? null : parseContract(contract, "/contract");
+    const base = present ?? { name, createdAt: now, slots: {} };
+    await this.apps.put({ ...base, repo, contract: parsed, updatedAt: now });
+    return this.view(this.apps.require(name));
+  }
+
+  list(): AppView[] {
+    return this.apps.names().map((name) => this.view(this.apps.require(name)));
+  }
+
+  get(name: string): AppView {
+    return this.view(this.apps.require(name));
+  }
+
+  status(name: string): AppStatus {
+    const app = this.apps.require(name);
+    const [run] = this.runs.underWay({ app: name });
+    return appStatus(app.row, app.row.live && app.slot(app.row.live), run?.id);
+  }
+
+  /** Throws `deploy_in_progress` (facts: run), unless the contract queues. */
+  deploy(name: string, ref: string): Promise<RunRow> {
+    const app = this.apps.require(name);
+    const onBusy = (app.row.contract ?? liveRelease(app.row)?.contract)?.on_busy ?? "reject";
+    return this.submit({ kind: "deploy", app: name, input: { app: name, ref }, onBusy });
+  }
+
+  /** Throws `no_previous_slot`, `deploy_in_progress`. A deploy that only waits for an approval gives way. */
+  async rollback(name: string, why?: string): Promise<RunRow> {
+    const app = this.apps.require(name);
+    for (const run of this.runs.underWay({ app: name }))
+      if (run.waiting) await this.runs.cancel(run.id, "a rollback was asked for").catch(() => undefined);
+    if (this.runs.underWay({ app: name }).length === 0) choose(app);
+    return this.submit({
+      kind: "rollback",
+      app: name,
+      input: { app: name, ...(why !== undefined && { why }) },
+      onBusy: why === undefined ? "reject" : "queue",
+    });
+  }
+
+  async remove(name: string): Promise<void> {
+    const app = this.apps.require(name);
+    await Promise.all(this.runs.underWay({ app: name }).map(({ id }) => this.runs.cancel(id, "the app is removed").catch(() => undefined)));
+    await this.apps.remove(app);
+  }
+
+  /** Newest first. */
+  releases(name: string, { limit, before }: { limit: number; before?: string }): ReleaseView[] {
+    const { row } = this.apps.require(name);
+    return this.runs.ofLane(laneOf(name), { limit, ...(before !== undefined && { before }) }).flatMap((run) => {
+      const plan = this.planOf(run);
+      return plan ? [releaseView(run, plan, stateOf(run, row))] : [];
+    });
+  }
+
+  /** A live process came or went: its app may have to be rolled back. */
+  watch(app: App, slot: SlotName): void {
+    if (app.row.live !== slot || this.runs.underWay({ app: app.name }).length > 0) return;
+    const decision = decideAutoRollback(app.row, app.slot(slot), this.apps.clock.now());
+    if (!decision.roll) return;
+    const release = liveRelease(app.row);
+    void this.rollback(app.name, decision.why).then(
+      (run) => release && this.apps.alert(app, release, { kind: "auto_rolled_back", message: decision.why, run: run.id }),
+      () => undefined, // there is nothing to go back to, or somebody is at it
+    );
+  }
+
+  private view(app: App): AppView {
+    const { row } = app;
+    return {
+      name: row.name,
+      repo: redactUrl(row.repo),
+      contract: row.contract,
+      created_at: new Date(row.createdAt).toISOString(),
+      updated_at: new Date(row.updatedAt).toISOString(),
+      status: this.status(row.name),
+    };
+  }
+
+  private async submit({ kind, app, input, onBusy }: { kind: string; app: string; input: JsonObject; onBusy: "queue" | "reject" }) {
+    try {
+      return await this.runs.submit({ kind, lane: laneOf(app), input, labels: { app }, onBusy });
+    } catch (error) {
+      if (!(error instanceof OrcoError) || error.code !== "busy") throw error;
+      const run = String(error.facts["run"]);
+      const holder = this.runs.get(run);
+      const text = holder.waiting
+        ? `a ${holder.kind} of ${app} waits for approval: orco approve ${run}, or orco cancel ${run}`
+        : `a ${holder.kind} of ${app} is under way as run ${run}; wait for it (orco runs ${run}), or set on_busy: queue in the contract`;
+      throw new OrcoError("deploy_in_progress", text, { run, app });
+    }
+  }
+
+  private planOf(run: RunRow): { commit: string; subject: string; slot: SlotName } | undefined {
+    const step = this.runs.steps(run.id).find(({ name }) => name === (run.kind === "deploy" ? "resolve" : "choose"));
+    return step?.result as unknown as DeployPlan | undefined;
+  }
+}
+
+function laneOf(app: string): string {
+  return `app/${app}`;
+}
+
+function stateOf(run: RunRow, { live, previous, slots }: App["row"]): ReleaseView["state"] {
+  if (live && slots[live]?.promoted?.run === run.id) return "live";
+  if (previous && slots[previous]?.promoted?.run === run.id) return "previous";
+  return run.status === "completed" ? "retired" : run.status === "failed" || run.status === "cancelled" ? "failed" : "pending";
+}
+
+function releaseView(run: RunRow, plan: { commit: string; subject?: string; slot: SlotName }, state: ReleaseView["state"]): ReleaseView {
+  const { error } = run;
+  return {
+    run: run.id,
+    kind: run.kind === "rollback" ? "rollback" : "deploy",
+    commit: plan.commit,
+    subject: plan.subject ?? "",
+    slot: plan.slot,
+    state,
+    at: new Date(run.endedAt ?? run.createdAt).toISOString(),
+    ...(error && { error: { code: error.code, message: error.message } }),
+  };
+}
+
+/** A repository's URL may carry a password. */
+function redactUrl(repo: string): string {
+  const url = URL.parse(repo);
+  if (!url || (url.username === "" && url.password === "")) return repo;
+  url.username = "***";
+  url.password = "";
+  return url.toString();
+}
+
+function invalidRepo(detail: string): OrcoError {
+  return new OrcoError("invalid", `repo ${detail}`, { errors: [{ pointer: "/repo", detail }] });
+}
