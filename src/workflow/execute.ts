@@ -1,11 +1,14 @@
 import type { Clock } from "../kernel/clock.ts";
-import { messageOf, OrcoError } from "../kernel/errors.ts";
+import { OrcoError } from "../kernel/errors.ts";
 import type { Json, JsonObject } from "../kernel/event.ts";
-import type { RunContext, Workflow, Workflows } from "./define.ts";
+import { ActiveRun } from "./active.ts";
+import { type Decision, stepToDecide } from "./approval.ts";
+import type { Approval, Workflow, Workflows } from "./define.ts";
+import { Execution, type RunEnd } from "./execution.ts";
 import { Lanes } from "./lane.ts";
-import { hasEnded, RUN, type RunError, type RunRow, type StepRow } from "./run.ts";
+import { LateEnds, RETRY_MS } from "./late-ends.ts";
+import { hasEnded, RUN, type RunRow, runError, type StepRow, type Unwinding } from "./run.ts";
 import type { RunStore } from "./store.ts";
-import { runSteps } from "./steps.ts";
 
 export interface RunRequest {
   readonly kind: string;
@@ -15,17 +18,7 @@ export interface RunRequest {
   readonly onBusy: "queue" | "reject";
 }
 
-interface ActiveRun {
-  row: RunRow;
-  /** On disk; before that it must not begin, even if its lane falls free. */
-  saved: boolean;
-  /** Its end is being written: the first one counts. */
-  ending: boolean;
-  readonly controller: AbortController;
-  readonly ended: PromiseWithResolvers<RunRow>;
-}
-
-interface RunsOptions {
+export interface RunsOptions {
   readonly store: RunStore;
   readonly clock: Clock;
   readonly newId: () => string;
@@ -33,18 +26,17 @@ interface RunsOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** How often an end that could not be written is tried again. */
-const RETRY_MS = 1000;
-
 /** The run engine of one daemon: admits, drives, resumes and cancels runs. The only writer of run rows. */
 export class Runs {
   private readonly active = new Map<string, ActiveRun>();
   private readonly lanes = new Lanes();
-  /** Ended runs whose end a full disk kept back. */
-  private readonly late = new Map<string, RunRow>();
+  private readonly late: LateEnds;
   private abandoned = false;
+  private readonly isAbandoned = (): boolean => this.abandoned;
 
-  constructor(private readonly options: RunsOptions) {}
+  constructor(private readonly options: RunsOptions) {
+    this.late = new LateEnds({ ...options, isAbandoned: this.isAbandoned });
+  }
 
   /** Admits a run and returns at once. `busy` (facts: run) when its lane is held and `onBusy` is "reject". */
   async submit(request: RunRequest): Promise<RunRow> {
@@ -53,7 +45,7 @@ export class Runs {
     const row: RunRow = { ...given, id: newId(), status: "queued", createdAt: clock.now() };
     const admission = this.lanes.admit(row.lane, row.id, onBusy);
     if (admission.kind === "refuse") throw busy(row, admission.holder, admission.reason);
-    const run = this.track(row);
+    const run = this.track(row, []);
     try {
       await store.save(row, "run.queued");
     } catch (error) {
@@ -69,8 +61,8 @@ export class Runs {
   /** Re-admits what a former daemon left queued or running, in order of admission. */
   resume(): void {
     for (const row of this.options.store.withStatus("queued", "running")) {
-      const admission = this.lanes.admit(row.lane, row.id, "queue");
-      const run = this.track(row);
+      const admission = this.lanes.admit(row.lane, row.id, "resume");
+      const run = this.track(row, this.options.store.steps(row.id));
       run.saved = true;
       if (admission.kind === "go") this.begin(run);
     }
@@ -113,17 +105,53 @@ export class Runs {
     }
   }
 
-  /** Cancels and resolves when the run has ended. A run that has ended already is `conflict`. */
+  /**
+   * Cancels and resolves when the run has ended, undone. One that does not look at its signal any more may complete all the same; one that
+   * unwinds already goes on. A run that has ended is `conflict`.
+   */
   async cancel(id: string, why = "cancelled by request"): Promise<RunRow> {
-    const run = this.active.get(id);
-    if (!run) {
-      const row = this.get(id);
-      throw new OrcoError("conflict", `run ${id} has already ${row.status}`, { run: id, status: row.status });
+    const run = this.underWayOrThrow(id);
+    const cause = new OrcoError("cancelled", why, { run: id });
+    if (run.row.status === "queued" && this.lanes.holder(run.row.lane) !== id) {
+      run.controller.abort(cause);
+      await this.end(run, { by: "cancel", error: runError(run.controller.signal.reason) });
+      return run.ended.promise;
     }
-    run.controller.abort(new OrcoError("cancelled", why, { run: id }));
-    if (run.row.status === "queued" && this.lanes.holder(run.row.lane) !== id)
-      await this.end(run, "cancel", { error: failure(run.controller.signal.reason) });
+    // On disk first, so that a daemon that dies now does not leave one that goes on; a full disk does not keep it from being cancelled.
+    const intent = { cancelling: runError(cause) };
+    await run
+      .change((row) => (run.ending || hasEnded(row.status) || row.cancelling ? undefined : { change: intent, type: "run.cancelling" }))
+      .catch(this.options.onError);
+    run.controller.abort(cause);
     return run.ended.promise;
+  }
+
+  /**
+   * Answers `waitFor(name)` of a run; resolves when the answer is on disk. It may come before the wait begins, or while the run is queued.
+   * `not_found`; `conflict`: the run has ended or is ending, the step was answered before, its deadline is over, or it is no wait; `too_large`, `invalid`.
+   */
+  async deliver(id: string, name: string, value: Json): Promise<void> {
+    const run = this.underWayOrThrow(id);
+    const { status, waiting } = run.steps.get(name) ?? {};
+    if (run.row.cancelling || run.row.unwinding || run.ending)
+      throw new OrcoError("conflict", `run ${id} is ending`, { run: id, status: run.row.status });
+    if (status === "waiting" && waiting?.kind === "approval")
+      throw new OrcoError("conflict", `${name} of run ${id} waits for an approval`, { run: id, step: name });
+    await run.waits.deliver(name, value);
+  }
+
+  /**
+   * Decides an approval; resolves when the decision is on disk. `not_found`, `approval_not_applicable` (nothing waits, or it was decided, also by
+   * somebody else at this moment), `approval_void` (facts: content_hash), `forbidden` (facts: roles), `invalid` (several wait: facts.steps).
+   */
+  async decide(id: string, decision: Decision): Promise<RunRow> {
+    const run = this.active.get(id);
+    const waiting = run ? run.steps.all().filter((row) => run.waits.takes(row)) : [];
+    const row = stepToDecide(this.get(id).id, waiting, decision);
+    const { step: _, content_hash: __, ...given } = decision;
+    const approval: Approval = { ...given, at: this.options.clock.now(), content_hash: row.waiting?.contentHash ?? "" };
+    await run?.waits.deliver(row.name, approval as unknown as Json);
+    return this.get(id);
   }
 
   /** The daemon leaves: nothing more is written, and the next daemon resumes what is under way. */
@@ -132,8 +160,15 @@ export class Runs {
     for (const run of this.active.values()) run.controller.abort(new OrcoError("cancelled", "the daemon is stopping"));
   }
 
-  private track(row: RunRow): ActiveRun {
-    const run: ActiveRun = { row, saved: false, ending: false, controller: new AbortController(), ended: Promise.withResolvers<RunRow>() };
+  private underWayOrThrow(id: string): ActiveRun {
+    const run = this.active.get(id);
+    if (run) return run;
+    const row = this.get(id);
+    throw new OrcoError("conflict", `run ${id} has already ${row.status}`, { run: id, status: row.status });
+  }
+
+  private track(row: RunRow, former: readonly StepRow[]): ActiveRun {
+    const run = new ActiveRun(row, former, { ...this.options, isAbandoned: this.isAbandoned });
     this.active.set(row.id, run);
     return run;
   }
@@ -144,71 +179,69 @@ export class Runs {
 
   private async drive(run: ActiveRun): Promise<void> {
     const workflow = this.options.workflows[run.row.kind];
-    if (!workflow)
-      return this.end(run, "fail", { error: { code: "unsupported", message: `this version has no run of kind ${run.row.kind}` } });
+    const { signal } = run.controller;
     try {
-      run.controller.signal.throwIfAborted();
-      await this.move(
-        run,
-        { status: RUN.next(run.row.status, "begin"), startedAt: run.row.startedAt ?? this.options.clock.now() },
-        "run.started",
-      );
-      const result = await this.execute(run, workflow);
-      await this.end(run, "finish", { result });
+      if (!workflow) throw new OrcoError("unsupported", `this version has no run of kind ${run.row.kind}`);
+      if (run.row.status === "queued") signal.throwIfAborted();
+      await run.change(({ status, startedAt = this.options.clock.now() }) => ({
+        change: { status: RUN.next(status, "begin"), startedAt },
+        type: "run.started",
+      }));
+      const end = await this.execution(run, workflow).go();
+      if (!this.abandoned) await this.end(run, end);
     } catch (error) {
-      if (this.abandoned) return;
-      const cause = run.controller.signal.aborted ? run.controller.signal.reason : error;
-      await this.end(run, run.controller.signal.aborted ? "cancel" : "fail", { error: failure(cause) });
+      if (!this.abandoned)
+        await this.end(run, { by: signal.aborted ? "cancel" : "fail", error: runError(signal.aborted ? signal.reason : error) });
     }
   }
 
-  private execute(run: ActiveRun, workflow: Workflow): Promise<Json> {
-    const { store, onError } = this.options;
-    const context: Omit<RunContext, "step"> = {
-      id: run.row.id,
+  private execution(run: ActiveRun, workflow: Workflow): Execution {
+    const { clock, onError } = this.options;
+    return new Execution({
+      row: run.row,
+      workflow,
+      log: run.steps,
+      waits: run.waits,
+      clock,
       signal: run.controller.signal,
-      progress: (message, data = {}) => void store.note(run.row, message, data).catch(onError),
+      progress: (message, data = {}) => run.progress.tell(message, data),
       releaseLane: () => this.passOn(run.row),
-      waitFor: () => Promise.reject(new OrcoError("unsupported", "runs cannot wait yet")),
-      approval: () => Promise.reject(new OrcoError("unsupported", "runs cannot ask for approval yet")),
-    };
-    return runSteps({ workflow, context, row: run.row, store, isAbandoned: () => this.abandoned });
+      beginUnwinding: (unwinding) => this.beginUnwinding(run, unwinding),
+      isAbandoned: this.isAbandoned,
+      onError,
+    });
   }
 
-  private async move(run: ActiveRun, change: Partial<RunRow>, type: string, data: JsonObject = {}): Promise<void> {
-    const row = { ...run.row, ...change };
-    await this.options.store.save(row, type, data);
-    run.row = row;
+  /** Nothing is undone before it is on disk: a daemon that knew nothing of it would go on from steps that are undone. A full disk is waited out. */
+  private async beginUnwinding(run: ActiveRun, unwinding: Unwinding): Promise<void> {
+    const { code, message } = unwinding.error;
+    for (let told = false; !this.abandoned; told = true) {
+      try {
+        return await run.change(() => ({ change: { unwinding }, type: "run.unwinding", data: { code, message } }));
+      } catch (error) {
+        if (!told) this.options.onError(error);
+        await this.options.clock.sleep(RETRY_MS);
+      }
+    }
   }
 
-  private async end(run: ActiveRun, by: "finish" | "fail" | "cancel", outcome: { error?: RunError; result?: Json }): Promise<void> {
+  private async end(run: ActiveRun, { by, ...outcome }: RunEnd): Promise<void> {
     if (run.ending || hasEnded(run.row.status) || this.abandoned) return;
     run.ending = true;
-    const status = RUN.next(run.row.status, by);
-    const data: Record<string, Json> = outcome.error ? { code: outcome.error.code, message: outcome.error.message } : {};
+    const { clock, onError } = this.options;
+    const data: JsonObject = "error" in outcome ? { code: outcome.error.code, message: outcome.error.message } : {};
+    const finish = (row: RunRow): RunRow => ({ ...row, status: RUN.next(row.status, by), endedAt: clock.now(), ...outcome });
     try {
-      await this.move(run, { status, endedAt: this.options.clock.now(), ...outcome }, `run.${status}`, data);
+      await run.change((row) => ({ change: finish(row), type: `run.${RUN.next(row.status, by)}`, data }));
     } catch (error) {
-      // The journal is full or gone: the answer is owed all the same; a daemon that starts before it is written runs the last step again.
-      this.options.onError(error);
-      run.row = { ...run.row, status, endedAt: this.options.clock.now(), ...outcome };
-      void this.saveLate(run.row, data);
+      // The journal is full or gone: the answer is owed all the same.
+      onError(error);
+      run.row = finish(run.row);
+      void this.late.save(run.row, data);
     }
     this.active.delete(run.row.id);
     run.ended.resolve(run.row);
     this.passOn(run.row);
-  }
-
-  /** Whoever follows the run waits for this event. Ends when it is on disk, or with the daemon. */
-  private async saveLate(row: RunRow, data: JsonObject): Promise<void> {
-    this.late.set(row.id, row);
-    while (this.late.has(row.id) && !this.abandoned) {
-      await this.options.clock.sleep(RETRY_MS);
-      await this.options.store.save(row, `run.${row.status}`, data).then(
-        () => this.late.delete(row.id),
-        () => undefined, // as full as before, which has been told
-      );
-    }
   }
 
   private passOn(row: RunRow): void {
@@ -224,9 +257,4 @@ function busy(row: RunRow, holder: string, reason: string): OrcoError {
     `${row.lane.replace("/", " ")} is being changed by run ${holder}: ${reason}; wait for it, or queue behind it`,
     { run: holder },
   );
-}
-
-function failure(error: unknown): RunError {
-  if (error instanceof OrcoError) return { code: error.code, message: error.message, facts: error.facts as JsonObject };
-  return { code: "internal", message: messageOf(error) };
 }

@@ -14,15 +14,15 @@ export type Admission =
 export class Lanes {
   private readonly lanes = new Map<string, { holder: string; waiting: string[] }>();
 
-  /** Takes the lane, a place in its queue, or (with `onBusy: "reject"`, or a full queue) nothing. */
-  admit(lane: string, run: string, onBusy: "queue" | "reject"): Admission {
+  /** Takes the lane, a place in its queue, or (with `onBusy: "reject"`, or a full queue) nothing. `resume`: it was admitted before. */
+  admit(lane: string, run: string, onBusy: "queue" | "reject" | "resume"): Admission {
     const held = this.lanes.get(lane);
     if (!held) {
       this.lanes.set(lane, { holder: run, waiting: [] });
       return { kind: "go" };
     }
     if (onBusy === "reject") return { kind: "refuse", holder: held.holder, reason: "another change is under way" };
-    if (held.waiting.length >= MAX_WAITING)
+    if (onBusy !== "resume" && held.waiting.length >= MAX_WAITING)
       return { kind: "refuse", holder: held.holder, reason: `${MAX_WAITING} changes are waiting already` };
     held.waiting.push(run);
     return { kind: "wait", position: held.waiting.length };

@@ -1,12 +1,20 @@
 import type { EventLog, Json, JsonObject, NewEvent, Write } from "../kernel/event.ts";
-import type { RunRow, RunStatus, StepRow } from "./run.ts";
+import type { RunRow, RunStatus, StepRow, StepWait } from "./run.ts";
 
 /** Rows by SQL, as `kernel/journal.ts` offers them. */
 export interface Queryable extends EventLog {
   query(sql: string, params?: readonly (string | number | null)[]): unknown[];
 }
 
-/** Runs and steps in the journal's database: each change is one event plus one row, in one transaction. */
+/**
+ * Runs and steps in the journal's database: each change is one event plus one row, in one transaction. Events have the topic `run/<id>`
+ * and carry `{run, kind, …labels}` and
+ *
+ *   run.queued | started | cancelling | unwinding | completed | failed | cancelled   {status, code?, message?}
+ *   step.running | completed | failed | delivered | undoing | undone | undo_failed   {step, status, message?}
+ *   step.waiting                                                  {step, status, waiting: {kind, summary, content_hash?, roles?, expires_at?}}
+ *   run.progress                                                  {message, …data}, bounded by `progress.ts`
+ */
 export class RunStore {
   constructor(private readonly journal: Queryable) {}
 
@@ -17,6 +25,7 @@ export class RunStore {
   async saveStep(run: RunRow, step: StepRow): Promise<void> {
     const data: Record<string, Json> = { step: step.name, status: step.status };
     if (step.detail !== undefined) data["message"] = step.detail;
+    if (step.status === "waiting" && step.waiting) data["waiting"] = shown(step.waiting);
     await this.journal.append([event(run, `step.${step.status}`, data)], [stepWrite(run.id, step)]);
   }
 
@@ -28,6 +37,7 @@ export class RunStore {
     return rows<RunRow>(this.journal.query("SELECT row FROM runs WHERE id = ?", [id]))[0];
   }
 
+  /** In the order in which they began. */
   steps(id: string): StepRow[] {
     return rows<StepRow>(this.journal.query("SELECT row FROM run_steps WHERE run = ? ORDER BY rowid", [id]));
   }
@@ -45,6 +55,17 @@ export class RunStore {
 
 function event(run: RunRow, type: string, data: JsonObject): NewEvent {
   return { topic: `run/${run.id}`, type, data: { run: run.id, kind: run.kind, ...run.labels, ...data } };
+}
+
+/** The content stays out of the stream: it may be long, and the run itself shows it. */
+function shown({ kind, summary, contentHash, roles, expiresAt }: StepWait): JsonObject {
+  return {
+    kind,
+    summary,
+    ...(contentHash !== undefined && { content_hash: contentHash }),
+    ...(roles && { roles }),
+    ...(expiresAt !== undefined && { expires_at: new Date(expiresAt).toISOString() }),
+  };
 }
 
 function runWrite(row: RunRow): Write {
