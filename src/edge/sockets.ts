@@ -1,4 +1,4 @@
-import { connect, listen, type SocketHandler, type TCPSocketListenOptions } from "bun";
+import { connect, listen, type SocketHandler, type TCPSocketListenOptions, type TCPSocketListener } from "bun";
 import { NO_HANDLERS, PlainWire, WIRE_EVENTS } from "./plain-wire.ts";
 import type { Dial, Wire } from "./wire.ts";
 
@@ -14,6 +14,8 @@ export interface PlainListenOptions {
 
 export interface WireListener {
   readonly port: number;
+  /** Of the listening socket, as long as it listens. */
+  readonly fd: number;
   /** Accepts no more. Connections go on. */
   stop(): void;
 }
@@ -30,11 +32,11 @@ export function listenPlain({ address, port, reusePort = false, onWire }: PlainL
     },
   };
   const options: ReusableListenOptions = { hostname: address, port, reusePort, allowHalfOpen: true, socket: events };
-  const listener = listen<PlainWire>(options);
-  return { port: listener.port, stop: () => listener.stop() };
+  const listener = listen<PlainWire>(options) as TCPSocketListener<PlainWire> & { readonly fd: number };
+  return { port: listener.port, fd: listener.fd, stop: () => listener.stop() };
 }
 
-/** Bun honours it here, its types know it of `connect` only. */
+/** What Bun has and its types lack: this, and `fd` of the listener. */
 type ReusableListenOptions = TCPSocketListenOptions<PlainWire> & { readonly reusePort: boolean };
 
 /** A dial under way. Bun cannot be told to give up, so an answer after the deadline is reset. */
