@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../kernel/clock.ts";
 import { OrcoError } from "../kernel/errors.ts";
+import type { JsonObject } from "../kernel/event.ts";
 import { uuidv7 } from "../kernel/id.ts";
 import { Journal } from "../kernel/journal.ts";
+import type { AppView } from "../deploy/view.ts";
 import type { PutStack, RunView, StackView } from "../stack/view.ts";
 import type { LogRecord } from "../supervise/logs/record.ts";
 import type { HttpConfig } from "./bind.ts";
@@ -69,7 +71,19 @@ export class FakeDaemon implements Services {
     cancel: async (id) => this.finish(id, { status: "cancelled" }),
   };
 
-  async begin(kind: string, stack: string): Promise<RunView> {
+  readonly apps: Services["apps"] = {
+    nameOf: (name = "blog") => this.appOf(name).name,
+    put: async (name) => ({ ...this.appOf("blog"), name }),
+    list: () => [this.appOf("blog")],
+    get: (name) => this.appOf(name),
+    remove: async (name) => void this.appOf(name),
+    status: (name) => this.appOf(name).status,
+    releases: (name) => (this.appOf(name), []),
+    deploy: (name) => this.begin("deploy", this.appOf(name).name, { success: true }),
+    rollback: (name) => this.begin("rollback", this.appOf(name).name, { success: true }),
+  };
+
+  async begin(kind: string, stack: string, result: JsonObject = {}): Promise<RunView> {
     const run: RunView = {
       id: uuidv7(this.clock),
       kind,
@@ -77,6 +91,7 @@ export class FakeDaemon implements Services {
       stack,
       created_at: new Date(this.clock.now()).toISOString(),
       steps: [],
+      result,
     };
     this.saved.set(run.id, run);
     await this.journal.append([{ topic: `run/${run.id}`, type: "run.running", data: { status: "running", stack } }]);
@@ -106,6 +121,14 @@ export class FakeDaemon implements Services {
   private stackOf(name: string): StackView {
     if (name !== "demo") throw new OrcoError("not_found", `there is no stack ${name}`, { stack: name });
     return { stack: name, services: [] };
+  }
+
+  private appOf(name: string): AppView {
+    if (name !== "blog") throw new OrcoError("not_found", `there is no app ${name}`, { app: name });
+    const at = new Date(this.clock.now()).toISOString();
+    const slots = { live_slot: null, live_commit: null, previous_slot: null, previous_commit: null } as const;
+    const status = { ...slots, last_deploy_time: null, healthy: false, app: name, port: null, restarts: 0 };
+    return { name, repo: "/srv/blog", contract: null, created_at: at, updated_at: at, status };
   }
 
   private runOf(id: string): RunView {

@@ -32,6 +32,7 @@ function ask({ method, path }: Operation, key?: string, header = "authorization"
   const real = path
     .replace("{id}", "00000000-0000-7000-8000-000000000000")
     .replace("{name}", "demo")
+    .replace("{app}", "blog")
     .replace("{file}", "stack.json")
     .replace("{service}", "api")
     .replace("{action}", "restart");
