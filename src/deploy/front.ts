@@ -8,8 +8,7 @@ export function frontId(app: string): string {
 }
 
 /**
- * Who answers on the app's port: the live slot while its process runs and its health endpoint has not failed since it first succeeded; the one
- * that left is draining. undefined: nothing was ever live. Without an active target the edge holds, then answers 503.
+ * Who answers on the app's port: the live slot while its process serves; the one that left is draining. undefined: nothing was ever live. Without an active target the edge holds, then answers 503.
  */
 export function frontOf(row: AppRow, slots: Readonly<Partial<Record<SlotName, Slot>>>, address: string): Front | undefined {
   const release = liveRelease(row);
@@ -36,7 +35,7 @@ function targetOf(row: AppRow, name: SlotName, slot: Slot | undefined): Target |
   return leaves ? { ...to, state: "draining", drainTimeoutMs: release.contract.drain_timeout_ms } : undefined;
 }
 
-/** Its process runs, and the health endpoint has not failed since it first succeeded. */
-export function isServing({ state, ready, wasReady }: Slot): boolean {
-  return state === "Running" && (ready || wasReady !== true);
+/** Its process runs and answers its health endpoint. Of its first start the deploy has seen that itself, maybe before its probe did. */
+export function isServing({ state, ready, wasReady, restarts }: Slot): boolean {
+  return state === "Running" && (ready || (wasReady !== true && restarts === 0));
 }
