@@ -1,0 +1,161 @@
+import type { Fields, HeaderList, Refused } from "./message.ts";
+import { refuse } from "./refuse.ts";
+
+/** What a marked line is. Numbers, because a head keeps them in one flat array. */
+export const HOST = 1;
+export const CONTENT_LENGTH = 2;
+export const TRANSFER_ENCODING = 3;
+export const CONNECTION = 4;
+export const UPGRADE = 5;
+export const EXPECT = 6;
+export const TE = 7;
+/** Between two neighbours only and of no use beyond: Keep-Alive, Proxy-*. */
+export const HOP = 8;
+export const FORWARDED = 9;
+export const FORWARDED_FOR = 10;
+export const FORWARDED_PROTO = 11;
+export const FORWARDED_HOST = 12;
+/** Any other X-Forwarded-*. */
+export const FORWARDED_OTHER = 13;
+export const REQUEST_ID = 14;
+/** One of these names with `_` for `-`: CGI and WSGI take both for the same header, so it could pass for ours. */
+export const ALIAS = 15;
+
+const KNOWN: readonly (readonly [name: string, what: number])[] = [
+  ["host", HOST],
+  ["content-length", CONTENT_LENGTH],
+  ["transfer-encoding", TRANSFER_ENCODING],
+  ["connection", CONNECTION],
+  ["upgrade", UPGRADE],
+  ["expect", EXPECT],
+  ["te", TE],
+  ["keep-alive", HOP],
+  ["proxy-connection", HOP],
+  ["proxy-authenticate", HOP],
+  ["proxy-authorization", HOP],
+  ["forwarded", FORWARDED],
+  ["x-forwarded-for", FORWARDED_FOR],
+  ["x-forwarded-proto", FORWARDED_PROTO],
+  ["x-forwarded-host", FORWARDED_HOST],
+  ["x-request-id", REQUEST_ID],
+];
+
+const X_FORWARDED = "x-forwarded-";
+const LONGEST_NAME = 31;
+/** By length and first letter no two known names collide, so one look tells whether a name needs a second one. */
+const CANDIDATES: ((typeof KNOWN)[number] | undefined)[] = [];
+for (const known of KNOWN) CANDIDATES[slotOf(known[0].length, known[0].charCodeAt(0))] = known;
+
+const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]";
+const VALUE = "[^\\0-\\x08\\x0a-\\x1f\\x7f]";
+/** RFC 9112 §5: `field-name ":" OWS field-value OWS CRLF`; RFC 9110 §5.5: a value has no control characters but HTAB. */
+const LINE = new RegExp(`${TOKEN}+:${VALUE}*\\r\\n`, "y");
+const NAME_PART = new RegExp(`${TOKEN}*`, "y");
+const VALUE_PART = new RegExp(`${VALUE}*`, "y");
+
+function slotOf(length: number, letter: number): number {
+  return (length << 5) | (letter & 31);
+}
+
+/**
+ * Marks the lines of `text` from `from` to `to` that matter (see `Fields.marks`). With `complete` false the last line may still be cut off.
+ * Refused: obs-fold, whitespace before the colon, bare CR or LF, control characters, names that are no tokens (RFC 9112 §5.1, §5.2, §2.2).
+ */
+export function walkFields(text: string, range: { from: number; to: number; complete: boolean }, marks: number[]): Refused | undefined {
+  let at = range.from;
+  while (at < range.to) {
+    LINE.lastIndex = at;
+    if (!LINE.test(text)) return refuseLine(text, at, range);
+    const end = LINE.lastIndex;
+    const colon = text.indexOf(":", at);
+    if (colon - at <= LONGEST_NAME) {
+      const what = whatIs(text, at, colon);
+      if (what !== 0) marks.push(what, at, colon, end);
+    }
+    at = end;
+  }
+  return undefined;
+}
+
+/** What is wrong with one whole line, CRLF included. */
+export function refuseField(line: string): Refused | undefined {
+  LINE.lastIndex = 0;
+  if (LINE.test(line) && LINE.lastIndex === line.length) return undefined;
+  return refuseLine(line, 0, { to: line.length, complete: true });
+}
+
+function whatIs(text: string, at: number, colon: number): number {
+  const first = text.charCodeAt(at);
+  const known = CANDIDATES[slotOf(colon - at, first)];
+  if (known !== undefined) {
+    const name = text.slice(at, colon).toLowerCase();
+    if (name === known[0]) return known[1];
+    if (name.includes("_") && name.replaceAll("_", "-") === known[0]) return aliasOf(known[1]);
+  }
+  return (first | 32) === 0x78 && colon - at > X_FORWARDED.length ? xForwarded(text.slice(at, at + X_FORWARDED.length).toLowerCase()) : 0;
+}
+
+function aliasOf(what: number): number {
+  return what === HOST || what === CONTENT_LENGTH || what === TRANSFER_ENCODING ? -what : ALIAS;
+}
+
+function xForwarded(prefix: string): number {
+  if (prefix === X_FORWARDED) return FORWARDED_OTHER;
+  return prefix.replaceAll("_", "-") === X_FORWARDED ? ALIAS : 0;
+}
+
+/** The first thing wrong in the line at `at`, or undefined when it is only cut off. */
+function refuseLine(text: string, at: number, { to, complete }: { to: number; complete: boolean }): Refused | undefined {
+  NAME_PART.lastIndex = at;
+  NAME_PART.test(text);
+  const afterName = NAME_PART.lastIndex;
+  if (text[afterName] !== ":" || afterName === at) return refuseName(text, at, afterName);
+  VALUE_PART.lastIndex = afterName + 1;
+  VALUE_PART.test(text);
+  const stop = VALUE_PART.lastIndex;
+  if (!complete && (stop >= to || (stop === to - 1 && text[stop] === "\r"))) return undefined;
+  return refuseCharacter(text, stop);
+}
+
+function refuseName(text: string, start: number, stop: number): Refused | undefined {
+  const at = text[stop];
+  if (at === undefined) return undefined;
+  if (stop === start && (at === " " || at === "\t")) {
+    return refuse(400, "folded_header", "a header line begins with whitespace: folded header lines are not accepted");
+  }
+  if (at === "\r" && stop === start && text.length === stop + 1) return undefined;
+  if (at === "\r" || at === "\n" || at === "\0") return refuseCharacter(text, stop);
+  return refuse(400, "bad_header_name", `a header name contains ${JSON.stringify(at)}, or whitespace stands before its colon`);
+}
+
+export function refuseCharacter(text: string, at: number): Refused {
+  const char = text[at] ?? "";
+  if (char === "\n" || char === "\r") {
+    return refuse(400, "bad_line_end", "a line does not end with CRLF, or has a CR or LF of its own, or a header line has no colon");
+  }
+  return refuse(400, "bad_character", `the head contains the character 0x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
+
+/** RFC 9110 §5.5: without the whitespace around it. */
+export function valueOf(text: string, colon: number, end: number): string {
+  let from = colon + 1;
+  let to = end - 2;
+  while (from < to && isBlank(text.charCodeAt(from))) from++;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
+  return text.slice(from, to);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+export function listHeaders({ text, from, to }: Fields): HeaderList {
+  const list: [string, string][] = [];
+  for (let at = from; at < to;) {
+    const colon = text.indexOf(":", at);
+    const end = text.indexOf("\r\n", colon) + 2;
+    list.push([text.slice(at, colon), valueOf(text, colon, end)]);
+    at = end;
+  }
+  return list;
+}

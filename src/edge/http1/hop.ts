@@ -1,0 +1,149 @@
+import { copyLines, type Line, nameOf, valuesOf } from "./copy.ts";
+import * as field from "./fields.ts";
+import type { RequestHead, ResponseHead } from "./message.ts";
+
+/** What the edge tells a target about a request. */
+export interface Forwarding {
+  /** Address of the peer the request came from, without port. */
+  readonly peer: string;
+  readonly proto: "http" | "https";
+  /** Given to the target unless the client sent a good one: see `requestIdOf`. */
+  readonly requestId: string;
+  /** The peer is a trusted proxy: what it says of the client is kept, and its own address is appended. */
+  readonly trusted: boolean;
+  /** Host for a request that names none (HTTP/1.0 only), which HTTP/1.1 does not allow. Empty when absent. */
+  readonly targetHost?: string;
+}
+
+const REQUEST_ID_VALUE = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** The client's X-Request-Id when it sent exactly one and that is `[A-Za-z0-9._-]{1,64}`. */
+export function requestIdOf({ fields }: RequestHead): string | undefined {
+  const [first, ...more] = valuesOf(fields, field.REQUEST_ID);
+  return first !== undefined && more.length === 0 && REQUEST_ID_VALUE.test(first) ? first : undefined;
+}
+
+/**
+ * The head to write to a target (RFC 9110 §7.6; edge.md, Headers), always HTTP/1.1. Names, their case, order and repetitions are as received;
+ * what concerns one hop only is left out, what a target must be told is appended.
+ */
+export function requestHeadFor(head: RequestHead, forwarding: Forwarding): Buffer {
+  const id = requestIdOf(head);
+  const lines = copyLines(head.fields, (line) => requestLine(line, { head, forwarding, id }));
+  const start = `${head.method} ${head.target} HTTP/1.1\r\n${missingHost(head, forwarding)}`;
+  const end = `${connectionTo(head)}${forwardedLines(head, forwarding)}${id === undefined ? `X-Request-Id: ${forwarding.requestId}\r\n` : ""}\r\n`;
+  return Buffer.from(start + lines + end, "latin1");
+}
+
+function requestLine(line: Line, about: { head: RequestHead; forwarding: Forwarding; id: string | undefined }): string | undefined {
+  const { head, forwarding, id } = about;
+  switch (line.what) {
+    case field.HOST:
+      return `${nameOf(line)}: ${head.authority ?? valueOf(line)}\r\n`;
+    case field.CONTENT_LENGTH:
+      return `${nameOf(line)}: ${valueOf(line)}\r\n`;
+    case field.TRANSFER_ENCODING:
+      return `${nameOf(line)}: chunked\r\n`;
+    case field.UPGRADE:
+      return head.upgrade === undefined ? "" : undefined;
+    case field.EXPECT:
+      return head.expectContinue ? undefined : "";
+    case field.TE:
+      return takesTrailers(valueOf(line)) ? `${nameOf(line)}: trailers\r\n` : "";
+    case field.FORWARDED:
+    case field.FORWARDED_PROTO:
+    case field.FORWARDED_HOST:
+    case field.FORWARDED_OTHER:
+      return forwarding.trusted ? undefined : "";
+    case field.REQUEST_ID:
+      return id === undefined ? "" : undefined;
+    default:
+      return "";
+  }
+}
+
+function valueOf({ text, colon, end }: Line): string {
+  return field.valueOf(text, colon, end);
+}
+
+/** RFC 9112 §3.2: without Host a request is not HTTP/1.1, which is what targets are spoken to in. */
+function missingHost({ fields, authority }: RequestHead, { targetHost = "" }: Forwarding): string {
+  return valuesOf(fields, field.HOST).length > 0 ? "" : `Host: ${authority ?? targetHost}\r\n`;
+}
+
+/** RFC 9110 §10.1.4. */
+function takesTrailers(value: string): boolean {
+  return value
+    .toLowerCase()
+    .split(",")
+    .some((each) => each.trim() === "trailers");
+}
+
+/** RFC 9110 §7.8, §10.1.4: who sends Upgrade or TE lists it. */
+function connectionTo({ fields, upgrade }: RequestHead): string {
+  const listed = upgrade === undefined ? [] : ["Upgrade"];
+  if (valuesOf(fields, field.TE).some(takesTrailers)) listed.push("TE");
+  return listed.length === 0 ? "" : `Connection: ${listed.join(", ")}\r\n`;
+}
+
+function forwardedLines({ fields, host }: RequestHead, { peer, proto, trusted }: Forwarding): string {
+  const before = trusted ? valuesOf(fields, field.FORWARDED_FOR).filter((value) => value !== "") : [];
+  const told = (what: number): boolean => trusted && valuesOf(fields, what).length > 0;
+  const forLine = `X-Forwarded-For: ${before.length === 0 ? peer : `${before.join(", ")}, ${peer}`}\r\n`;
+  const protoLine = told(field.FORWARDED_PROTO) ? "" : `X-Forwarded-Proto: ${proto}\r\n`;
+  const hostLine = host === "" || told(field.FORWARDED_HOST) ? "" : `X-Forwarded-Host: ${host}\r\n`;
+  return forLine + protoLine + hostLine;
+}
+
+/** What is known of the client that gets a response. */
+export interface Returning {
+  readonly clientVersion: 0 | 1;
+  /** The edge would take another request on this connection. */
+  readonly keepAlive: boolean;
+}
+
+/** Whether the client's connection can stay open after this response. A body that only the end of the connection ends does not allow it. */
+export function staysOpen({ framing }: ResponseHead, { clientVersion, keepAlive }: Returning): boolean {
+  return keepAlive && framing.kind !== "until-close" && !(framing.kind === "chunked" && clientVersion === 0);
+}
+
+/**
+ * The head to write to the client, always as HTTP/1.1 (RFC 9110 §2.5). To an HTTP/1.0 client a chunked body is announced without Transfer-Encoding:
+ * write its payload only (`dechunk`) and close. Interim responses (1xx) are for HTTP/1.1 clients only: the caller must not pass them to others.
+ */
+export function responseHeadFor(head: ResponseHead, returning: Returning): Buffer {
+  const lines = copyLines(head.fields, (line) => responseLine(line, head, returning));
+  return Buffer.from(`HTTP/1.1 ${head.status} ${head.reason}\r\n${lines}${connectionBack(head, returning)}\r\n`, "latin1");
+}
+
+function responseLine(line: Line, { status, upgrade }: ResponseHead, { clientVersion }: Returning): string | undefined {
+  const bodyless = status < 200 || status === 204;
+  switch (line.what) {
+    case field.CONTENT_LENGTH:
+      return bodyless ? "" : `${nameOf(line)}: ${valueOf(line)}\r\n`;
+    case field.TRANSFER_ENCODING:
+      return bodyless || clientVersion === 0 ? "" : `${nameOf(line)}: chunked\r\n`;
+    case field.UPGRADE:
+      return upgrade !== undefined && switches(status) ? undefined : "";
+    case field.CONNECTION:
+    case field.HOP:
+    case field.TE:
+      return "";
+    default:
+      return undefined;
+  }
+}
+
+function switches(status: number): boolean {
+  return status === 101 || status === 426;
+}
+
+/** RFC 9112 §9.3, §9.6. An interim response says nothing of the connection, but for 101. */
+function connectionBack(head: ResponseHead, returning: Returning): string {
+  const listed = head.upgrade !== undefined && switches(head.status) ? ["Upgrade"] : [];
+  if (head.status >= 200) {
+    if (!staysOpen(head, returning)) listed.push("close");
+    else if (returning.clientVersion === 0) listed.push("keep-alive");
+  }
+  return listed.length === 0 ? "" : `Connection: ${listed.join(", ")}\r\n`;
+}
