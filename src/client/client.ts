@@ -20,6 +20,16 @@ export interface PutStackOptions extends ChangeOptions {
   readonly adopt?: boolean;
 }
 
+/** Body of `POST /runs/{id}/approvals`. */
+export interface RunDecision {
+  readonly decision: "approve" | "reject";
+  /** Default: the caller as the daemon knows it. */
+  readonly approver?: { readonly id: string; readonly role?: string };
+  readonly comment?: string;
+  readonly step?: string;
+  readonly content_hash?: string;
+}
+
 /**
  * The daemon, as the CLI and the pages see it. Every method throws `OrcoError`: what the daemon threw with its facts, or `unreachable`.
  * Changes return their run as soon as it is admitted; `waitRun` waits for its end.
@@ -97,6 +107,11 @@ export class Client extends DeployClient {
 
   cancelRun(id: string): Promise<RunView> {
     return this.transport.json(`${runPath(id)}/cancel`, { method: "POST" });
+  }
+
+  /** `approval_not_applicable`, `approval_void`, `forbidden`: what the daemon says (`http/services.ts`). */
+  decideRun(id: string, body: RunDecision): Promise<RunView> {
+    return this.transport.json(`${runPath(id)}/approvals`, { method: "POST", body });
   }
 
   /** Resolves with the run when it has ended, whatever its status, across restarts of the daemon. Rejects with the signal's reason. */

@@ -15,6 +15,16 @@ const RUN: Required<RunView> = {
   started_at: "t",
   finished_at: "t",
   steps: [{ name: "plan", status: "completed", detail: "d" }],
+  waiting: {
+    step: "gate",
+    kind: "approval",
+    summary: "s",
+    content: { files: 1 },
+    content_hash: "h",
+    roles: ["owner"],
+    since: "t",
+    expires_at: "t",
+  },
   error: { code: "blocked", message: "m", chain: ["db"] },
   result: { changed: 1 },
 };

@@ -92,6 +92,18 @@ const Run = z
     started_at: z.string().optional(),
     finished_at: z.string().optional(),
     steps: z.array(z.object({ name: z.string(), status: z.string(), detail: z.string().optional() })),
+    waiting: z
+      .object({
+        step: z.string(),
+        kind: z.enum(["approval", "wait"]),
+        summary: z.string(),
+        content: z.record(z.string(), z.unknown()).optional(),
+        content_hash: z.string().optional(),
+        roles: z.array(z.string()).optional(),
+        since: z.string(),
+        expires_at: z.string().optional(),
+      })
+      .optional(),
     error: z.looseObject({ code: z.string(), message: z.string() }).optional(),
     result: z.record(z.string(), z.unknown()).optional(),
   })

@@ -18,6 +18,7 @@ export class FakeDaemon implements Services {
   readonly journal: Journal;
   readonly puts: { name: string; body: PutStack }[] = [];
   readonly acts: object[] = [];
+  readonly decisions: object[] = [];
   readonly lines: LogRecord[] = [];
   readonly saved = new Map<string, RunView>();
   shutdowns = 0;
@@ -69,6 +70,10 @@ export class FakeDaemon implements Services {
       throw new OrcoError("cancelled", "nobody waits any more");
     },
     cancel: async (id) => this.finish(id, { status: "cancelled" }),
+    decide: async (id, decision) => {
+      this.decisions.push(decision);
+      return this.runOf(id);
+    },
   };
 
   readonly apps: Services["apps"] = {

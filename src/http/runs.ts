@@ -1,11 +1,14 @@
 import { z } from "zod";
+import { OrcoError } from "../kernel/errors.ts";
 import type { JournalEvent, JsonObject } from "../kernel/event.ts";
 import type { RunStatus, RunView } from "../stack/view.ts";
+import type { Ctx } from "./context.ts";
 import { type Site, endpoint, json } from "./endpoint.ts";
 import { openEventStream } from "./event-stream.ts";
 import { topicFeed } from "./feed.ts";
 import { decodeCursor, encodeCursor, nextLink } from "./page.ts";
-import { limit, runId, stackName } from "./schemas.ts";
+import type { Decision } from "../workflow/approval.ts";
+import { ApprovalBody, limit, runId, stackName } from "./schemas.ts";
 
 const ENDED: ReadonlySet<string> = new Set<RunStatus>(["completed", "failed", "cancelled"]);
 const one = z.strictObject({ id: runId });
@@ -29,7 +32,32 @@ export function runRoutes(site: Site): void {
   };
   endpoint(site, { method: "post", params: one, query: none, ...cancel }, async (c, input) => c.json(await runs.cancel(input.params.id)));
 
+  approvalRoute(site);
   streamRoute(site);
+}
+
+function approvalRoute(site: Site): void {
+  const { runs } = site.deps.services;
+  const approve = {
+    path: "/runs/{id}/approvals",
+    id: "decideRun",
+    summary: "Approve or reject what a run waits for",
+    body: { schema: ApprovalBody, required: true },
+    answers: { 200: json("The run as it is now", "Run") },
+  };
+  endpoint(site, { method: "post", params: one, query: none, ...approve }, async (c, { params, body }) => {
+    if (body.kind !== "json") throw new OrcoError("unsupported_media_type", "send the decision as application/json");
+    return c.json(
+      await runs.decide(params.id, { approver: { id: callerOf(c) }, ...(body.value as Partial<Decision> & Pick<Decision, "decision">) }),
+    );
+  });
+}
+
+/** The socket opens only for the user of the daemon. */
+function callerOf(c: Ctx): string {
+  const key = c.get("keyFingerprint");
+  if (c.env.listener === "unix") return `uid:${process.getuid?.() ?? 0}`;
+  return key === undefined ? "api" : `key:${key}`;
 }
 
 function listRoute(site: Site): void {

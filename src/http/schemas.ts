@@ -34,3 +34,15 @@ export const PutStackBody = z
   .meta({ id: "PutStack" });
 
 export const ActBody = z.strictObject({ replicas: z.number().int().min(0).max(10_000).optional() }).meta({ id: "ServiceAct" });
+
+const label = z.string().min(1).max(200);
+
+export const ApprovalBody = z
+  .strictObject({
+    decision: z.enum(["approve", "reject"]),
+    approver: z.strictObject({ id: label, role: label.optional() }).optional().describe("default: the caller as the daemon knows it"),
+    comment: z.string().max(2000).optional(),
+    step: label.optional().describe("needed where several steps wait"),
+    content_hash: z.string().optional().describe("of the content that was looked at: the decision holds for nothing else"),
+  })
+  .meta({ id: "RunApproval" });

@@ -2,6 +2,7 @@ import type { EventLog, JsonObject } from "../kernel/event.ts";
 import type { AppStatus, AppView, PutApp, ReleaseView } from "../deploy/view.ts";
 import type { PlanView, PutStack, RunView, StackSummary, StackView } from "../stack/view.ts";
 import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
+import type { Decision } from "../workflow/approval.ts";
 
 /** What the HTTP layer needs of the daemon; wired in `daemon.ts`. Every method throws `OrcoError`. */
 export interface Services {
@@ -73,4 +74,6 @@ export interface RunService {
   /** Resolves with the run as it is when it has ended; with `orWaiting` also when it waits for a person. */
   settled(id: string, signal?: AbortSignal, how?: { orWaiting?: boolean }): Promise<RunView>;
   cancel(id: string): Promise<RunView>;
+  /** `not_found`, `approval_not_applicable`, `approval_void` (facts: content_hash), `forbidden` (facts: roles), `invalid` (facts: steps). */
+  decide(id: string, decision: Decision): Promise<RunView>;
 }

@@ -1,10 +1,12 @@
 import type { Runs } from "../workflow/execute.ts";
+import type { Decision } from "../workflow/approval.ts";
 import type { RunRow, StepRow } from "../workflow/run.ts";
-import type { RunView } from "./view.ts";
+import type { RunView, WaitingView } from "./view.ts";
 
 /** A run as the wire shows it. */
 export function runView(row: RunRow, steps: readonly StepRow[]): RunView {
   const { stack, service } = row.labels;
+  const waiting = waitingView(steps);
   return {
     id: row.id,
     kind: row.kind,
@@ -15,12 +17,36 @@ export function runView(row: RunRow, steps: readonly StepRow[]): RunView {
     ...(row.startedAt !== undefined && { started_at: new Date(row.startedAt).toISOString() }),
     ...(row.endedAt !== undefined && { finished_at: new Date(row.endedAt).toISOString() }),
     steps: steps.map(({ name, status, detail }) => ({ name, status, ...(detail !== undefined && { detail }) })),
+    ...(waiting && { waiting }),
     ...(row.error && { error: { ...row.error.facts, code: row.error.code, message: row.error.message } }),
     ...(row.result !== undefined &&
       row.result !== null &&
       typeof row.result === "object" &&
       !Array.isArray(row.result) && { result: row.result as NonNullable<RunView["result"]> }),
   };
+}
+
+function waitingView(steps: readonly StepRow[]): WaitingView | undefined {
+  const open = steps.filter(({ status }) => status === "waiting");
+  const step = open.find(({ waiting }) => waiting?.kind === "approval") ?? open[0];
+  if (!step?.waiting) return undefined;
+  const { kind, summary, content, contentHash, roles, since, expiresAt } = step.waiting;
+  return {
+    step: step.name,
+    kind,
+    summary,
+    ...(content && { content }),
+    ...(contentHash !== undefined && { content_hash: contentHash }),
+    ...(roles && { roles }),
+    since: new Date(since).toISOString(),
+    ...(expiresAt !== undefined && { expires_at: new Date(expiresAt).toISOString() }),
+  };
+}
+
+function withoutContent({ waiting, ...run }: RunView): RunView {
+  if (!waiting) return run;
+  const { content: _, ...rest } = waiting;
+  return { ...run, waiting: rest };
 }
 
 /** The run engine, speaking wire objects. */
@@ -31,9 +57,11 @@ export function runViews(runs: Runs) {
       runs
         .list(limit, before)
         .filter(({ labels }) => stack === undefined || labels["stack"] === stack)
-        .map(view),
+        .map((row) => withoutContent(view(row))),
     get: (id: string): RunView => view(runs.get(id)),
-    settled: async (id: string, signal?: AbortSignal): Promise<RunView> => view(await runs.settled(id, signal)),
+    settled: async (id: string, signal?: AbortSignal, how: { orWaiting?: boolean } = {}): Promise<RunView> =>
+      view(await runs.settled(id, signal, how)),
     cancel: async (id: string): Promise<RunView> => view(await runs.cancel(id)),
+    decide: async (id: string, decision: Decision): Promise<RunView> => view(await runs.decide(id, decision)),
   };
 }

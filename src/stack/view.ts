@@ -63,9 +63,26 @@ export interface RunView {
   readonly created_at: string;
   readonly started_at?: string;
   readonly finished_at?: string;
+  /** Status: running, waiting, delivered (answered before anybody waited), completed, failed, undoing, undone, undo_failed. */
   readonly steps: readonly { readonly name: string; readonly status: string; readonly detail?: string }[];
+  readonly waiting?: WaitingView;
   readonly error?: { readonly code: string; readonly message: string } & JsonObject;
   readonly result?: JsonObject;
+}
+
+/** What a run waits for; where several steps do, an approval before other waits. Times are RFC 3339. */
+export interface WaitingView {
+  readonly step: string;
+  readonly kind: "approval" | "wait";
+  readonly summary: string;
+  /** What is approved; not in lists. */
+  readonly content?: JsonObject;
+  /** SHA-256 of its canonical JSON, in hex; an approval that carries it holds for nothing else. */
+  readonly content_hash?: string;
+  /** Who may decide; anybody when absent. */
+  readonly roles?: readonly string[];
+  readonly since: string;
+  readonly expires_at?: string;
 }
 
 export type PlanAction = "add" | "remove" | "change" | "scale" | "unchanged";

@@ -88,20 +88,17 @@ export class Runs {
     return [...this.active.values()].map((run) => run.row).filter((row) => wanted.every(([key, value]) => row.labels[key] === value));
   }
 
-  /** Resolves with the run when it has ended; rejects only when `signal` aborts. `not_found`. */
-  async settled(id: string, signal?: AbortSignal): Promise<RunRow> {
+  /** Resolves with the run when it has ended, with `orWaiting` also while it waits for an approval; rejects only when `signal` aborts. `not_found`. */
+  async settled(id: string, signal?: AbortSignal, { orWaiting = false }: { orWaiting?: boolean } = {}): Promise<RunRow> {
     const run = this.active.get(id);
     if (!run) return this.get(id);
-    if (!signal) return run.ended.promise;
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = (): void =>
-      aborted.reject(signal.reason instanceof Error ? signal.reason : new OrcoError("cancelled", "the wait was cancelled"));
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
+    if (!orWaiting) return until(run.ended.promise, signal);
+    const asked = Promise.withResolvers<void>();
+    const forget = run.waits.onAsked(asked.resolve);
     try {
-      return await Promise.race([run.ended.promise, aborted.promise]);
+      return await until(Promise.race([run.ended.promise, asked.promise.then(() => run.row)]), signal);
     } finally {
-      signal.removeEventListener("abort", onAbort);
+      forget();
     }
   }
 
@@ -257,4 +254,18 @@ function busy(row: RunRow, holder: string, reason: string): OrcoError {
     `${row.lane.replace("/", " ")} is being changed by run ${holder}: ${reason}; wait for it, or queue behind it`,
     { run: holder },
   );
+}
+
+async function until<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void =>
+    aborted.reject(signal.reason instanceof Error ? signal.reason : new OrcoError("cancelled", "the wait was cancelled"));
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }

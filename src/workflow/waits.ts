@@ -29,6 +29,8 @@ interface Waiter {
   readonly name: string;
   readonly call: WaitCall;
   readonly answer: PromiseWithResolvers<StepRow>;
+  /** On disk: whoever looks at the run sees it. */
+  announced: boolean;
   /** Its end is being written; who comes second is too late. */
   taken: boolean;
   /** Deadline or cancellation, where an answer was being written at that moment. */
@@ -46,6 +48,7 @@ interface WaitsOptions {
 export class Waits {
   private readonly open = new Map<string, Waiter>();
   private readonly arriving = new Map<string, Promise<unknown>>();
+  private readonly askers = new Set<() => void>();
   private closed = false;
 
   constructor(private readonly options: WaitsOptions) {}
@@ -56,11 +59,13 @@ export class Waits {
     const row = this.options.log.get(name);
     if (row?.status === "delivered") return done(await this.conclude(name, call.settle(row.result ?? null)));
     call.signal.throwIfAborted();
-    const waiter: Waiter = { name, call, answer: Promise.withResolvers<StepRow>(), taken: false };
+    const waiter: Waiter = { name, call, answer: Promise.withResolvers<StepRow>(), announced: false, taken: false };
     waiter.answer.promise.catch(() => undefined);
     this.open.set(name, waiter);
     try {
       const { expiresAt } = await this.announce(name, call, row?.waiting);
+      waiter.announced = true;
+      if (call.wait.kind === "approval") for (const asker of this.askers) asker();
       return done(await this.answered(waiter, expiresAt));
     } finally {
       this.open.delete(name);
@@ -83,6 +88,13 @@ export class Waits {
     }
   }
 
+  /** Calls `fn` once when a person is asked, at once where one is. Returns how to stop. */
+  onAsked(fn: () => void): () => void {
+    if (this.options.log.all().some((row) => row.waiting?.kind === "approval" && this.takes(row))) fn();
+    else this.askers.add(fn);
+    return () => this.askers.delete(fn);
+  }
+
   /** Nothing is taken in any more. */
   close(): void {
     this.closed = true;
@@ -91,7 +103,7 @@ export class Waits {
   /** Whether an answer to this step would be taken now. */
   takes({ name, status, waiting }: StepRow): boolean {
     const waiter = this.open.get(name);
-    if (waiter) return !waiter.taken && waiter.over === undefined;
+    if (waiter) return waiter.announced && !waiter.taken && waiter.over === undefined;
     return status === "waiting" && !this.closed && (waiting?.expiresAt ?? Infinity) > this.options.clock.now();
   }
 
