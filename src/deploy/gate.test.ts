@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { decideGate, describeGate } from "./gate.ts";
+import { decideGate } from "./gate.ts";
 import { globProblem, matchesGlob } from "./glob.ts";
 
 const matching: readonly (readonly [pattern: string, covered: readonly string[], others: readonly string[]])[] = [
@@ -60,10 +60,10 @@ test("a gate gives every reason", () => {
     { files },
     { protected_paths: ["docs/", "migrations/", "*.sql"], diff_limits: { max_files: 1, max_lines: 59 } },
   );
-  expect(reasons.map(describeGate)).toEqual([
-    'migrations/7.sql is protected by "migrations/"',
-    "2 files differ, more than 1",
-    "60 lines differ, more than 59",
+  expect(reasons).toEqual([
+    { kind: "protected_path", path: "migrations/7.sql", pattern: "migrations/" },
+    { kind: "too_many_files", files: 2, max: 1 },
+    { kind: "too_many_lines", lines: 60, max: 59 },
   ]);
 });
 

@@ -18,15 +18,3 @@ export const decideGate: DecideGate = ({ files }, { protected_paths, diff_limits
   if (lines > maxLines) reasons.push({ kind: "too_many_lines", lines, max: maxLines });
   return reasons;
 };
-
-/** `migrations/7.sql is protected by "migrations/"`, for people. */
-export function describeGate(reason: GateReason): string {
-  switch (reason.kind) {
-    case "protected_path":
-      return `${reason.path} is protected by "${reason.pattern}"`;
-    case "too_many_files":
-      return `${reason.files} files differ, more than ${reason.max}`;
-    case "too_many_lines":
-      return `${reason.lines} lines differ, more than ${reason.max}`;
-  }
-}

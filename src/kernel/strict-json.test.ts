@@ -29,9 +29,7 @@ test("a key given twice is found wherever it is, however it is spelt", () => {
   expect(problemOf('{"port": 1, "env": {"A": "1", "\\u0041": "2"}}')).toEqual([
     { pointer: "/env/A", detail: 'the key "A" is given twice' },
   ]);
-  expect(problemOf('{"a": [{"x": 1}, {"b/c": 1, "b/c": 2}]}')).toEqual([
-    { pointer: "/a/1/b~1c", detail: 'the key "b/c" is given twice' },
-  ]);
+  expect(problemOf('{"a": [{"x": 1}, {"b/c": 1, "b/c": 2}]}')).toEqual([{ pointer: "/a/1/b~1c", detail: 'the key "b/c" is given twice' }]);
   expect(problemOf('{"a": ["{", "a", "a"], "b": {"a": "a"}}')).toBeUndefined();
 });
 
