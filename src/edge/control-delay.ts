@@ -1,0 +1,36 @@
+import type { Clock } from "../kernel/clock.ts";
+
+const FIRST_MS = 100;
+const MAX_MS = 5_000;
+/** Who lived this long did not die of its start. */
+const PROVEN_MS = 2_000;
+
+/** How long the next start waits: not at all after a worker that had proven itself, ever longer while they die as they start. */
+export class RestartDelay {
+  private failures = 0;
+  private startedAt = -Infinity;
+
+  constructor(private readonly clock: Clock) {}
+
+  started(): void {
+    this.startedAt = this.clock.monotonic();
+  }
+
+  ended(): void {
+    if (this.clock.monotonic() - this.startedAt < PROVEN_MS) this.failed();
+    else this.failures = 0;
+  }
+
+  failed(): void {
+    this.failures++;
+  }
+
+  get ms(): number {
+    // One early death may be chance, or somebody's hand.
+    return this.failures < 2 ? 0 : Math.min(MAX_MS, FIRST_MS * 2 ** (this.failures - 2));
+  }
+
+  wait(): Promise<void> {
+    return this.ms === 0 ? Promise.resolve() : this.clock.sleep(this.ms);
+  }
+}

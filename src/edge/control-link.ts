@@ -1,0 +1,74 @@
+import type { Clock } from "../kernel/clock.ts";
+import type { FromWorker, Hello, Served, ToWorker } from "./channel.ts";
+import { connectChannel, type Channel } from "./channel-socket.ts";
+
+/** Names a process for good: its pid, and field 22 of /proc/PID/stat. */
+export type WorkerIdentity = Pick<Hello, "number" | "pid" | "startTime" | "build">;
+
+export interface LinkEvents {
+  /** What it serves, or has in flight, has changed. */
+  served(link: WorkerLink): void;
+  message(link: WorkerLink, message: FromWorker): void;
+  /** Once: the connection is gone. */
+  closed(link: WorkerLink): void;
+}
+
+/** The daemon's view of one worker, as that one last told it. */
+export class WorkerLink {
+  served: Served;
+  /** It is being replaced: it goes on, but no longer counts. */
+  condemned = false;
+
+  constructor(
+    readonly identity: WorkerIdentity,
+    hello: Served,
+    private readonly channel: Channel<ToWorker>,
+  ) {
+    this.served = hello;
+  }
+
+  get counts(): boolean {
+    return this.served.phase === "serving" && !this.condemned;
+  }
+
+  send(message: ToWorker): void {
+    this.channel.send(message);
+  }
+
+  close(): void {
+    this.channel.close();
+  }
+}
+
+/** A process that accepted the connection and says nothing is not working. */
+const HELLO_TIMEOUT_MS = 2_000;
+
+/** Connects to a worker and waits for its hello. Rejects when nobody listens there, or nobody speaks. */
+export async function openLink(path: string, clock: Clock, events: LinkEvents): Promise<WorkerLink> {
+  const hello = Promise.withResolvers<WorkerLink>();
+  let link: WorkerLink | undefined;
+  const channel = await connectChannel(path, {
+    message(message) {
+      if (message.type === "hello" && !link) {
+        const { number, pid, startTime, build } = message;
+        link = new WorkerLink({ number, pid, startTime, build }, message, channel);
+        return hello.resolve(link);
+      }
+      if (!link) return;
+      if (message.type === "served") {
+        link.served = message;
+        return events.served(link);
+      }
+      events.message(link, message);
+    },
+    closed() {
+      hello.reject(new Error("closed before it said hello"));
+      if (link) events.closed(link);
+    },
+  });
+  const cancel = clock.after(HELLO_TIMEOUT_MS, () => {
+    channel.close();
+    hello.reject(new Error(`said nothing within ${HELLO_TIMEOUT_MS} ms`));
+  });
+  return hello.promise.finally(cancel);
+}

@@ -1,0 +1,68 @@
+import { closeSync, copyFileSync, ftruncateSync, fstatSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+/** A worker started from within a service must not carry that service's mark: it would be swept away with it. */
+const MARKS = ["ORCO_INSTANCE", "ORCO_STACK", "ORCO_SERVICE", "ORCO_REPLICA", "ORCO_SECRETS_DIR"];
+const MAX_LOG_BYTES = 1024 * 1024;
+
+export function workerSocket(folder: string, number: number): string {
+  return join(folder, `worker-${number}.sock`);
+}
+
+/** Its identity as JSON: proves who it is when it does not speak any more. */
+export function workerRecord(folder: string, number: number): string {
+  return join(folder, `worker-${number}.json`);
+}
+
+export interface SpawnOptions {
+  readonly folder: string;
+  readonly number: number;
+  /** How the program is started as a worker; what makes it this worker is appended. */
+  readonly command: readonly string[];
+  readonly build: string;
+  /** Usual number of workers. */
+  readonly workers: number;
+}
+
+export interface StartedWorker {
+  readonly pid: number;
+  readonly exited: Promise<unknown>;
+  /** Only before `exited`: a child that is not reaped keeps its pid. */
+  kill(): void;
+  /** The last line it wrote. */
+  said(): string;
+}
+
+/** Starts a worker that outlives us: in a session of its own, without a pipe to us, in no folder. */
+export function spawnWorker({ folder, number, command, build, workers }: SpawnOptions): StartedWorker {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  rmSync(workerSocket(folder, number), { force: true });
+  rmSync(workerRecord(folder, number), { force: true });
+  const log = join(folder, `worker-${number}.log`);
+  const fd = openLog(log);
+  try {
+    const env: Record<string, string | undefined> = { ...process.env };
+    for (const name of MARKS) delete env[name];
+    const args = ["--folder", folder, "--number", String(number), "--workers", String(workers), "--build", build];
+    const child = Bun.spawn([...command, ...args], { cwd: "/", env, detached: true, stdio: ["ignore", fd, fd] });
+    child.unref();
+    return {
+      pid: child.pid,
+      exited: child.exited,
+      kill: () => child.exitCode === null && child.signalCode === null && child.kill("SIGKILL"),
+      said: () => readFileSync(log, "utf8").trim().split("\n").at(-1) ?? "",
+    };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** One file of bounded size and one before it. Bounded when a worker starts, for a worker says little. */
+function openLog(path: string): number {
+  const fd = openSync(path, "a", 0o600);
+  if (fstatSync(fd).size > MAX_LOG_BYTES) {
+    copyFileSync(path, `${path}.1`);
+    ftruncateSync(fd);
+  }
+  return fd;
+}
