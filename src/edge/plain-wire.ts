@@ -1,9 +1,7 @@
 import type { Socket, SocketHandler } from "bun";
 import type { Wire, WireHandlers } from "./wire.ts";
+import { canonicalAddress, ResetByPeer, ResetHere } from "./wire-ends.ts";
 import { WriteQueue } from "./write-queue.ts";
-
-/** What a connection does until its owner has set handlers: nothing, and it is paused meanwhile. */
-export const NO_HANDLERS: WireHandlers = { data() {}, drain() {}, end() {}, close() {} };
 
 /** A `Wire` over one of Bun's sockets, which must have been opened with `allowHalfOpen`. */
 export class PlainWire implements Wire {
@@ -98,27 +96,6 @@ export class PlainWire implements Wire {
     this.queue.clear();
     this.handlers.close(unclean);
   }
-}
-
-class ResetHere extends Error {
-  readonly code = "ECONNABORTED";
-
-  constructor() {
-    super("the connection was reset by this side");
-  }
-}
-
-class ResetByPeer extends Error {
-  readonly code = "ECONNRESET";
-
-  constructor() {
-    super("the connection was reset by the peer");
-  }
-}
-
-/** An IPv4 peer of a listener on `::` is named as what it is. */
-function canonicalAddress(address: string | undefined): string {
-  return address?.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : (address ?? "");
 }
 
 /** Shared by all sockets: what differs is in `socket.data`. Errors thrown by handlers are bugs of ours and end the connection only. */

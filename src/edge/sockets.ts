@@ -1,6 +1,7 @@
 import { connect, listen, type SocketHandler, type TCPSocketListenOptions, type TCPSocketListener } from "bun";
-import { NO_HANDLERS, PlainWire, WIRE_EVENTS } from "./plain-wire.ts";
+import { PlainWire, WIRE_EVENTS } from "./plain-wire.ts";
 import type { Dial, Wire } from "./wire.ts";
+import { NO_HANDLERS } from "./wire-ends.ts";
 
 export interface PlainListenOptions {
   readonly address: string;
@@ -78,6 +79,7 @@ class DialTimeout extends Error {
   }
 }
 
+/** With `NO_HANDLERS` the wire is paused until `resume`. */
 export const dial: Dial = ({ host, port, timeoutMs }, handlers) => {
   const { promise, resolve, reject } = Promise.withResolvers<Wire>();
   const dialling = new Dialling(resolve, reject);
@@ -87,8 +89,9 @@ export const dial: Dial = ({ host, port, timeoutMs }, handlers) => {
       const late = dialling.settled;
       const wire = new PlainWire(socket, late ? NO_HANDLERS : handlers);
       socket.data = wire;
-      if (late) wire.reset();
-      else dialling.open(wire);
+      if (late) return wire.reset();
+      if (handlers === NO_HANDLERS) wire.pause();
+      dialling.open(wire);
     },
     connectError: (_socket, error) => dialling.fail(error),
   };
