@@ -3,14 +3,17 @@ const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]?|[\]PX^_][^\u0007\u001b]*(?:\u0007
 const CONTROL = /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]/gu;
 const CONTROL_BUT_BREAKS = /[^\P{Cc}\t\n]|[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]/gu;
 
-/** Foreign text as one line that drives no terminal and forges no log line: breaks and tabs become spaces. */
-export function plainLine(text: string, maxLength = Infinity): string {
-  const line = text
+/** Foreign text that drives no terminal and forges no log line; blanks at its ends stay. Breaks and tabs become spaces. */
+export function withoutControl(text: string): string {
+  return text
     .replace(ESCAPES, "")
     .replace(/[\t\r\n\v\f\u0085\u2028\u2029]+/g, " ")
-    .replace(CONTROL, "")
-    .trim();
-  return cut(line, maxLength);
+    .replace(CONTROL, "");
+}
+
+/** The same, trimmed and cut. */
+export function plainLine(text: string, maxLength = Infinity): string {
+  return cut(withoutControl(text).trim(), maxLength);
 }
 
 /** Foreign text of several lines: line breaks and tabs stay. */

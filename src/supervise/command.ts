@@ -19,6 +19,14 @@ export interface CommandSpec {
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly signal?: AbortSignal;
+  /** What it reads; nothing when absent. */
+  readonly stdin?: string;
+  /** Everything it writes, as it comes. */
+  readonly onOutput?: (chunk: Uint8Array, stream: "stdout" | "stderr") => void;
+  /** How long the rest of the output is waited for once it has ended. */
+  readonly outputPatienceMs?: number;
+  /** Ends what has left the process group, before the rest of the output is waited for. */
+  readonly endStrays?: () => Promise<void>;
 }
 
 export interface CommandResult {
@@ -27,6 +35,8 @@ export interface CommandResult {
   readonly signal?: string;
   /** The last 4 KiB of stdout and stderr together. */
   readonly output: string;
+  /** Its output was read to the end. */
+  readonly whole: boolean;
 }
 
 /**
@@ -34,22 +44,31 @@ export interface CommandResult {
  * at its end, at the timeout, and when the signal aborts. Throws `executable_not_found` or `start_failed`.
  */
 export async function runCommand(spec: CommandSpec): Promise<CommandResult> {
-  if (spec.signal?.aborted) return { ended: "cancelled", output: "" };
+  if (spec.signal?.aborted) return { ended: "cancelled", output: "", whole: true };
   const [name = "", ...rest] = spec.argv;
   const before = spec.user === undefined ? [] : runAs(spec.user).argv;
   // After the change of user, which clears the death signal.
   const argv = [...before, ...dyingWithUs(), findExecutable(name, spec), ...rest];
-  const child = Bun.spawn(argv, { cwd: spec.cwd, env: { ...spec.env }, stdin: "ignore", stdout: "pipe", stderr: "pipe", detached: true });
+  const stdin = spec.stdin === undefined ? "ignore" : Buffer.from(spec.stdin);
+  const child = Bun.spawn(argv, { cwd: spec.cwd, env: { ...spec.env }, stdin, stdout: "pipe", stderr: "pipe", detached: true });
   const group = new Group(child.pid);
-  const tail = new Tail();
-  const read = Promise.all([tail.take(child.stdout), tail.take(child.stderr)]);
+  const tail = new Tail(spec.onOutput);
+  const read = Promise.all([tail.take(child.stdout, "stdout"), tail.take(child.stderr, "stderr")]).then(() => true);
   const ended = await raceOf(spec, child.exited);
   group.kill();
   await child.exited;
   group.release();
-  await Promise.race([read, spec.clock.sleep(OUTPUT_PATIENCE_MS)]);
+  await spec.endStrays?.();
+  const whole = await raceOfOutput(read, spec);
   tail.close();
-  return { ended, ...codeOf(child), output: tail.text };
+  return { ended, ...codeOf(child), output: tail.text, whole };
+}
+
+function raceOfOutput(read: Promise<boolean>, { clock, outputPatienceMs = OUTPUT_PATIENCE_MS }: CommandSpec): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(outputPatienceMs, () => resolve(false));
+    read.then(resolve, reject).finally(cancel);
+  });
 }
 
 function codeOf(child: Pick<Bun.Subprocess, "exitCode" | "signalCode">): Pick<CommandResult, "code" | "signal"> {
@@ -110,16 +129,19 @@ class Tail {
   private kept = Buffer.alloc(0);
   private readonly readers: { cancel(): Promise<void> }[] = [];
 
+  constructor(private readonly onOutput: CommandSpec["onOutput"]) {}
+
   get text(): string {
     return this.kept.toString("utf8").trim();
   }
 
-  async take(stream: ReadableStream<Uint8Array>): Promise<void> {
+  async take(stream: ReadableStream<Uint8Array>, name: "stdout" | "stderr"): Promise<void> {
     const reader = stream.getReader();
     this.readers.push(reader);
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
+      this.onOutput?.(value, name);
       this.kept = Buffer.concat([this.kept, value]).subarray(-OUTPUT_BYTES);
     }
   }
