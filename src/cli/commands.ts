@@ -1,6 +1,7 @@
 import type { CommandSpec, Flag } from "./command.ts";
 
 const QUEUE = ["--queue", "wait for a change that is under way instead of failing"] as const;
+const APP = ["--app <name>", "the app that is meant (default: the only one, else the one named default)"] as const;
 const DETACH = ["-d, --detach", "return as soon as the change is admitted"] as const;
 
 export const COMMANDS: readonly CommandSpec[] = [
@@ -28,10 +29,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "status",
     summary: "the services and how they are",
-    options: [
-      ["-w, --watch", "keep showing it; with --json one object per change"],
-      ["--wide", "also CPU and memory"],
-    ],
+    options: [["-w, --watch", "keep showing it; with --json one object per change"], ["--wide", "also CPU and memory"], APP],
     load: async () => (await import("./status.ts")).status,
   },
   {
@@ -82,6 +80,36 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./apply.ts")).apply,
   },
   {
+    name: "app",
+    args: "[action] [name]",
+    summary: "apps that are deployed from git: add, list, show, remove",
+    options: [
+      ["--repo <path|url>", "with add: the git repository"],
+      ["--contract <file>", "with add: the app contract (default: orco.app.json of the commit)"],
+    ],
+    completes: ["add", "list", "show", "remove"],
+    load: async () => (await import("./app.ts")).app,
+  },
+  {
+    name: "deploy",
+    args: "[commit]",
+    summary: "make a commit live without a failed request (default: HEAD of the repository)",
+    options: [APP, DETACH],
+    load: async () => (await import("./deploy.ts")).deploy,
+  },
+  {
+    name: "rollback",
+    summary: "make the previous release live again",
+    options: [APP, DETACH],
+    load: async () => (await import("./deploy.ts")).rollback,
+  },
+  {
+    name: "releases",
+    summary: "the deploys and rollbacks of an app, newest first",
+    options: [APP, ["-n, --limit <n>", "how many (default: 20)"]],
+    load: async () => (await import("./deploy.ts")).releases,
+  },
+  {
     name: "graph",
     summary: "the dependency graph (works without a daemon)",
     options: [
@@ -110,6 +138,17 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["--all", "of all stacks"],
     ],
     load: async () => (await import("./runs.ts")).runs,
+  },
+  {
+    name: "approve",
+    args: "<run>",
+    summary: "approve what a change waits for, after showing it",
+    options: [
+      ["--reject", "reject it: the change ends and is undone"],
+      ["--comment <text>", "why; kept with the decision"],
+      ["--yes", "do not ask"],
+    ],
+    load: async () => (await import("./approve.ts")).approve,
   },
   { name: "cancel", args: "<run>", summary: "cancel a change that is under way", load: async () => (await import("./runs.ts")).cancel },
   {

@@ -34,7 +34,7 @@ export async function cancel(context: Context): Promise<undefined> {
 }
 
 /** Errors: not_found for what can be no id. */
-function runIdOf({ args: [id = ""] }: Context): string {
+export function runIdOf({ args: [id = ""] }: Context): string {
   if (!RUN_ID.test(id))
     throw new OrcoError("not_found", `there is no run ${JSON.stringify(id)}`, { next: "the runs and their ids: orco runs --all" });
   return id;
@@ -48,18 +48,32 @@ export function runsTable(found: readonly RunView[], columns?: number): string {
     clockTime(run.created_at),
     run.stack ?? "-",
     run.service ?? "-",
-    errorOf(run),
+    messageOf(run),
   ]);
   return alignRows([["RUN", "KIND", "STATUS", "AT", "STACK", "SERVICE", "MESSAGE"], ...rows], columns);
 }
 
-export function runDetail(run: RunView): string {
+export function runTitle(run: RunView): string {
   const about = [run.kind, run.stack, run.service].filter(Boolean).join(" ");
-  const head = `${run.id}  ${about}  ${run.status}`;
-  const steps = run.steps.map((step) => ["", step.name, step.status, oneLine(step.detail ?? "")]);
-  return [head, ...(steps.length > 0 ? [alignRows(steps)] : []), ...(run.error ? [`  ${oneLine(run.error.message)}`] : [])].join("\n");
+  return `${run.id}  ${about}  ${run.status}`;
 }
 
-function errorOf(run: RunView): string {
-  return run.error === undefined ? "" : oneLine(run.error.message);
+export function runDetail(run: RunView): string {
+  const steps = run.steps.map((step) => ["", step.name, step.status, oneLine(step.detail ?? waitsFor(run, step.name))]);
+  return [
+    runTitle(run),
+    ...(steps.length > 0 ? [alignRows(steps)] : []),
+    ...(run.error ? [`  ${oneLine(run.error.message)}`] : []),
+    ...(run.waiting?.kind === "approval" ? [`  decide it: orco approve ${run.id}, or with --reject`] : []),
+  ].join("\n");
+}
+
+function waitsFor({ waiting }: RunView, step: string): string {
+  if (waiting?.step !== step) return "";
+  return waiting.expires_at === undefined ? waiting.summary : `${waiting.summary} (until ${waiting.expires_at})`;
+}
+
+function messageOf({ error, waiting }: RunView): string {
+  if (waiting?.kind === "approval") return oneLine(`waits for approval: ${waiting.summary}`);
+  return oneLine(error?.message ?? (waiting ? `waits for ${waiting.summary}` : ""));
 }

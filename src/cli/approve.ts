@@ -1,0 +1,55 @@
+import { OrcoError } from "../kernel/errors.ts";
+import type { RunView, WaitingView } from "../stack/view.ts";
+import { canAsk, confirmed } from "./ask.ts";
+import { contentText } from "./content-text.ts";
+import { textOption, type Context } from "./context.ts";
+import { EXIT, usageError } from "./exit.ts";
+import { runIdOf, runTitle } from "./runs.ts";
+import { oneLine } from "./sanitize.ts";
+
+const MAX_COMMENT_CHARS = 2000;
+
+/** `orco approve <run>`: shows what waits, asks on a terminal, and decides exactly what was shown. Exits 5 when that has changed or is decided. */
+export async function approve(context: Context): Promise<number | undefined> {
+  const { io, options, global } = context;
+  const id = runIdOf(context);
+  const comment = textOption(options, "comment");
+  if ((comment?.length ?? 0) > MAX_COMMENT_CHARS) throw usageError(`--comment takes ${MAX_COMMENT_CHARS} characters at most`);
+  const decision = options["reject"] === true ? "reject" : "approve";
+  const client = await context.client();
+  const waiting = approvalOf(await client.run(id), context);
+  if (options["yes"] !== true && canAsk() && !confirmed(io, `${decision} this?`)) {
+    context.note("nothing was decided");
+    return EXIT.failed;
+  }
+  const run = await client.decideRun(id, {
+    decision,
+    step: waiting.step,
+    ...(comment !== undefined && { comment }),
+    ...(waiting.content_hash !== undefined && { content_hash: waiting.content_hash }),
+  });
+  if (global.json) io.out(`${JSON.stringify(run)}\n`);
+  else context.note(`${waiting.step} is ${decision === "approve" ? "approved" : "rejected"}; see it: orco runs ${id}`);
+  return undefined;
+}
+
+/** What is decided, after it has been shown. Errors: approval_not_applicable when nothing waits. */
+function approvalOf(run: RunView, context: Context): WaitingView {
+  const { waiting } = run;
+  if (waiting?.kind !== "approval")
+    throw new OrcoError("approval_not_applicable", `run ${run.id} waits for no approval: it is ${run.status}`, {
+      next: `see it: orco runs ${run.id}`,
+    });
+  if (!context.global.json && !context.global.quiet) context.io.out(`${waitingText(run, waiting)}\n`);
+  return waiting;
+}
+
+function waitingText(run: RunView, waiting: WaitingView): string {
+  const { summary, content, content_hash: hash, roles, expires_at: expires } = waiting;
+  const about = [
+    ...(roles ? [`decided by: ${roles.map(oneLine).join(", ")}`] : []),
+    ...(expires === undefined ? [] : [`until: ${expires}`]),
+    ...(hash === undefined ? [] : [`content: sha256 ${hash}`]),
+  ];
+  return [runTitle(run), oneLine(summary), ...(content ? [contentText(content)] : []), ...about].join("\n");
+}
