@@ -3,6 +3,10 @@ import { createServer, type HttpServer, type ServerOptions } from "./http/server
 import { anonymousWarning, assertSafeBind, type HttpConfig } from "./http/bind.ts";
 import type { Services } from "./http/services.ts";
 import { StackMetrics } from "./http/stack-metrics.ts";
+import { buildApps, deployWorkflows } from "./daemon/apps.ts";
+import { buildEdge } from "./daemon/edge.ts";
+import type { Apps } from "./deploy/apps.ts";
+import { AppRequests } from "./deploy/service.ts";
 import { systemClock, type Clock } from "./kernel/clock.ts";
 import { describeConfig, loadConfig, type ConfigFlags, type LoadedConfig } from "./kernel/config.ts";
 import { boundLog, daemonLog } from "./kernel/daemon-log.ts";
@@ -20,12 +24,14 @@ import { stackSchema } from "./stack/schema.ts";
 import { StackRequests } from "./stack/service.ts";
 import { Stacks } from "./stack/stacks.ts";
 import { StackStore } from "./stack/store.ts";
-import { runViews } from "./stack/run-view.ts";
+import { runView, runViews } from "./stack/run-view.ts";
+import type { RunView } from "./stack/view.ts";
 import { FreePorts, portHolder } from "./supervise/port.ts";
 import { LogStore } from "./supervise/logs/store.ts";
 import { readStat } from "./supervise/proc.ts";
 import { ProcessRuntime } from "./supervise/runtimes/process.ts";
 import { Runs } from "./workflow/execute.ts";
+import type { RunRow } from "./workflow/run.ts";
 import { RunStore } from "./workflow/store.ts";
 import { keepTidy } from "./workflow/retention.ts";
 
@@ -57,18 +63,21 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
     onCommit: () => (failing.why = undefined),
   });
   const core = buildCore({
-    home: config.home,
+    config,
     env,
     clock,
     journal,
+    log,
     onError: (error) => log.error({ error: messageOf(error) }, "background work failed"),
   });
-  const restored = await core.stacks.restore();
+  await core.edge.start();
+  const restored = await restore(core);
   log.info({ version: VERSION, pid: process.pid, home: config.home, ...restored }, "daemon started");
   await sweepLeftovers(core, (instance, pid) =>
     log.warn({ instance, pid }, "a process of this home belongs to no stack: it is left alone; kill it by hand if it is not wanted"),
   );
   core.runs.resume();
+  await core.apps.tidy((app) => core.runs.underWay({ app }).length > 0);
   const stopTidying = keepTidy({
     journal,
     clock,
@@ -84,7 +93,7 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
     clock,
     log: (record) => log.info(record, "request"),
     onError: (requestId, error) => log.error({ request_id: requestId, error: messageOf(error) }, "request failed after its answer"),
-    collect: () => core.metrics.families(services.stacks, core.logs.counters()),
+    collect: async () => [...core.metrics.families(services.stacks, core.logs.counters()), ...(await core.edge.families())],
     schemas: { stack: stackSchema },
   });
   const warning = anonymousWarning(http);
@@ -99,6 +108,8 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   stopTidying();
   core.runs.abandon();
   core.stacks.close();
+  core.apps.close();
+  core.edge.close();
   core.runtime.close();
   await server.close();
   core.logs.close();
@@ -135,25 +146,35 @@ function listen(options: ServerOptions): HttpServer {
 }
 
 interface CoreOptions {
-  readonly home: string;
+  readonly config: LoadedConfig["config"];
+  readonly log: ReturnType<typeof daemonLog>;
   readonly env: DaemonOptions["env"];
   readonly clock: Clock;
   readonly journal: Journal;
   readonly onError: (error: unknown) => void;
 }
 
-function buildCore({ home, env, clock, journal, onError }: CoreOptions) {
+function buildCore({ config, env, clock, journal, log, onError }: CoreOptions) {
+  const { home } = config;
   const newId = (): string => uuidv7(clock);
   const instances = join(home, "instances");
   const metrics = new StackMetrics();
   const freePorts = new FreePorts();
   const logs = new LogStore({ root: join(home, "logs"), clock, onError });
   const runtime = new ProcessRuntime({ home, clock });
+  const edge = buildEdge({
+    home,
+    clock,
+    log: (message, facts) => log.warn(facts, message),
+    trustedProxies: config.trustedProxies,
+    ...(config.accessLog !== undefined && { accessLog: config.accessLog }),
+  });
   const stacks = new Stacks({
     clock,
     runtime,
     logs,
     newId,
+    traffic: edge,
     store: new StackStore(journal, clock, onError),
     prepare: (request) => prepareLaunch(request, { instances, daemonEnv: env, freePorts }),
     secretsOf: (spec) => secretValues(spec, env),
@@ -162,16 +183,43 @@ function buildCore({ home, env, clock, journal, onError }: CoreOptions) {
     onTransition: (slot) => slot.state === "Starting" && slot.restarts > 0 && metrics.restarted(slot),
     onUpdate: (outcome) => metrics.updated(outcome),
   });
-  const runs = new Runs({ store: new RunStore(journal), clock, newId, workflows: stackWorkflows(stacks), onError });
-  return { metrics, logs, runtime, stacks, runs, requests: new StackRequests(stacks, runs) };
+  const apps: Apps = buildApps({
+    home,
+    env,
+    clock,
+    journal,
+    runtime,
+    logs,
+    newId,
+    traffic: edge,
+    address: config.edgeAddress,
+    onSlot: (app, slot) => appRequests.watch(app, slot),
+    onError,
+  });
+  const workflows = { ...stackWorkflows(stacks), ...deployWorkflows(apps) };
+  const runs = new Runs({ store: new RunStore(journal), clock, newId, workflows, onError });
+  const appRequests = new AppRequests(apps, runs);
+  return { metrics, logs, runtime, edge, stacks, apps, runs, requests: new StackRequests(stacks, runs), appRequests };
+}
+
+/** Adopts what runs; then the edge forgets the fronts that belong to nobody any more. */
+async function restore({ stacks, apps, edge }: ReturnType<typeof buildCore>): Promise<{ adopted: number; lost: number }> {
+  const [ofStacks, ofApps] = await Promise.all([stacks.restore(), apps.restore()]);
+  await edge.prune((id) => ofStack(id, stacks.names()) || apps.owns(id));
+  return { adopted: ofStacks.adopted + ofApps.adopted, lost: ofStacks.lost + ofApps.lost };
+}
+
+function ofStack(front: string, stacks: readonly string[]): boolean {
+  const [kind, name = ""] = front.split("/");
+  return kind === "stack" && stacks.includes(name);
 }
 
 /** Folders of instances that no slot knows: what ended is cleaned away, what runs is only named. */
 async function sweepLeftovers(
-  { runtime, stacks }: ReturnType<typeof buildCore>,
+  { runtime, stacks, apps }: ReturnType<typeof buildCore>,
   onRunning: (instance: string, pid: number) => void,
 ): Promise<void> {
-  const known = stacks.instances();
+  const known = stacks.instances().union(apps.instances());
   for (const instance of runtime.instances().filter((name) => !known.has(name))) {
     const found = await runtime.adopt(instance);
     if (found.kind === "running") onRunning(instance, found.handle.identity.pid);
@@ -187,8 +235,9 @@ interface ServicesOptions {
   readonly onShutdown: () => void;
 }
 
-function servicesOf({ stacks, runs, requests }: ReturnType<typeof buildCore>, options: ServicesOptions): Services {
+function servicesOf({ stacks, apps, edge, runs, requests, appRequests }: ReturnType<typeof buildCore>, options: ServicesOptions): Services {
   const { journal, loaded, http } = options;
+  const viewOf = (row: RunRow): RunView => runView(row, runs.steps(row.id));
   return {
     stacks: {
       put: (name, body, how) => requests.put(name, body, how),
@@ -199,6 +248,17 @@ function servicesOf({ stacks, runs, requests }: ReturnType<typeof buildCore>, op
       get: (name, how) => stacks.get(name, how),
       graph: (name) => stacks.graph(name),
       logs: (name, request) => stacks.logs(name, request),
+    },
+    apps: {
+      nameOf: (name) => appRequests.nameOf(name),
+      put: (name, body) => appRequests.put(name, body),
+      list: () => appRequests.list(),
+      get: (name) => appRequests.get(name),
+      remove: (name) => appRequests.remove(name),
+      status: (name) => appRequests.status(name),
+      releases: (name, page) => appRequests.releases(name, page),
+      deploy: async (name, ref) => viewOf(await appRequests.deploy(name, ref)),
+      rollback: async (name) => viewOf(await appRequests.rollback(name)),
     },
     runs: runViews(runs),
     journal,
@@ -211,6 +271,8 @@ function servicesOf({ stacks, runs, requests }: ReturnType<typeof buildCore>, op
     shutdown: async () => {
       const downs = await Promise.all(stacks.names().map((name) => requests.remove(name, {})));
       await Promise.all(downs.map(({ id }) => runs.settled(id)));
+      await apps.stopAll();
+      await edge.shutdown();
       options.onShutdown();
     },
   };

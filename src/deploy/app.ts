@@ -68,12 +68,16 @@ export class App {
     return this.supervisors.get(slot);
   }
 
+  /** As it is at this very moment: an end that is not on disk yet counts. */
   slot(name: SlotName): Slot | undefined {
-    return this.supervisors.get(name)?.slot;
+    const supervisor = this.supervisors.get(name);
+    if (!supervisor) return undefined;
+    const { slot, running } = supervisor;
+    return running?.exit ? { ...slot, ready: false, wasReady: true } : slot;
   }
 
   slots(): Partial<Record<SlotName, Slot>> {
-    return Object.fromEntries([...this.supervisors].map(([name, { slot }]) => [name, slot]));
+    return Object.fromEntries([...this.supervisors.keys()].map((name) => [name, this.slot(name)]));
   }
 
   /** On disk first, then known. Throws `disk_full`. */

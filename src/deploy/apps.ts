@@ -8,7 +8,7 @@ import { Redactor } from "../supervise/logs/redact.ts";
 import { secretValues } from "../supervise/secrets.ts";
 import { App, type AppPorts } from "./app.ts";
 import { AppTraffic } from "./app-traffic.ts";
-import { frontOf } from "./front.ts";
+import { frontId, frontOf } from "./front.ts";
 import type { DeployHost } from "./host.ts";
 import type { Repo } from "./ports.ts";
 import { type AppRow, type Release, SLOT_NAMES } from "./record.ts";
@@ -127,6 +127,11 @@ export class Apps implements DeployHost {
 
   clean(app: App, slot: SlotName, release: Release): (text: string) => string {
     return new Redactor(secretValues(secretRefs(release.contract, this.dirs(app).of(slot)), this.options.daemonEnv)).clean;
+  }
+
+  /** Whether a front of the edge is one of ours. */
+  owns(front: string): boolean {
+    return [...this.apps.keys()].some((name) => frontId(name) === front);
   }
 
   instances(): Set<string> {

@@ -16,6 +16,7 @@ const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 /** The name that the bare paths mean when there are several apps (deploy.md). */
 const DEFAULT_APP = "default";
 const MAX_REPO_CHARS = 4096;
+const PAGE = 200;
 
 /** Requests of people turned into runs. */
 export class AppRequests {
@@ -74,7 +75,7 @@ export class AppRequests {
   async rollback(name: string, why?: string): Promise<RunRow> {
     const app = this.apps.require(name);
     for (const run of this.runs.underWay({ app: name }))
-      if (run.waiting) await this.runs.cancel(run.id, "a rollback was asked for").catch(() => undefined);
+      if (this.isWaiting(run)) await this.runs.cancel(run.id, "a rollback was asked for").catch(() => undefined);
     if (this.runs.underWay({ app: name }).length === 0) choose(app);
     return this.submit({
       kind: "rollback",
@@ -93,10 +94,13 @@ export class AppRequests {
   /** Newest first. */
   releases(name: string, { limit, before }: { limit: number; before?: string }): ReleaseView[] {
     const { row } = this.apps.require(name);
-    return this.runs.ofLane(laneOf(name), { limit, ...(before !== undefined && { before }) }).flatMap((run) => {
+    const found: ReleaseView[] = [];
+    for (const run of this.runsOf(name, before)) {
       const plan = this.planOf(run);
-      return plan ? [releaseView(run, plan, stateOf(run, row))] : [];
-    });
+      if (plan) found.push(releaseView(run, plan, stateOf(run, row)));
+      if (found.length === limit) break;
+    }
+    return found;
   }
 
   /** A live process came or went: its app may have to be rolled back. */
@@ -130,11 +134,21 @@ export class AppRequests {
       if (!(error instanceof OrcoError) || error.code !== "busy") throw error;
       const run = String(error.facts["run"]);
       const holder = this.runs.get(run);
-      const text = holder.waiting
+      const text = this.isWaiting(holder)
         ? `a ${holder.kind} of ${app} waits for approval: orco approve ${run}, or orco cancel ${run}`
         : `a ${holder.kind} of ${app} is under way as run ${run}; wait for it (orco runs ${run}), or set on_busy: queue in the contract`;
       throw new OrcoError("deploy_in_progress", text, { run, app });
     }
+  }
+
+  private *runsOf(name: string, before: string | undefined): Generator<RunRow> {
+    for (let page = this.runs.list(PAGE, before); page.length > 0; page = this.runs.list(PAGE, page.at(-1)?.id))
+      yield* page.filter(({ lane }) => lane === laneOf(name));
+  }
+
+  /** For a person. */
+  private isWaiting(run: RunRow): boolean {
+    return this.runs.steps(run.id).some(({ status }) => status === "waiting");
   }
 
   private planOf(run: RunRow): { commit: string; subject: string; slot: SlotName } | undefined {

@@ -14,7 +14,7 @@ export class HttpMetrics {
 
   constructor(
     private readonly version: string,
-    private readonly collect: () => Iterable<Family> = () => [],
+    private readonly collect: () => Iterable<Family> | Promise<Iterable<Family>> = () => [],
   ) {
     this.connections.set({}, 0);
   }
@@ -33,7 +33,7 @@ export class HttpMetrics {
     this.disconnects.add({ reason });
   }
 
-  families(): Family[] {
+  async families(): Promise<Family[]> {
     const info = { labels: { version: this.version, runtime: `bun ${Bun.version}` }, value: 1 };
     return [
       { name: "orco_build_info", help: "Version of this daemon.", type: "gauge", samples: [info] },
@@ -41,7 +41,7 @@ export class HttpMetrics {
       this.latency.family(),
       this.connections.family(),
       this.disconnects.family(),
-      ...this.collect(),
+      ...(await this.collect()),
     ];
   }
 }

@@ -21,7 +21,7 @@ export interface ServerOptions {
   /** What failed after its request was answered. */
   readonly onError?: (requestId: string, error: unknown) => void;
   /** What the daemon adds to `/metrics`. */
-  readonly collect?: () => Iterable<Family>;
+  readonly collect?: () => Iterable<Family> | Promise<Iterable<Family>>;
   /** JSON Schemas served at `/schemas/<name>.json`. */
   readonly schemas?: Readonly<Record<string, () => JsonObject>>;
 }

@@ -49,7 +49,7 @@ function metricsRoute(site: Site): void {
   const answers = { 200: { description: "Prometheus text format", content: { "text/plain": "Text" } as const } };
   const headers = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
   const metrics = { path: "/metrics", id: "metrics", summary: "Metrics", answers };
-  endpoint(site, { ...get, ...metrics }, (c) => c.body(renderMetrics(site.deps.metrics.families()), 200, headers));
+  endpoint(site, { ...get, ...metrics }, async (c) => c.body(renderMetrics(await site.deps.metrics.families()), 200, headers));
 }
 
 function documentRoutes(site: Site): void {

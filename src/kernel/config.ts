@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 import { OrcoError } from "./errors.ts";
 import type { JsonObject } from "./event.ts";
@@ -79,6 +80,28 @@ export const configSchema = z.object({
   rateLimitMax: wholeNumber({ min: 0, max: 1_000_000_000 })
     .default(1200)
     .register(settings, { env: ["RATE_LIMIT_MAX"], expects: "a whole number of requests, 0 for no limit" }),
+  edgeAddress: z
+    .string()
+    .refine((address) => isIP(address) !== 0)
+    .default("127.0.0.1")
+    .register(settings, {
+      env: ["ORCO_EDGE_ADDR"],
+      expects: "the IP address that public ports listen on unless their contract says otherwise, e.g. 0.0.0.0",
+    }),
+  trustedProxies: z
+    .string()
+    .transform((text) => text.split(",").map((one) => one.trim()))
+    .refine((blocks) => blocks.every(isBlock))
+    .default([])
+    .register(settings, {
+      env: ["ORCO_TRUSTED_PROXIES"],
+      expects: "addresses or CIDR blocks with commas between, e.g. 10.0.0.0/8,192.168.1.7",
+    }),
+  accessLog: z
+    .string()
+    .startsWith("/")
+    .optional()
+    .register(settings, { env: ["ORCO_ACCESS_LOG"], expects: "the absolute path of a file" }),
   logLevel: z
     .string()
     .toLowerCase()
@@ -147,6 +170,13 @@ export function describeConfig({ config, origins, unused }: LoadedConfig): JsonO
     };
   });
   return { settings: rows, unused: [...unused] };
+}
+
+/** `10.0.0.0/8`, `::1`. */
+function isBlock(text: string): boolean {
+  const [address = "", bits, ...more] = text.split("/");
+  const family = isIP(address);
+  return family !== 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)));
 }
 
 function settingOf(key: keyof Config): Setting {

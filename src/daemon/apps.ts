@@ -1,0 +1,52 @@
+import type { Clock } from "../kernel/clock.ts";
+import type { Journal } from "../kernel/journal.ts";
+import { Apps } from "../deploy/apps.ts";
+import { deployWorkflow } from "../deploy/deploy.ts";
+import { rollbackWorkflow } from "../deploy/rollback.ts";
+import { appEvent, AppStore } from "../deploy/store.ts";
+import type { Traffic } from "../edge/traffic.ts";
+import type { LogStore } from "../supervise/logs/store.ts";
+import type { Runtime } from "../supervise/runtime.ts";
+import { slotFacts, SlotRows } from "../supervise/slot-rows.ts";
+import type { Workflows } from "../workflow/define.ts";
+
+interface AppsParts {
+  readonly home: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly runtime: Runtime;
+  readonly logs: LogStore;
+  readonly newId: () => string;
+  readonly traffic: Traffic;
+  /** Where the edge listens when a contract does not say. */
+  readonly address: string;
+  readonly onSlot: ConstructorParameters<typeof Apps>[0]["onSlot"];
+  readonly onError: (error: unknown) => void;
+}
+
+export function buildApps({ env, ...parts }: AppsParts): Apps {
+  const { journal, clock, onError } = parts;
+  return new Apps({
+    ...parts,
+    daemonEnv: env,
+    store: new AppStore(journal),
+    slotRows: new SlotRows({
+      journal,
+      clock,
+      onError,
+      eventOf: (slot, event) => {
+        const app = slot.stack.slice("app.".length);
+        return appEvent(app, event.type, { slot_name: slot.service, ...slotFacts(slot, event) });
+      },
+    }),
+    openRepo: () => {
+      throw new Error("not yet");
+    },
+    alert: async () => undefined,
+  });
+}
+
+export function deployWorkflows(apps: Apps): Workflows {
+  return { deploy: deployWorkflow(apps), rollback: rollbackWorkflow(apps) };
+}

@@ -1,0 +1,40 @@
+import { statSync } from "node:fs";
+import type { Clock } from "../kernel/clock.ts";
+import { VERSION } from "../kernel/version.ts";
+import { EdgeControl } from "../edge/control.ts";
+import { identify } from "../supervise/identity.ts";
+import { portHolder } from "../supervise/port.ts";
+import { bootId } from "../supervise/proc.ts";
+
+interface EdgeOptions {
+  readonly home: string;
+  readonly clock: Clock;
+  readonly log: (message: string, facts: Readonly<Record<string, unknown>>) => void;
+  readonly trustedProxies: readonly string[];
+  readonly accessLog?: string;
+}
+
+/** The edge of this daemon, with what it has to know of processes and ports. */
+export function buildEdge(options: EdgeOptions): EdgeControl {
+  const boot = bootId();
+  return new EdgeControl({
+    ...options,
+    command: selfCommand("edge-worker"),
+    build: buildOf(process.execPath),
+    processes: { identify: (pid) => identify(pid, boot), kill: (pid) => process.kill(pid, "SIGKILL") },
+    portHolder,
+  });
+}
+
+/** How this very program is started again: from source, or as the compiled binary that carries it. */
+function selfCommand(command: string): string[] {
+  if (import.meta.dirname.startsWith("/$bunfs/")) return [process.execPath, command];
+  const main = new URL("../main.ts", import.meta.url).pathname;
+  return [process.execPath, "--no-env-file", "--config=/dev/null", "--no-install", main, command];
+}
+
+/** Another version, or another binary of the same one. */
+function buildOf(path: string): string {
+  const { size, mtimeMs } = statSync(path);
+  return `${VERSION}-${size.toString(36)}-${Math.round(mtimeMs).toString(36)}`;
+}
