@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 
-/** One way in, and the names it answers for; without names it takes what no other does. */
+/** One way in, and the names it answers for; without any it takes what no other does. */
 export interface Named<T> {
   readonly hosts?: readonly string[] | undefined;
   readonly value: T;
@@ -17,7 +17,7 @@ export class HostTable<T> {
   constructor(entries: Iterable<Named<T>>) {
     let other: T | undefined;
     for (const { hosts, value } of entries) {
-      if (hosts === undefined) other ??= value;
+      if (!hosts || hosts.length === 0) other ??= value;
       else for (const host of hosts) if (!this.names.has(host)) this.names.set(host, value);
     }
     this.other = other;
