@@ -40,11 +40,24 @@ const KNOWN: readonly (readonly [name: string, what: number])[] = [
   ["x-request-id", REQUEST_ID],
 ];
 
-const X_FORWARDED = "x-forwarded-";
 const LONGEST_NAME = 31;
+const X_FORWARDED_LENGTH = "x-forwarded-".length;
+const X_FORWARDED = /x-forwarded-/iy;
+const X_FORWARDED_ALIAS = /x[-_]forwarded[-_]/iy;
+
+/** Patterns run on the head itself at a position: cutting a name or value out first would cost a copy each. */
+interface Known {
+  readonly what: number;
+  readonly name: RegExp;
+  readonly alias: RegExp;
+}
+
 /** By length and first letter no two known names collide, so one look tells whether a name needs a second one. */
-const CANDIDATES: ((typeof KNOWN)[number] | undefined)[] = [];
-for (const known of KNOWN) CANDIDATES[slotOf(known[0].length, known[0].charCodeAt(0))] = known;
+const CANDIDATES = Array<Known | undefined>((LONGEST_NAME + 1) << 5).fill(undefined);
+for (const [name, what] of KNOWN) {
+  const alias = new RegExp(`${name.replaceAll("-", "[-_]")}:`, "iy");
+  CANDIDATES[slotOf(name.length, name.charCodeAt(0))] = { what, name: new RegExp(`${name}:`, "iy"), alias };
+}
 
 const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]";
 const VALUE = "[^\\0-\\x08\\x0a-\\x1f\\x7f]";
@@ -88,20 +101,22 @@ function whatIs(text: string, at: number, colon: number): number {
   const first = text.charCodeAt(at);
   const known = CANDIDATES[slotOf(colon - at, first)];
   if (known !== undefined) {
-    const name = text.slice(at, colon).toLowerCase();
-    if (name === known[0]) return known[1];
-    if (name.includes("_") && name.replaceAll("_", "-") === known[0]) return aliasOf(known[1]);
+    if (matchesAt(known.name, text, at)) return known.what;
+    if (matchesAt(known.alias, text, at)) return aliasOf(known.what);
   }
-  return (first | 32) === 0x78 && colon - at > X_FORWARDED.length ? xForwarded(text.slice(at, at + X_FORWARDED.length).toLowerCase()) : 0;
+  if ((first | 32) !== 0x78 || colon - at <= X_FORWARDED_LENGTH) return 0;
+  if (matchesAt(X_FORWARDED, text, at)) return FORWARDED_OTHER;
+  return matchesAt(X_FORWARDED_ALIAS, text, at) ? ALIAS : 0;
 }
 
 function aliasOf(what: number): number {
   return what === HOST || what === CONTENT_LENGTH || what === TRANSFER_ENCODING ? -what : ALIAS;
 }
 
-function xForwarded(prefix: string): number {
-  if (prefix === X_FORWARDED) return FORWARDED_OTHER;
-  return prefix.replaceAll("_", "-") === X_FORWARDED ? ALIAS : 0;
+/** `pattern` must be sticky. */
+export function matchesAt(pattern: RegExp, text: string, at: number): boolean {
+  pattern.lastIndex = at;
+  return pattern.test(text);
 }
 
 /** The first thing wrong in the line at `at`, or undefined when it is only cut off. */

@@ -1,5 +1,6 @@
 import type { Fields, Framing, HeaderList, Parsed, Refused, RequestHead, ResponseHead } from "./message.ts";
 import { listHeaders, walkFields } from "./fields.ts";
+import { framingOf } from "./framing.ts";
 import { pieceAt, tooLarge } from "./piece.ts";
 import { refuse } from "./refuse.ts";
 import { type RequestLine, readRequestLine } from "./request-line.ts";
@@ -8,7 +9,6 @@ import { readStatusLine, type StatusLine } from "./status-line.ts";
 
 const MORE = { kind: "more" } as const;
 const NONE: Framing = { kind: "none" };
-const CHUNKED: Framing = { kind: "chunked" };
 const UNTIL_CLOSE: Framing = { kind: "until-close" };
 
 /**
@@ -94,7 +94,7 @@ class ReadRequest implements RequestHead {
     this.method = line.method;
     this.target = line.target;
     this.version = line.version;
-    this.host = (line.authority ?? settled.host ?? "").toLowerCase();
+    this.host = line.authority?.toLowerCase() ?? settled.host ?? "";
     if (line.authority !== undefined) this.authority = line.authority;
     this.framing = framingOf(settled) ?? NONE;
     this.keepAlive = persists(settled);
@@ -138,10 +138,4 @@ class ReadResponse implements ResponseHead {
   get headers(): HeaderList {
     return listHeaders(this.fields);
   }
-}
-
-/** RFC 9112 §6.3. Undefined: neither a length nor chunked. */
-function framingOf({ chunked, length }: Settled): Framing | undefined {
-  if (chunked) return CHUNKED;
-  return length === -1 ? undefined : { kind: "length", bytes: length };
 }

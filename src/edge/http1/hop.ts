@@ -1,5 +1,6 @@
 import { copyLines, type Line, nameOf, valuesOf } from "./copy.ts";
 import * as field from "./fields.ts";
+import { elementsOf } from "./lists.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
 
 /** What the edge tells a target about a request. */
@@ -39,7 +40,7 @@ function requestLine(line: Line, about: { head: RequestHead; forwarding: Forward
   const { head, forwarding, id } = about;
   switch (line.what) {
     case field.HOST:
-      return `${nameOf(line)}: ${head.authority ?? valueOf(line)}\r\n`;
+      return head.authority === undefined ? undefined : `${nameOf(line)}: ${head.authority}\r\n`;
     case field.CONTENT_LENGTH:
       return `${nameOf(line)}: ${valueOf(line)}\r\n`;
     case field.TRANSFER_ENCODING:
@@ -73,10 +74,7 @@ function missingHost({ fields, authority }: RequestHead, { targetHost = "" }: Fo
 
 /** RFC 9110 §10.1.4. */
 function takesTrailers(value: string): boolean {
-  return value
-    .toLowerCase()
-    .split(",")
-    .some((each) => each.trim() === "trailers");
+  return elementsOf(value.toLowerCase()).includes("trailers");
 }
 
 /** RFC 9110 §7.8, §10.1.4: who sends Upgrade or TE lists it. */

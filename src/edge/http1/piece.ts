@@ -11,6 +11,8 @@ export interface Piece {
   readonly bytes: number;
 }
 
+const BLANK_LINE = Buffer.from("\r\n\r\n");
+
 /**
  * The head at `at`, or what there is of it. An oversized one is cut at the limit: what is wrong within it is told first, as when the bytes come one by one.
  * One empty line before it is skipped (RFC 9112 §2.2). Undefined: nothing to look at yet.
@@ -34,7 +36,7 @@ export function pieceAt(bytes: Buffer, at: number): Piece | undefined {
 }
 
 function endOf(bytes: Buffer, from: number): number {
-  const blank = bytes.indexOf("\r\n\r\n", from, "latin1");
+  const blank = bytes.indexOf(BLANK_LINE, from);
   return blank === -1 ? -1 : blank + 4;
 }
 

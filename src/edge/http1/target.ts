@@ -1,6 +1,6 @@
 import type { Refused } from "./message.ts";
 import { refuse } from "./refuse.ts";
-import { isAuthority } from "./settle.ts";
+import { isAuthority } from "./authority.ts";
 
 /** Where a request goes: what is written to the target, and the authority when the request line names one. */
 export interface Aim {
