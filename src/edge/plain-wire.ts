@@ -75,7 +75,7 @@ export class PlainWire implements Wire {
   onDrain(): void {
     if (this.queue.bytes === 0) return;
     this.queue.flush((bytes) => this.socket.write(bytes));
-    if (this.queue.bytes > 0) return;
+    if (this.queue.bytes > 0 || this.closed) return;
     if (this.ending) this.socket.shutdown();
     this.handlers.drain();
   }

@@ -25,20 +25,23 @@ export class WriteQueue {
 
   /** Hands block after block to `write`, which returns how many bytes it took (negative: none ever again), until one is not taken whole. */
   flush(write: (bytes: Buffer) => number): void {
+    const { blocks } = this;
     let whole = 0;
-    for (const [at, block] of this.blocks.entries()) {
-      const isLast = at === this.blocks.length - 1;
+    for (const [at, block] of blocks.entries()) {
+      const isLast = at === blocks.length - 1;
       const piece = isLast ? block.subarray(0, this.filled) : block;
       const taken = Math.max(0, write(piece));
+      // The write may have told of the end of the connection.
+      if (this.blocks !== blocks) return;
       this.bytes -= taken;
       if (taken < piece.length) {
-        this.blocks[at] = block.subarray(taken);
+        blocks[at] = block.subarray(taken);
         if (isLast) this.filled -= taken;
         break;
       }
       whole++;
     }
-    if (whole > 0) this.blocks.splice(0, whole);
+    if (whole > 0) blocks.splice(0, whole);
   }
 
   clear(): void {
