@@ -1,0 +1,120 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Api } from "./api.ts";
+import { Fixture } from "./fixture.ts";
+import { fill, Implementation, type Placeholders } from "./implementation.ts";
+import { SetupError, type SuiteOptions } from "./options.ts";
+import { freePorts, type Ports } from "./ports.ts";
+import { descendantsWith, signal } from "./processes.ts";
+import { LOOK_MS, sleep, START_MS } from "./timing.ts";
+
+/** An orchestrator, a repository it deploys from, and the ways to reach both. */
+export interface World {
+  readonly fixture: Fixture;
+  readonly api: Api;
+  readonly proxy: URL;
+  readonly contract: Readonly<Record<string, unknown>>;
+  /** Only when the suite has started it. */
+  readonly implementation?: Implementation;
+  /** Resolves when GET /status is answered. */
+  answers(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Makes the repository and brings the orchestrator to where `POST /deploy` can be sent. Throws `SetupError`. */
+export async function openWorld(options: SuiteOptions): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), "orco-conformance-"));
+  const given = await freePorts();
+  const ports = options.proxy === undefined ? given : { ...given, port: portOf(options.proxy) };
+  const url = options.url ?? `http://127.0.0.1:${ports.apiPort}`;
+  const fixture = await Fixture.create(folder, { ...(options.repo !== undefined && { repo: options.repo }) });
+  const contract = contractOf(fixture, ports, options);
+  const values = placeholders(folder, fixture, ports);
+  writeFileSync(values["contract"] as string, JSON.stringify(contract, undefined, 2));
+  mkdirSync(values["home"] as string);
+  await fixture.commit({}, contract);
+
+  const { healthTimeoutMs, drainTimeoutMs, killGraceMs } = options.timing;
+  const patienceMs = healthTimeoutMs + drainTimeoutMs + killGraceMs + START_MS;
+  const api = new Api({ url, headers: options.headers, patienceMs });
+  const { start, stop } = options;
+  const implementation = start === undefined ? undefined : new Implementation({ start, ...(stop !== undefined && { stop }) }, values, folder);
+  const world: World = {
+    fixture,
+    api,
+    proxy: new URL(options.proxy ?? `http://127.0.0.1:${ports.port}`),
+    contract,
+    ...(implementation && { implementation }),
+    answers: () => answers(api, implementation),
+    close: async () => {
+      await implementation?.stop();
+      // Commands of --setup may have left something too.
+      if (implementation) for (const pid of descendantsWith(folder)) signal(pid, "SIGKILL");
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  try {
+    implementation?.start();
+    await world.answers();
+    await register(options, { api, fixture, contract, values });
+    return world;
+  } catch (error) {
+    await world.close();
+    throw error;
+  }
+}
+
+function contractOf(fixture: Fixture, ports: Ports, { timing, contract }: SuiteOptions): Record<string, unknown> {
+  return {
+    start_command: fixture.startCommand,
+    port: ports.port,
+    internal_port: ports.internalPort,
+    health_endpoint: "/healthz",
+    health_timeout_ms: timing.healthTimeoutMs,
+    drain_timeout_ms: timing.drainTimeoutMs,
+    ...contract,
+  };
+}
+
+function placeholders(folder: string, { repo }: Fixture, { port, internalPort, apiPort }: Ports): Placeholders {
+  const [home, contract] = [join(folder, "home"), join(folder, "contract.json")];
+  return { repo, contract, home, port, internal_port: internalPort, api_port: apiPort };
+}
+
+function portOf(proxy: string): number {
+  const url = URL.parse(proxy);
+  if (url?.protocol !== "http:") throw new SetupError(`--proxy takes an http URL such as http://127.0.0.1:3001, not ${proxy}`);
+  return Number(url.port || 80);
+}
+
+async function answers(api: Api, implementation: Implementation | undefined): Promise<void> {
+  for (const deadline = performance.now() + START_MS; ; await sleep(LOOK_MS)) {
+    const answer = await api.status().catch((error: unknown) => String(error));
+    if (typeof answer !== "string" && answer.status < 500) return;
+    const log = implementation ? `; it printed:\n${implementation.log}` : "";
+    if (implementation && implementation.exitCode !== null)
+      throw new SetupError(`the start command ended with ${implementation.exitCode} before GET /status was answered${log}`);
+    const last = typeof answer === "string" ? answer : `status ${answer.status} ${answer.text}`;
+    if (performance.now() > deadline) throw new SetupError(`GET /status was not answered within ${START_MS / 1000} s: ${last}${log}`);
+  }
+}
+
+interface Registration {
+  readonly api: Api;
+  readonly fixture: Fixture;
+  readonly contract: object;
+  readonly values: Placeholders;
+}
+
+async function register({ start, setup, repo }: SuiteOptions, { api, fixture, contract, values }: Registration): Promise<void> {
+  if (setup !== undefined) {
+    const child = Bun.spawn(["/bin/sh", "-c", fill(setup, values)], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+    const [said, code] = await Promise.all([child.stderr.text(), child.exited]);
+    if (code !== 0) throw new SetupError(`the setup command ended with ${code}: ${said.trim()}`);
+  } else if (repo === undefined && start?.includes("{repo}") !== true) {
+    const answer = await api.send("PUT", "/apps/default", { repo: fixture.repo, contract });
+    const next = "say how to point it at the repository: {repo} and {contract} in --start, --setup, or --repo";
+    if (answer.status >= 300) throw new SetupError(`PUT /apps/default was answered ${answer.status} ${answer.text}\n${next}`);
+  }
+}
