@@ -14,6 +14,8 @@ export interface CommandSpec {
   readonly options?: readonly Flag[];
   /** What the shell completes for its arguments. */
   readonly completes?: "services" | readonly string[];
+  /** For the program itself: neither help nor completion names it. */
+  readonly hidden?: boolean;
   /** Loaded when it is called: a command pays for itself alone. */
   load(): Promise<Command>;
 }

@@ -13,8 +13,9 @@ export const completion =
   (table: Table): Command =>
   async ({ args, io }) => {
     const [shell = ""] = args;
+    const shown = { ...table, commands: table.commands.filter(({ hidden }) => !hidden) };
     if (!Object.hasOwn(SHELLS, shell)) throw usageError(`completion takes one of bash, zsh, fish, not ${JSON.stringify(shell)}`);
-    io.out(SHELLS[shell as keyof typeof SHELLS](table));
+    io.out(SHELLS[shell as keyof typeof SHELLS](shown));
     return undefined;
   };
 

@@ -55,7 +55,9 @@ function createProgram(io: Io): Program {
 }
 
 function addCommand(program: Program, spec: CommandSpec): Program {
-  const command = program.command([spec.name, spec.args].filter(Boolean).join(" ")).description(spec.summary);
+  const command = program
+    .command([spec.name, spec.args].filter(Boolean).join(" "), { hidden: spec.hidden ?? false })
+    .description(spec.summary);
   for (const [flags, summary] of spec.options ?? []) command.option(flags, summary);
   return command.showHelpAfterError(
     `usage: orco ${[spec.name, spec.args].filter(Boolean).join(" ")} [options]      more: orco ${spec.name} --help`,

@@ -3,7 +3,8 @@ import type { Clock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
 import type { FromWorker } from "./channel.ts";
 import { openLink, type LinkEvents, type WorkerIdentity, type WorkerLink } from "./control-link.ts";
-import { spawnWorker, workerRecord, workerSocket, type SpawnOptions, type StartedWorker } from "./control-spawn.ts";
+import { spawnWorker, type SpawnOptions, type StartedWorker } from "./control-spawn.ts";
+import { workerRecord, workerSocket } from "./worker-paths.ts";
 import { RestartDelay } from "./control-delay.ts";
 
 /** What the crew needs to know of processes, and may do to them. */
@@ -121,9 +122,7 @@ export class Crew {
   private async connectTo(child: StartedWorker, number: number): Promise<boolean> {
     const { clock } = this.options;
     const deadline = clock.monotonic() + START_TIMEOUT_MS;
-    let over = false;
-    void child.exited.then(() => (over = true));
-    while (!over && !this.closed && clock.monotonic() < deadline) {
+    while (!child.ended() && !this.closed && clock.monotonic() < deadline) {
       if (await this.connect(number)) return true;
       await clock.sleep(CONNECT_RETRY_MS);
     }

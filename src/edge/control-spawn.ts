@@ -1,18 +1,9 @@
 import { closeSync, copyFileSync, ftruncateSync, fstatSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { workerLogFile, workerRecord, workerSocket } from "./worker-paths.ts";
 
 /** A worker started from within a service must not carry that service's mark: it would be swept away with it. */
 const MARKS = ["ORCO_INSTANCE", "ORCO_STACK", "ORCO_SERVICE", "ORCO_REPLICA", "ORCO_SECRETS_DIR"];
 const MAX_LOG_BYTES = 1024 * 1024;
-
-export function workerSocket(folder: string, number: number): string {
-  return join(folder, `worker-${number}.sock`);
-}
-
-/** Its identity as JSON: proves who it is when it does not speak any more. */
-export function workerRecord(folder: string, number: number): string {
-  return join(folder, `worker-${number}.json`);
-}
 
 export interface SpawnOptions {
   readonly folder: string;
@@ -26,8 +17,8 @@ export interface SpawnOptions {
 
 export interface StartedWorker {
   readonly pid: number;
-  readonly exited: Promise<unknown>;
-  /** Only before `exited`: a child that is not reaped keeps its pid. */
+  ended(): boolean;
+  /** Nothing once it has ended: a child that is not reaped keeps its pid. */
   kill(): void;
   /** The last line it wrote. */
   said(): string;
@@ -38,7 +29,7 @@ export function spawnWorker({ folder, number, command, build, workers }: SpawnOp
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   rmSync(workerSocket(folder, number), { force: true });
   rmSync(workerRecord(folder, number), { force: true });
-  const log = join(folder, `worker-${number}.log`);
+  const log = workerLogFile(folder, number);
   const fd = openLog(log);
   try {
     const env: Record<string, string | undefined> = { ...process.env };
@@ -46,10 +37,11 @@ export function spawnWorker({ folder, number, command, build, workers }: SpawnOp
     const args = ["--folder", folder, "--number", String(number), "--workers", String(workers), "--build", build];
     const child = Bun.spawn([...command, ...args], { cwd: "/", env, detached: true, stdio: ["ignore", fd, fd] });
     child.unref();
+    const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
     return {
       pid: child.pid,
-      exited: child.exited,
-      kill: () => child.exitCode === null && child.signalCode === null && child.kill("SIGKILL"),
+      ended,
+      kill: () => void (ended() || child.kill("SIGKILL")),
       said: () => readFileSync(log, "utf8").trim().split("\n").at(-1) ?? "",
     };
   } finally {

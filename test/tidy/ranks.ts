@@ -32,6 +32,7 @@ const OUTSIDE: Readonly<Record<string, { values: readonly string[]; types: reado
 const GRANTS: readonly { readonly file: RegExp; readonly folders: readonly string[]; readonly why: string }[] = [
   { file: /^src\/cli\/(graph|lint)(-[a-z]+)?\.ts$/, folders: ["stack"], why: "graph and lint work offline" },
   { file: /^src\/cli\/serve\.ts$/, folders: ["daemon"], why: "`orco serve` is the daemon" },
+  { file: /^src\/cli\/edge-worker\.ts$/, folders: ["edge"], why: "`orco edge-worker` is a worker" },
   { file: /^src\/http\/.*\.(test|suite)\.ts$/, folders: ["client"], why: "HTTP is tested through the project's own client" },
 ];
 

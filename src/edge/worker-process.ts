@@ -1,0 +1,69 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { systemClock, type Clock } from "../kernel/clock.ts";
+import { messageOf } from "../kernel/errors.ts";
+import { serveChannel } from "./channel-socket.ts";
+import { Counters } from "./metrics-counters.ts";
+import { readTable } from "./table.ts";
+import { GateMaker } from "./worker-gate.ts";
+import { MemoryBound } from "./worker-memory.ts";
+import { workerRecord, workerSocket } from "./worker-paths.ts";
+import { EdgePlane } from "./worker-plane.ts";
+import { EdgeWorker } from "./worker.ts";
+
+export interface WorkerProcessOptions {
+  /** Absolute; where the table is, and the socket will be. */
+  readonly folder: string;
+  readonly number: number;
+  /** Usual number of workers. */
+  readonly workers: number;
+  readonly build: string;
+  readonly memoryBytes: number;
+}
+
+/** A worker that got SIGTERM by hand or at the end of the machine. */
+const POLITE_EXIT = { lingerMs: 500, timeoutMs: 10_000 };
+
+/** This process as an edge worker. Resolves when it serves the table on disk and can be talked to; it exits by itself. */
+export async function runWorker({ folder, number, workers, build, memoryBytes }: WorkerProcessOptions): Promise<void> {
+  const clock = systemClock();
+  const log = workerLog(clock, number);
+  process.on("uncaughtException", (error) => log(`defect: ${error.stack ?? error.message}`));
+  process.on("unhandledRejection", (error) => log(`defect: ${messageOf(error)}`));
+  process.on("SIGHUP", () => undefined);
+  const paths = [workerSocket(folder, number), workerRecord(folder, number)] as const;
+  const identity = { number, pid: process.pid, startTime: startTimeOfSelf(), build };
+  const counters = new Counters();
+  const plane = new EdgePlane({
+    clock,
+    counters,
+    gates: new GateMaker({ clock, counters, workers }),
+    drainingChanged: () => worker.drainingChanged(),
+  });
+  const worker = new EdgeWorker({
+    identity,
+    clock,
+    plane,
+    read: () => readTable(folder),
+    log,
+    exit() {
+      for (const path of paths) rmSync(path, { force: true });
+      process.exit(0);
+    },
+  });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => worker.leave(POLITE_EXIT));
+  writeFileSync(paths[1], JSON.stringify(identity), { mode: 0o600 });
+  await worker.start();
+  serveChannel(paths[0], (channel) => worker.connected(channel));
+  new MemoryBound({ clock, boundBytes: memoryBytes, log, tell: (message) => worker.tell(message) }).watch();
+}
+
+/** One line each on standard error, which is the worker's log file. */
+function workerLog(clock: Clock, number: number): (message: string) => void {
+  return (message) => void process.stderr.write(`${new Date(clock.now()).toISOString()} worker ${number} pid ${process.pid}: ${message}\n`);
+}
+
+/** Field 22 of /proc/PID/stat, counted from the last `)`: the name before it may hold anything. */
+function startTimeOfSelf(): number {
+  const stat = readFileSync("/proc/self/stat", "latin1");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
+}
