@@ -9,6 +9,8 @@ const MAX_REPLICAS = 100;
 export const restart = (context: Context): Promise<number | undefined> => act(context, { action: "restart", service: serviceOf(context) });
 export const start = (context: Context): Promise<number | undefined> => act(context, { action: "start", service: serviceOf(context) });
 export const stop = (context: Context): Promise<number | undefined> => act(context, { action: "stop", service: serviceOf(context) });
+export const promote = (context: Context): Promise<number | undefined> => act(context, { action: "promote", service: serviceOf(context) });
+export const abort = (context: Context): Promise<number | undefined> => act(context, { action: "abort", service: serviceOf(context) });
 
 export function scale(context: Context): Promise<number | undefined> {
   const { service, replicas } = parseScale(context.args);

@@ -16,7 +16,16 @@ const SAYS: Readonly<Record<string, (event: EventView) => string | undefined>> =
   "instance.failed": (event) => because("failed", message(event)),
   "instance.warning": (event) => because("warning", message(event)),
   "run.progress": message,
+  "update.phase": (event) => UPDATE[String(event["phase"])],
   "stack.rolled_back": () => "rolling back to the former version",
+};
+
+/** The phases of an update that last, or that a person waits for. */
+const UPDATE: Readonly<Record<string, string>> = {
+  canary: "the canary gets its share of requests: orco promote, or orco abort",
+  promoting: "promoted: the rest follows",
+  switched: "all requests go to the new instances; orco abort goes back as long as the old ones are kept",
+  finishing: "the old instances stop",
 };
 
 /** One event of a change for people: `12:00:03 api/1 running (pid 4711)`. */

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { frontedPorts } from "./fronts/fronted.ts";
 import type { ServiceSpec } from "./spec.ts";
 
 /**
@@ -19,11 +20,23 @@ const APPLIED_IN_PLACE = [
   "schedule",
 ] as const satisfies readonly (keyof ServiceSpec)[];
 
-/** 12 hex digits over what needs a restart when it changes. Key order does not matter. */
+/** Specs never change; every transition asks for the hash of one. */
+const known = new WeakMap<ServiceSpec, string>();
+
+/**
+ * 12 hex digits over what needs a restart when it changes, and over which host ports the edge fronts: there an instance listens elsewhere.
+ * Key order does not matter.
+ */
 export function configHash(service: ServiceSpec): string {
+  const before = known.get(service);
+  if (before !== undefined) return before;
   const skip: ReadonlySet<string> = new Set(APPLIED_IN_PLACE);
   const kept = Object.fromEntries(Object.entries(service).filter(([key]) => !skip.has(key)));
-  return createHash("sha256").update(canonical(kept)).digest("hex").slice(0, 12);
+  const fronted = frontedPorts(service).map(({ host }) => host);
+  const text = canonical({ ...kept, ...(fronted.length > 0 && { fronted }) });
+  const hash = createHash("sha256").update(text).digest("hex").slice(0, 12);
+  known.set(service, hash);
+  return hash;
 }
 
 /** JSON with sorted keys; two values are equal when this text is. */

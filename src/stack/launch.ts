@@ -4,14 +4,26 @@ import { join } from "node:path";
 import { errnoOf, OrcoError } from "../kernel/errors.ts";
 import type { Slot } from "../supervise/instance.ts";
 import { Redactor } from "../supervise/logs/redact.ts";
+import type { HealthSpec } from "../supervise/health.ts";
 import { type FreePorts, portHolder } from "../supervise/port.ts";
 import type { LaunchSpec } from "../supervise/runtime.ts";
 import type { Hook, HookName, Prepared } from "../supervise/supervised.ts";
 import { runAs } from "../supervise/user.ts";
 import { aimProbes } from "./address.ts";
+import { frontedPorts } from "./fronts/fronted.ts";
 import { reasonOf } from "./load/files.ts";
 import { launchText } from "./load/launch.ts";
 import type { PortSpec, SecretRef, ServiceSpec } from "./spec.ts";
+
+/** It has not failed by being deaf: only requests are kept from it. */
+const LISTENS: HealthSpec = {
+  gracePeriodMs: 0,
+  intervalMs: 2000,
+  timeoutMs: 1000,
+  failureThreshold: 3,
+  successThreshold: 1,
+  onUnready: "none",
+};
 
 export interface LaunchRequest {
   readonly slot: Slot;
@@ -43,6 +55,7 @@ export async function prepareLaunch({ slot, instance, spec, baseEnv, adopted }: 
   };
   const port = portVariable(spec, ports);
   const vars = { ...own, ...(port !== undefined && { PORT: port }) };
+  const given = { ...(port !== undefined && { PORT: port }), ...numberedPorts(ports) };
   const { variables, values } = await secretsFor(spec, {
     instance,
     dir: join(options.instances, instance, "secrets"),
@@ -50,7 +63,7 @@ export async function prepareLaunch({ slot, instance, spec, baseEnv, adopted }: 
     write: !adopted,
   });
   const declared = Object.fromEntries(Object.entries(spec.env).map(([name, value]) => [name, launchText(value, vars)]));
-  const env = { ...baseEnv, ...(port !== undefined && { PORT: port }), ...declared, ...variables, ...own };
+  const env = { ...baseEnv, ...given, ...declared, ...variables, ...own };
   const fill = (argv: readonly string[]): string[] => argv.map((word) => launchText(word, vars));
   const launch: LaunchSpec = {
     instance,
@@ -63,13 +76,14 @@ export async function prepareLaunch({ slot, instance, spec, baseEnv, adopted }: 
     ...(spec.user !== undefined && { user: spec.user }),
     ...(spec.limits && { limits: spec.limits }),
   };
+  const health = spec.health ? fillHealth(spec, vars) : impliedHealth(spec, ports);
   return {
     launch,
     hooks: hooksOf(spec, fill),
     stop: spec.stop.command ? { ...spec.stop, command: fill(spec.stop.command) } : spec.stop,
     ports,
     clean: new Redactor(values).clean,
-    ...(spec.health && { health: aimProbes(fillHealth(spec, vars), spec.ports, ports) }),
+    ...(health && { health: aimProbes(health, spec.ports, ports) }),
   };
 }
 
@@ -87,14 +101,23 @@ function hooksOf(spec: ServiceSpec, fill: (argv: readonly string[]) => string[])
   );
 }
 
-/** A declared host port is bound by the process itself; without one orco picks a free port. */
+/** A host port that the edge fronts, or that is not declared, becomes a free port of orco's choice; any other the process binds itself. */
 function assignPorts(spec: ServiceSpec, freePorts: FreePorts): Record<string, number> {
   const assigned: Record<string, number> = {};
+  const fronted = new Set(frontedPorts(spec).map(({ host }) => host));
   for (const port of spec.ports) {
-    if (port.host !== undefined) refuseTaken(spec.name, port);
-    assigned[String(port.container)] = port.host ?? freePorts.next();
+    const own = port.host !== undefined && !fronted.has(port.host) ? port.host : undefined;
+    if (own !== undefined) refuseTaken(spec.name, port);
+    assigned[String(port.container)] = own ?? freePorts.next();
   }
   return assigned;
+}
+
+/** Requests come as soon as it is ready: behind the edge a service without probes is ready when it listens. */
+function impliedHealth(spec: ServiceSpec, ports: Readonly<Record<string, number>>): HealthSpec | undefined {
+  const [first] = frontedPorts(spec);
+  const port = first && ports[String(first.container)];
+  return port === undefined ? undefined : { ...LISTENS, tcp: { address: `127.0.0.1:${port}` } };
 }
 
 function refuseTaken(service: string, port: PortSpec): void {
@@ -106,6 +129,12 @@ function refuseTaken(service: string, port: PortSpec): void {
     port: port.host,
     ...holder,
   });
+}
+
+/** `PORT_9090` beside PORT where a service has several. */
+function numberedPorts(ports: Readonly<Record<string, number>>): Record<string, string> {
+  const all = Object.entries(ports);
+  return all.length > 1 ? Object.fromEntries(all.map(([container, port]) => [`PORT_${container}`, String(port)])) : {};
 }
 
 function portVariable(spec: ServiceSpec, ports: Readonly<Record<string, number>>): string | undefined {

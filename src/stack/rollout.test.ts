@@ -7,6 +7,7 @@ const slot = (over: Partial<RolloutSlot> & { id: string }): RolloutSlot => ({
   version: "old",
   ready: true,
   observed: true,
+  admitted: true,
   stopping: false,
   ...over,
 });

@@ -4,10 +4,12 @@ import type { JsonObject } from "../kernel/event.ts";
 import { dependenciesOf } from "../kernel/graph.ts";
 import type { Runs } from "../workflow/execute.ts";
 import { graphOf, serviceOf } from "./graph.ts";
+import { refuseDecision } from "./changes/decide.ts";
+import { MAX_REPLICAS } from "./load/limits.ts";
 import { loadStack } from "./load/load.ts";
 import { planChanges } from "./plan.ts";
 import type { Stacks } from "./stacks.ts";
-import type { StackSpec } from "./spec.ts";
+import type { ServiceSpec, StackSpec } from "./spec.ts";
 import type { PlanView, PutStack, RunView } from "./view.ts";
 import { runView } from "./run-view.ts";
 
@@ -67,24 +69,23 @@ export class StackRequests {
         `stack ${stack} has no service ${service}; it has ${Object.keys(this.stacks.require(stack).record.spec.services).join(", ")}`,
         { stack, service },
       );
-    if (action === "promote" || action === "abort")
-      throw new OrcoError(
-        "conflict",
-        `there is no update of ${service} to ${action}: canary and blue/green updates come with a later version`,
-        { service },
-      );
-    if (action === "scale")
-      refuseScale(
-        service,
-        spec.ports.some(({ host }) => host !== undefined),
-        replicas,
-      );
+    if (action === "promote" || action === "abort") return this.decide({ stack, service, action });
+    if (action === "scale") refuseScale(spec, replicas);
     const twin = COALESCED.has(action)
       ? this.runs.underWay({ stack, service }).find((run) => run.kind === action && run.status === "queued")
       : undefined;
     if (twin) return runView(twin, this.runs.steps(twin.id));
     const input = { stack, service, ...(replicas !== undefined && { replicas }) };
     return this.submit({ kind: action, stack, service, input, queue });
+  }
+
+  /** In a lane of its own: the update holds the one of the stack until it hears of it. */
+  private async decide({ stack, service, action }: { stack: string; service: string; action: "promote" | "abort" }): Promise<RunView> {
+    refuseDecision(this.stacks.require(stack).updates.get(service), { service, action });
+    const labels = { stack, service };
+    const lane = `update/${stack}/${service}`;
+    const row = await this.runs.submit({ kind: action, lane, input: { stack, service }, labels, onBusy: "reject" });
+    return runView(row, this.runs.steps(row.id));
   }
 
   private async submit({
@@ -160,13 +161,13 @@ function closure(spec: StackSpec, services: readonly string[]): string[] {
   return [...new Set(services.flatMap((service) => [service, ...dependenciesOf(graph, service)]))];
 }
 
-function refuseScale(service: string, hasHostPort: boolean, replicas: number | undefined): void {
-  if (replicas === undefined || !Number.isInteger(replicas) || replicas < 0 || replicas > 100)
-    throw new OrcoError("invalid", "replicas must be a whole number from 0 to 100", { replicas });
-  if (hasHostPort && replicas > 1)
-    throw new OrcoError(
-      "unsupported",
-      `${service} binds a host port: more than one replica on one port comes with a later version; drop the host part of its ports`,
-      { service },
-    );
+/** As many as the file may say; UDP ports of the host have one owner. */
+function refuseScale({ name, ports }: ServiceSpec, replicas: number | undefined): void {
+  if (replicas === undefined || !Number.isInteger(replicas) || replicas < 0 || replicas > MAX_REPLICAS)
+    throw new OrcoError("invalid", `replicas must be a whole number from 0 to ${MAX_REPLICAS}`, { replicas });
+  const datagrams = ports.find(({ host, protocol }) => host !== undefined && protocol === "udp");
+  if (datagrams && replicas > 1)
+    throw new OrcoError("unsupported", `${name} binds UDP port ${datagrams.host} of the host, which the edge does not share`, {
+      service: name,
+    });
 }

@@ -1,23 +1,26 @@
+import type { Front } from "../edge/route.ts";
+import type { Traffic } from "../edge/traffic.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Slot } from "../supervise/instance.ts";
-import type { Attachment } from "../supervise/logs/attachment.ts";
 import type { LogStore } from "../supervise/logs/store.ts";
 import type { Adopted, Runtime } from "../supervise/runtime.ts";
 import type { Prepared } from "../supervise/supervised.ts";
 import { Supervisor } from "../supervise/supervisor.ts";
-import { gateOf, type Snapshot } from "./gate.ts";
+import { frontsOf } from "./fronts/front.ts";
+import { FrontSync } from "./fronts/sync.ts";
+import type { Snapshot } from "./gate.ts";
 import { serviceOf } from "./graph.ts";
+import { slotPorts } from "./slot-ports.ts";
 import type { ServiceSpec, StackSpec } from "./spec.ts";
 import type { StackRecord, StackStore } from "./store.ts";
-
-/** How far back a log probe of an adopted instance looks for its line. */
-const HISTORY_LINES = 10_000;
+import { Updates } from "./updates.ts";
 
 export interface StackPorts {
   readonly clock: Clock;
   readonly runtime: Runtime;
   readonly store: StackStore;
   readonly logs: LogStore;
+  readonly traffic: Traffic;
   readonly newId: () => string;
   readonly prepare: (request: {
     slot: Slot;
@@ -33,6 +36,8 @@ export interface StackPorts {
   readonly onTransition?: (slot: Slot) => void;
 }
 
+type NewSlot = { readonly wanted: "run" | "stop"; readonly reason: string } & Pick<Slot, "traffic" | "share">;
+
 /** One stack that is up: its desired spec and a supervisor for every slot. */
 export class Stack {
   private readonly supervisors = new Map<string, Supervisor>();
@@ -40,13 +45,20 @@ export class Stack {
   private dependents = new Map<string, string[]>();
   private committed: Snapshot | undefined;
   private announcing = false;
-  /** Services whose instances are being replaced. `since` is epoch ms. */
-  readonly updates = new Map<string, { readonly strategy: string; readonly phase: string; readonly since: number }>();
+  /** Specs of former applies that instances still run. */
+  private readonly former = new Map<string, ServiceSpec>();
+  /** Services whose instances are being replaced. */
+  readonly updates: Updates;
+  readonly fronts: FrontSync;
 
   constructor(
     private current: StackRecord,
     private readonly ports: StackPorts,
   ) {
+    const { clock, store, traffic } = ports;
+    const onChange = (): void => this.changed();
+    this.updates = new Updates({ stack: this.name, clock, store, onChange });
+    this.fronts = new FrontSync({ traffic, clock, wanted: (service) => this.frontsOf(service), onChange });
     this.index();
   }
 
@@ -60,10 +72,12 @@ export class Stack {
 
   /** Swaps the desired spec; slots are moved by the run that asked for it. */
   use(record: StackRecord): void {
+    const services = new Set([...Object.keys(this.current.spec.services), ...Object.keys(record.spec.services)]);
     this.current = record;
     this.committed = undefined;
     this.index();
     for (const supervisor of this.supervisors.values()) supervisor.poke();
+    for (const service of services) this.fronts.poke(service);
     this.changed();
   }
 
@@ -71,11 +85,17 @@ export class Stack {
   carriedOut(desired: StackSpec): StackSpec {
     const services = Object.values(this.current.spec.services).map((spec): [string, ServiceSpec] => {
       const target = serviceOf(desired, spec.name);
-      const hash = target && this.ports.configHash(target);
-      const other = this.supervisorsOf(spec.name).find(({ slot }) => hash !== undefined && slot.config !== hash);
-      return [spec.name, other ? { ...(this.specOf(other.slot) ?? spec), replicas: spec.replicas } : spec];
+      const other = target && this.outdated(target);
+      return [spec.name, other ? { ...other, replicas: spec.replicas } : spec];
     });
     return { ...this.current.spec, services: Object.fromEntries(services) };
+  }
+
+  /** What an instance of the service runs that must be replaced for `target`. */
+  outdated(target: ServiceSpec): ServiceSpec | undefined {
+    const hash = this.ports.configHash(target);
+    const other = this.supervisorsOf(target.name).find(({ slot }) => slot.config !== hash);
+    return other && this.specOf(other.slot);
   }
 
   supervisorsOf(service: string): Supervisor[] {
@@ -114,8 +134,18 @@ export class Stack {
     );
   }
 
+  /** What the edge should have of a service, as its slots are now. */
+  frontsOf(service: string): Front[] {
+    const spec = serviceOf(this.current.spec, service);
+    const members = this.supervisorsOf(service).flatMap(({ slot }) => {
+      const own = this.specOf(slot);
+      return own ? [{ slot, spec: own }] : [];
+    });
+    return frontsOf({ stack: this.name, service, spec, members });
+  }
+
   /** Makes a slot and sets its supervisor to work. Throws `disk_full`. */
-  async add(spec: ServiceSpec, replica: number, options: { wanted: "run" | "stop"; reason: string }): Promise<Supervisor> {
+  async add(spec: ServiceSpec, replica: number, { wanted, reason, ...traffic }: NewSlot): Promise<Supervisor> {
     const { clock, newId, store, configHash } = this.ports;
     const slot: Slot = {
       id: newId(),
@@ -124,20 +154,21 @@ export class Stack {
       replica,
       config: configHash(spec),
       version: "new",
-      wanted: options.wanted,
-      state: options.wanted === "run" ? "Pending" : "Stopped",
+      wanted,
+      state: wanted === "run" ? "Pending" : "Stopped",
       ready: false,
-      reason: options.wanted === "run" ? options.reason : "stopped",
+      reason: wanted === "run" ? reason : "stopped",
       restarts: 0,
       retries: 0,
       createdAt: clock.now(),
+      ...traffic,
     };
     await store.addSlot(slot, spec);
     return this.supervise(slot);
   }
 
   supervise(slot: Slot, adopted?: Adopted): Supervisor {
-    const supervisor = new Supervisor(slot, this.portsOf(slot), (changed) => this.onSlot(changed));
+    const supervisor = new Supervisor(slot, slotPorts(slot, this, this.ports), (changed) => this.onSlot(changed));
     this.supervisors.set(slot.id, supervisor);
     supervisor.start(adopted);
     this.onSlot(slot);
@@ -180,49 +211,23 @@ export class Stack {
   }
 
   close(): void {
+    this.fronts.close();
+    this.updates.close();
     for (const supervisor of this.supervisors.values()) supervisor.close();
   }
 
-  private portsOf(slot: Slot): ConstructorParameters<typeof Supervisor>[1] {
-    const { clock, runtime, store, newId } = this.ports;
-    let last: ServiceSpec | undefined;
-    // The end of a log is still read when the slot, and with it what it ran, is forgotten.
-    const spec = (): ServiceSpec => (last = this.specOf(slot) ?? last ?? missing(slot));
-    return {
-      clock,
-      runtime,
-      newId,
-      policy: () => spec().restartPolicy,
-      gate: () => gateOf(slot.service, this.decided()),
-      prepare: (now, instance, how) =>
-        this.ports.prepare({ slot: now, instance, spec: spec(), baseEnv: this.current.baseEnv, adopted: how === "adopt" }),
-      attach: (now, spools): Attachment => this.logOf(spec()).attach({ instance: now.instance ?? "", replica: now.replica, spools }),
-      note: (now, level, message) => this.logOf(spec()).note({ level, message, replica: now.replica }),
-      record: (now, event) => store.record(now, event),
-      history: (now) =>
-        this.ports.logs.query({
-          stack: this.name,
-          services: [now.service],
-          query: { replica: now.replica, tail: HISTORY_LINES, ...(now.startedAt !== undefined && { sinceMs: now.startedAt }) },
-          signal: new AbortController().signal,
-        }),
-      ...(this.ports.onProbe && { onProbe: this.ports.onProbe }),
-    };
-  }
-
-  private logOf(spec: ServiceSpec): ReturnType<LogStore["service"]> {
-    return this.ports.logs.service({ stack: this.name, service: spec.name, logging: spec.logging, secrets: this.ports.secretsOf(spec) });
-  }
-
   /** The spec this very slot runs: the desired one, or the one of an earlier apply that it has not left yet. */
-  private specOf(slot: Slot): ServiceSpec | undefined {
+  specOf(slot: Slot): ServiceSpec | undefined {
     const desired = serviceOf(this.current.spec, slot.service);
     if (desired && this.ports.configHash(desired) === slot.config) return desired;
-    return this.ports.store.oldSpec(this.name, slot.config) ?? desired;
+    const former = this.former.get(slot.config) ?? this.ports.store.oldSpec(this.name, slot.config);
+    if (former) this.former.set(slot.config, former);
+    return former ?? desired;
   }
 
   private onSlot(slot: Slot): void {
     this.committed = undefined;
+    this.fronts.poke(slot.service);
     for (const service of this.dependents.get(slot.service) ?? []) for (const supervisor of this.supervisorsOf(service)) supervisor.poke();
     this.ports.onTransition?.(slot);
     this.changed();
@@ -244,10 +249,6 @@ export class Stack {
       for (const { target } of spec.dependsOn) this.dependents.set(target, [...(this.dependents.get(target) ?? []), spec.name]);
     }
   }
-}
-
-function missing({ service, config }: Slot): never {
-  throw new Error(`no spec of ${service} with config ${config}`);
 }
 
 function byReplica(a: Slot, b: Slot): number {

@@ -1,10 +1,11 @@
-import { OrcoError } from "../kernel/errors.ts";
+import { messageOf, OrcoError } from "../kernel/errors.ts";
 import { isLive, type Slot } from "../supervise/instance.ts";
 import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
 import type { Handle } from "../supervise/runtime.ts";
 import type { StackHost } from "./changes/host.ts";
 import { graphShape, serviceOf } from "./graph.ts";
-import type { ServiceSpec } from "./spec.ts";
+import { reservations } from "./fronts/reserve.ts";
+import type { ServiceSpec, StackSpec } from "./spec.ts";
 import { Stack, type StackPorts } from "./stack.ts";
 import { serviceView, type Observed } from "./status.ts";
 import type { StackRecord } from "./store.ts";
@@ -31,6 +32,7 @@ export class Stacks implements StackHost {
       .stacks()
       .map((record) => ({ stack: this.put(record), slots: this.options.store.slots(record.spec.name) }));
     const outcomes = await Promise.all(found.flatMap(({ stack, slots }) => slots.map((slot) => this.adopt(stack, slot))));
+    for (const { stack } of found) stack.fronts.start();
     return {
       adopted: outcomes.filter((kind) => kind === "running").length,
       lost: outcomes.filter((kind) => kind === "exited" || kind === "gone").length,
@@ -43,16 +45,43 @@ export class Stacks implements StackHost {
 
   async desire(record: StackRecord, type: string): Promise<Stack> {
     await this.options.store.saveStack(record, type, { services: Object.keys(record.spec.services).length });
-    const stack = this.stacks.get(record.spec.name);
-    if (!stack) return this.put(record);
-    stack.use(record);
+    const known = this.stacks.get(record.spec.name);
+    known?.use(record);
+    const stack = known ?? this.put(record);
+    stack.fronts.start();
     return stack;
   }
 
   async forget(name: string): Promise<void> {
     await this.options.store.removeStack(name);
-    this.stacks.get(name)?.close();
+    const stack = this.stacks.get(name);
+    stack?.close();
     this.stacks.delete(name);
+    await stack?.fronts.removeAll();
+  }
+
+  async reserve(spec: StackSpec): Promise<string[]> {
+    const { traffic } = this.options;
+    const fresh = reservations(spec, this.stacks.get(spec.name)?.record.spec);
+    if (fresh.length > 0) await traffic.put(fresh);
+    return fresh.map(({ id }) => id);
+  }
+
+  release(fronts: readonly string[]): Promise<void> {
+    return this.options.traffic.remove(fronts);
+  }
+
+  /** Whether the route table holds the front for one of these stacks: the others are left over from a daemon that died. */
+  holdsFront(id: string): boolean {
+    const [kind, name = "", service = ""] = id.split("/");
+    return (
+      kind === "stack" &&
+      (this.stacks
+        .get(name)
+        ?.frontsOf(service)
+        .some((front) => front.id === id) ??
+        false)
+    );
   }
 
   configHash(spec: ServiceSpec): string {
@@ -108,10 +137,12 @@ export class Stacks implements StackHost {
       ...(file !== undefined && { file }),
       services: [...snapshot.keys()].map((service) => {
         const update = stack.updates.get(service);
+        const trouble = stack.fronts.trouble(service);
         return serviceView(service, snapshot, {
           now,
           observe,
-          ...(update && { update: { strategy: update.strategy, phase: update.phase, since_ms: now - update.since } }),
+          ...(trouble !== undefined && { trouble: messageOf(trouble) }),
+          ...(update && { update: { strategy: update.strategy, phase: update.phase, since_ms: Math.max(0, now - update.since) } }),
         });
       }),
     };

@@ -14,6 +14,8 @@ interface ViewOptions {
   readonly now: number;
   readonly observe: (slot: Slot) => Observed;
   readonly update?: ServiceView["update"];
+  /** Why the edge does not serve it. */
+  readonly trouble?: string;
 }
 
 /** Worst first: the state of a service is that of the instance that needs attention most. */
@@ -49,8 +51,9 @@ function ageMs(slot: Slot, now: number): number {
   return Math.max(0, now - (slot.startedAt ?? slot.createdAt));
 }
 
-function messageOf(name: string, snapshot: Snapshot, { observe }: ViewOptions): string {
+function messageOf(name: string, snapshot: Snapshot, { observe, trouble }: ViewOptions): string {
   const found = snapshot.get(name) as ServiceSnapshot;
+  if (trouble !== undefined) return trouble;
   const { slots } = found;
   const state = stateOf(found);
   const worst = slots.find((slot) => slot.state === state && !slot.ready) ?? slots[0];

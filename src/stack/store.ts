@@ -4,6 +4,7 @@ import type { EventLog, Json, JsonObject, NewEvent, Write } from "../kernel/even
 import type { Slot } from "../supervise/instance.ts";
 import type { SlotEvent } from "../supervise/supervised.ts";
 import type { ServiceSpec, StackSpec } from "./spec.ts";
+import type { UpdateRow } from "./updates.ts";
 
 /** A stack as stored: its desired spec and what its children inherit. */
 export interface StackRecord {
@@ -44,6 +45,29 @@ export class StackStore {
     return found[0] && (JSON.parse(found[0].row) as ServiceSpec);
   }
 
+  /** Updates of services that are under way. */
+  updates(stack: string): { service: string; row: UpdateRow }[] {
+    const prefix = updateKey(stack, "");
+    const found = this.journal.query("SELECT key, value FROM meta WHERE key LIKE ?", [`${prefix}%`]) as { key: string; value: string }[];
+    return found.map(({ key, value }) => ({ service: key.slice(prefix.length), row: JSON.parse(value) as UpdateRow }));
+  }
+
+  /** Throws `disk_full`. */
+  async saveUpdate(stack: string, service: string, row: UpdateRow): Promise<void> {
+    const { strategy, phase, run, decision } = row;
+    const data = { service, strategy, phase, run, ...(decision && { decision }) };
+    const sql = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    await this.journal.append(
+      [stackEvent(stack, "update.phase", data)],
+      [{ sql, params: [updateKey(stack, service), JSON.stringify(row)] }],
+    );
+  }
+
+  /** Throws `disk_full`. */
+  async removeUpdate(stack: string, service: string): Promise<void> {
+    await this.journal.append([], [{ sql: "DELETE FROM meta WHERE key = ?", params: [updateKey(stack, service)] }]);
+  }
+
   /** Throws `disk_full`: a change that cannot be remembered is refused. */
   async saveStack(record: StackRecord, type: string, data: JsonObject): Promise<void> {
     const { name, file } = record.spec;
@@ -63,6 +87,7 @@ export class StackStore {
         { sql: "DELETE FROM slots WHERE stack = ?", params: [name] },
         { sql: "DELETE FROM stacks WHERE name = ?", params: [name] },
         { sql: "DELETE FROM meta WHERE key LIKE ?", params: [`${specKey(name, "")}%`] },
+        { sql: "DELETE FROM meta WHERE key LIKE ?", params: [`${updateKey(name, "")}%`] },
       ],
     );
   }
@@ -124,6 +149,10 @@ export class StackStore {
 
 function specKey(stack: string, config: string): string {
   return `spec/${stack}/${config}`;
+}
+
+function updateKey(stack: string, service: string): string {
+  return `update/${stack}/${service}`;
 }
 
 function slotInsert(slot: Slot): Write {

@@ -85,6 +85,7 @@ export class Endings {
   async exited(live: Live, exit: Exit, force: AbortSignal): Promise<void> {
     const { readyForMs } = this.cell;
     void this.cell.change({ ready: false, readyAt: undefined });
+    this.ports.onEnd?.(this.cell.slot);
     await this.leave(live, force, () => {
       // Its last line may have been the one its log probe waited for.
       if (live.takeVerdict()?.ready) void this.cell.change({ wasReady: true });

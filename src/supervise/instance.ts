@@ -65,6 +65,10 @@ export interface Slot {
   /** It has been ready since its present (or last) start. */
   readonly wasReady?: boolean | undefined;
   readonly exit?: Exit | undefined;
+  /** Where it is fronted. held: not let in yet; in (also when absent): gets requests while it is ready; leaving: another set has taken over. */
+  readonly traffic?: "held" | "in" | "leaving" | undefined;
+  /** Of new requests, for all canaries of the service together: 0 to 1. */
+  readonly share?: number | undefined;
   /** Ended instances whose last log lines may not have been read yet. */
   readonly draining?: readonly string[] | undefined;
 }

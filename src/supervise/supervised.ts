@@ -52,6 +52,8 @@ export interface SupervisorPorts {
    * drain timeout if need be, or at once when `force` aborts. Never rejects.
    */
   readonly withdraw?: (slot: Slot, force: AbortSignal) => Promise<void>;
+  /** It has ended by itself; what becomes of it is not on disk yet. */
+  readonly onEnd?: (slot: Slot) => void;
 }
 
 export interface SlotEvent {

@@ -90,9 +90,10 @@ export class Supervisor {
     await Promise.all(wished);
   }
 
-  /** Marks the slot against the desired spec while an update is under way. */
-  mark(version: "old" | "new"): void {
-    if (this.cell.slot.version !== version) void this.cell.change({ version }, "instance.version");
+  /** What an update knows of the slot: its version against the desired spec, and whether it takes requests. Resolves when on disk. */
+  async mark(known: Partial<Pick<Slot, "version" | "traffic" | "share">>): Promise<void> {
+    const news = Object.entries(known).some(([key, value]) => this.slot[key as keyof Slot] !== value);
+    if (news) await this.cell.change(known, "traffic" in known ? "instance.traffic" : "instance.version");
   }
 
   /** The daemon leaves: what runs goes on. */
@@ -129,9 +130,8 @@ export class Supervisor {
   private async rest(woken: Promise<void>): Promise<void> {
     this.restartReason = undefined;
     this.force = new AbortController();
-    if (this.cell.slot.state !== "Stopped" || this.cell.slot.reason === "completed") {
+    if (this.cell.slot.state !== "Stopped" || this.cell.slot.reason === "completed")
       void this.cell.move("stop", { reason: "stopped", nextStartAt: undefined }, "instance.stopped");
-    }
     await woken;
   }
 

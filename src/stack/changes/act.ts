@@ -1,10 +1,13 @@
 import { OrcoError } from "../../kernel/errors.ts";
+import type { JsonObject } from "../../kernel/event.ts";
 import type { RunContext, Workflow } from "../../workflow/define.ts";
 import type { Supervisor } from "../../supervise/supervisor.ts";
 import { hopeless } from "../gate.ts";
 import { serviceOf } from "../graph.ts";
+import type { ServiceSpec } from "../spec.ts";
 import type { Stack } from "../stack.ts";
 import type { StackHost } from "./host.ts";
+import { replace } from "./replace.ts";
 import { settle } from "./settle.ts";
 import { fill, stopped } from "./slots.ts";
 
@@ -99,15 +102,23 @@ interface ScaleCall {
 }
 
 async function scale(host: StackHost, { stack, service, context, replicas }: ScaleCall): Promise<void> {
-  await context.step("scale", async () => {
+  const target = await context.step("scale", async () => {
     const { record } = stack;
-    const spec = { ...record.spec.services[service], replicas } as (typeof record.spec.services)[string];
+    const spec = { ...record.spec.services[service], replicas } as ServiceSpec;
     await host.desire({ ...record, spec: { ...record.spec, services: { ...record.spec.services, [service]: spec } } }, "stack.scaled");
-    await fill(stack, { spec, wanted: "run", reason: "scaled", signal: context.signal });
-    const stoppedOnes = stack.supervisorsOf(service).filter(({ slot }) => slot.wanted === "stop");
-    await Promise.all(stoppedOnes.map((supervisor) => supervisor.want("run", "scaled")));
-    return null;
+    return spec as unknown as JsonObject;
   });
+  const spec = target as unknown as ServiceSpec;
+  const from = stack.outdated(spec);
+  // With more than one the edge listens on the host port, and each instance on one of its own: that needs new ones.
+  if (from) await replace(host, context, { stack, from, target: spec, wanted: "run" });
+  else
+    await context.step("slots", async () => {
+      await fill(stack, { spec, wanted: "run", reason: "scaled", signal: context.signal });
+      const stoppedOnes = stack.supervisorsOf(service).filter(({ slot }) => slot.wanted === "stop");
+      await Promise.all(stoppedOnes.map((supervisor) => supervisor.want("run", "scaled")));
+      return null;
+    });
   context.releaseLane();
   await settle(stack, [service], context);
 }

@@ -11,7 +11,7 @@ import { stopInOrder } from "./down.ts";
 import type { StackHost } from "./host.ts";
 import { settle } from "./settle.ts";
 import { fill } from "./slots.ts";
-import { updateError, updateService, type UpdateResult } from "./update.ts";
+import { replace } from "./replace.ts";
 
 /** Input of a run of kind `apply`. */
 export interface ApplyInput {
@@ -40,10 +40,7 @@ export function applyWorkflow(host: StackHost): Workflow {
     const moves = await context.step("plan", async () => movesOf(host, record) as unknown as JsonObject);
     const { removed, changed, count } = moves as unknown as Moves;
     await removeServices(host, context, { name: record.spec.name, removed });
-    await context.step("desired", async () => {
-      await host.desire(record, "stack.applied");
-      return null;
-    });
+    await desire(host, context, record);
     const stack = host.find(record.spec.name);
     if (!stack) throw new OrcoError("internal", `stack ${record.spec.name} vanished while it was applied`);
     const replaced = new Set(changed.map(({ service }) => service));
@@ -58,11 +55,25 @@ export function applyWorkflow(host: StackHost): Workflow {
   };
 }
 
+/** Ports first: one that is held fails the apply before anything has moved. */
+async function desire(host: StackHost, context: RunContext, record: StackRecord): Promise<void> {
+  const opened = await context.step("ports", () => host.reserve(record.spec));
+  try {
+    await context.step("desired", async () => {
+      await host.desire(record, "stack.applied");
+      return null;
+    });
+  } catch (error) {
+    await host.release(opened);
+    throw error;
+  }
+}
+
 function movesOf(host: StackHost, record: StackRecord): Moves {
   const current = host.find(record.spec.name)?.carriedOut(record.spec);
   const plan = planChanges(current, record.spec);
   const changed = Object.values(record.spec.services).flatMap((spec) => {
-    const from = serviceOf(current, spec.name);
+    const from = host.find(record.spec.name)?.outdated(spec) ?? serviceOf(current, spec.name);
     return from && host.configHash(from) !== host.configHash(spec) ? [{ service: spec.name, from }] : [];
   });
   return { removed: plan.services.filter(({ action }) => action === "remove").map(({ service }) => service), changed, count: plan.changes };
@@ -118,7 +129,7 @@ async function updateAll(host: StackHost, context: RunContext, { stack, changed,
     if (known) return known;
     const from = changed.find((change) => change.service === service)?.from;
     const before = dependenciesOf(graph, service).filter((name) => changed.some((change) => change.service === name));
-    const task = Promise.all(before.map(one)).then(() => (from ? replace(host, context, { stack, input, service, from }) : undefined));
+    const task = Promise.all(before.map(one)).then(() => (from ? replaceOne(host, context, { stack, input, from }) : undefined));
     tasks.set(service, task);
     return task;
   };
@@ -127,35 +138,14 @@ async function updateAll(host: StackHost, context: RunContext, { stack, changed,
   if (failures.length > 0) throw failures[0];
 }
 
-interface Replace {
-  readonly stack: Stack;
-  readonly input: ApplyInput;
-  readonly service: string;
-  readonly from: ServiceSpec;
-}
-
-async function replace(host: StackHost, context: RunContext, { stack, input, service, from }: Replace): Promise<void> {
-  const target = input.record.spec.services[service] as ServiceSpec;
-  const present = stack.supervisorsOf(service);
+function replaceOne(
+  host: StackHost,
+  context: RunContext,
+  { stack, input, from }: { stack: Stack; input: ApplyInput; from: ServiceSpec },
+): Promise<void> {
+  const target = input.record.spec.services[from.name] as ServiceSpec;
+  const present = stack.supervisorsOf(from.name);
   const stoppedByHand = present.length > 0 && present.every(({ slot }) => slot.wanted === "stop");
-  const chosen = input.selected?.includes(service) ?? true;
-  const wanted = stoppedByHand && !(input.start && chosen) ? "stop" : "run";
-  const common = { host, stack, wanted, signal: context.signal } as const;
-  const result: UpdateResult = await context.step(`update ${service}`, () =>
-    updateService({ ...common, target, reason: "config_changed", mayAbort: true }),
-  );
-  const strategy = target.update.strategy;
-  if (result.ok) return host.onUpdate({ strategy, outcome: "completed" });
-  if (!target.update.autoRollback) {
-    host.onUpdate({ strategy, outcome: "failed" });
-    throw updateError(service, result, "autoRollback is off: the new version stays as it is");
-  }
-  await context.step(`rollback ${service}`, async () => {
-    const { record } = stack;
-    await host.desire({ ...record, spec: { ...record.spec, services: { ...record.spec.services, [service]: from } } }, "stack.rolled_back");
-    await updateService({ ...common, target: from, reason: "rollback", mayAbort: false });
-    return null;
-  });
-  host.onUpdate({ strategy, outcome: "rolled_back" });
-  throw updateError(service, result, "the former version was restored");
+  const chosen = input.selected?.includes(from.name) ?? true;
+  return replace(host, context, { stack, from, target, wanted: stoppedByHand && !(input.start && chosen) ? "stop" : "run" });
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../../kernel/clock.ts";
 import type { LogRecord } from "../../supervise/logs/record.ts";
-import type { ServiceSpec } from "../spec.ts";
+import type { ServiceSpec, StackSpec } from "../spec.ts";
 import type { Stack } from "../stack.ts";
 import type { StackRecord } from "../store.ts";
 
@@ -8,6 +8,10 @@ import type { StackRecord } from "../store.ts";
 export interface StackHost {
   readonly clock: Clock;
   find(name: string): Stack | undefined;
+  /** Opens the edge's ports of services that come, before anything of them starts; returns what it opened. Throws `port_in_use`, `conflict`, and opens none. */
+  reserve(spec: StackSpec): Promise<string[]>;
+  /** Closes what `reserve` opened, for a spec that did not become the desired one. */
+  release(fronts: readonly string[]): Promise<void>;
   /** Makes `record` the desired state, of a new stack too. Throws `disk_full`. */
   desire(record: StackRecord, type: string): Promise<Stack>;
   /** Forgets a stack whose slots have all stopped. */

@@ -1,10 +1,17 @@
 import type { Workflows } from "../../workflow/define.ts";
 import { actWorkflows } from "./act.ts";
 import { applyWorkflow } from "./apply.ts";
+import { decideWorkflow } from "./decide.ts";
 import { downWorkflow } from "./down.ts";
 import type { StackHost } from "./host.ts";
 
 /** Every kind of run that changes a stack. */
 export function stackWorkflows(host: StackHost): Workflows {
-  return { apply: applyWorkflow(host), down: downWorkflow(host), ...actWorkflows(host) };
+  return {
+    apply: applyWorkflow(host),
+    down: downWorkflow(host),
+    promote: decideWorkflow(host, "promote"),
+    abort: decideWorkflow(host, "abort"),
+    ...actWorkflows(host),
+  };
 }

@@ -3,6 +3,7 @@ import type { Dependency } from "../spec.ts";
 import { MAX_INSTANCES } from "./limits.ts";
 import { nearest } from "../../kernel/nearest.ts";
 import type { DeclaredPort } from "./ports.ts";
+import { checkOwnPorts } from "./own-port.ts";
 import { checkProbePorts } from "./probe-ports.ts";
 import type { Finding, Report } from "./report.ts";
 import type { Resolved } from "./resolve.ts";
@@ -18,6 +19,7 @@ export function checkTogether(all: Services, report: Report): void {
   checkHostPorts(active, report);
   checkInstances(active, report);
   checkProbePorts(active.values(), report);
+  checkOwnPorts(active.values(), report);
 }
 
 function checkDependencies(service: Resolved, all: Services, report: Report): void {

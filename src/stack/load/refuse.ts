@@ -1,9 +1,12 @@
 import type { Diagnostic } from "../../kernel/errors.ts";
+import { runsTwo } from "../fronts/fronted.ts";
+import type { ServiceSpec } from "../spec.ts";
+import type { DeclaredPort } from "./ports.ts";
 import type { Report } from "./report.ts";
 import type { Resolved } from "./resolve.ts";
 import { nodeAt, type Path } from "./source.ts";
 
-export type Feature = "docker" | "edge" | "canary" | "blueGreen" | "watch" | "schedule";
+export type Feature = "docker" | "edge" | "watch" | "schedule";
 
 /** Valid, but this version cannot do it: refused by name, never silently ignored. */
 export function refuse(service: Resolved, report: Report): void {
@@ -23,44 +26,27 @@ function dockerRefusal({ spec, node }: Resolved): Refusal {
   return [[field], "docker", message, "for now, give it a command and runtime: process"];
 }
 
-function refusals({ spec, declared, ports, node }: Resolved): Refusal[] {
+function refusals({ spec, ports }: Resolved): Refusal[] {
   const found: Refusal[] = [];
-  const { strategy, maxSurge } = spec.update;
-  if (strategy === "canary" || strategy === "blueGreen") {
-    found.push([["update", "strategy"], strategy, `strategy ${strategy} comes with a later version`, "use rolling or recreate"]);
-  }
   if (spec.watch && spec.watch.length > 0)
     found.push([["watch"], "watch", "watch comes with a later version", "run `orco restart` from a file watcher of your own"]);
   if (spec.schedule)
     found.push([["schedule"], "schedule", "schedule comes with a later version", "start the one-shot from cron: orco start <service>"]);
-  for (const port of ports) {
-    const field: Path =
-      nodeAt(node, ["ports", port.index]).kind === "map" && port.protocol === "http"
-        ? ["ports", port.index, "protocol"]
-        : ["ports", port.index];
-    if (port.protocol === "http")
-      found.push([
-        field,
-        "edge",
-        "protocol http needs the edge, which comes with a later version",
-        "use protocol: tcp; the service then binds the port itself",
-      ]);
-    else if (port.host !== undefined && spec.replicas > 1) {
-      const message = `${spec.replicas} replicas cannot all bind host port ${port.host}; sharing it needs the edge, which comes with a later version`;
-      found.push([
-        field,
-        "edge",
-        message,
-        `declare only the container port ("${port.container}"): each replica then gets a port of its own in PORT`,
-      ]);
-    }
-  }
-  const direct = ports.find((port) => port.host !== undefined && port.protocol !== "http");
-  if (direct && spec.replicas <= 1 && declared.update?.strategy === "rolling" && maxSurge > 0) {
-    const message = `rolling with maxSurge ${maxSurge} needs two instances on host port ${direct.host}, and so the edge, which comes with a later version`;
-    found.push([["update", "strategy"], "edge", message, "use strategy: recreate, or maxSurge: 0 with maxUnavailable: 1"]);
-  }
+  const datagrams = ports.find(({ host, protocol }) => host !== undefined && protocol === "udp");
+  if (datagrams) found.push(...datagramRefusals(spec, datagrams));
   return found;
+}
+
+/** The edge passes on http and tcp; a UDP port has one owner, the service. */
+function datagramRefusals(spec: ServiceSpec, { host, container, index }: DeclaredPort): Refusal[] {
+  const ownPort = `declare only the container port ("${container}/udp"): each instance then gets a port of its own in PORT`;
+  if (spec.replicas > 1)
+    return [
+      [["ports", index], "edge", `${spec.replicas} replicas cannot all bind UDP port ${host}: the edge shares http and tcp only`, ownPort],
+    ];
+  if (!runsTwo(spec.update) || spec.replicas === 0) return [];
+  const message = `${spec.update.strategy} needs two instances on UDP port ${host}: the edge shares http and tcp only`;
+  return [[["update", "strategy"], "edge", message, "use strategy: recreate, or maxSurge: 0 with maxUnavailable: 1"]];
 }
 
 /** True when docker services are all that keeps this stack from running: `orco lint` accepts such a file. */

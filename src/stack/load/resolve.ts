@@ -4,6 +4,7 @@ import { Place } from "./field.ts";
 import { type ReadFile, readEnvFile } from "./files.ts";
 import { resolveHealth } from "./health.ts";
 import { MAX_REPLICAS } from "./limits.ts";
+import { bindsItself } from "./own-port.ts";
 import type { DeclaredPort } from "./ports.ts";
 import type { Report } from "./report.ts";
 import { resolveCommand, resolveDocker, resolveRuntime } from "./runtime.ts";
@@ -44,12 +45,13 @@ export function resolveService(name: string, node: Mapping, context: ResolveCont
   const ports = declared.ports ?? [];
   const replicas = checkReplicas(declared.replicas ?? 1, node, at);
   const workdir = resolve(context.workdir, declared.workdir ?? ".");
-  const publishes = runtime === "process" && ports.some((port) => port.host !== undefined && port.protocol !== "http");
   const health = declared.health && resolveHealth(declared.health, block(node, "health"), at.in("health"));
+  const command = resolveCommand(declared.command, runtime);
+  const publishes = runtime === "process" && ports.some((port) => bindsItself(port, { health, command, env: declared.env ?? {} }));
   const spec: ServiceSpec = {
     name,
     runtime,
-    command: resolveCommand(declared.command, runtime),
+    command,
     workdir,
     env: { ...(leftOut === undefined ? envFromFiles(declared, node, { at, context }) : {}), ...declared.env },
     secrets: resolveSecrets(declared, node, { at, workdir: context.workdir, runtime }),

@@ -7,21 +7,18 @@ import type { Amount } from "./units.ts";
 
 interface UpdateContext {
   readonly replicas: number;
-  /** Some port of it is bound on the host by the service itself. */
+  /** A single instance binds some port of the host itself. */
   readonly publishes: boolean;
   readonly node: Mapping;
   readonly at: Place;
 }
 
-/**
- * Default strategy: rolling. One replica that binds its own host port cannot run beside its successor, so there it is recreate
- * (with the edge in front, one with an http probe will roll as well).
- */
+/** Default strategy: rolling. One replica that binds its own host port cannot run beside its successor, so there it is recreate. */
 export function resolveUpdate(declared: DeclaredUpdate, { replicas, publishes, node, at }: UpdateContext): UpdateSpec {
   const strategy = declared.strategy ?? (replicas <= 1 && publishes ? "recreate" : "rolling");
   const maxUnavailable = counted(declared.maxUnavailable ?? { count: 0 }, replicas, Math.floor);
   const maxSurge = counted(declared.maxSurge ?? { count: 1 }, replicas, Math.ceil);
-  if (strategy === "rolling" && maxUnavailable === 0 && maxSurge === 0 && replicas > 0) {
+  if ((strategy === "rolling" || strategy === "canary") && maxUnavailable === 0 && maxSurge === 0 && replicas > 0) {
     const message = `maxUnavailable and maxSurge are both 0 for ${replicas} ${replicas === 1 ? "replica" : "replicas"}: no instance could ever be replaced`;
     at.report.add([...at.path, "maxSurge"], nodeAt(node, ["maxSurge"]), {
       message,
