@@ -257,6 +257,7 @@ function servicesOf({ stacks, apps, edge, runs, requests, appRequests }: ReturnT
       remove: (name) => appRequests.remove(name),
       status: (name) => appRequests.status(name),
       releases: (name, page) => appRequests.releases(name, page),
+      logs: (name, request) => appRequests.logs(name, request),
       deploy: async (name, ref) => viewOf(await appRequests.deploy(name, ref)),
       rollback: async (name) => viewOf(await appRequests.rollback(name)),
     },

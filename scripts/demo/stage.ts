@@ -13,6 +13,9 @@ export interface Stage {
   readonly folder: string;
   readonly home: string;
   readonly webUrl: string;
+  /** Of the app that is deployed from git; its slots listen on `slotPort` and the next one. */
+  readonly appUrl: string;
+  readonly slotPort: number;
   readonly env: Readonly<Record<string, string>>;
   readonly command: readonly string[];
 }
@@ -25,7 +28,7 @@ export interface Answer {
 
 export async function buildStage(): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), "orco-demo-"));
-  const [api, db, web, http] = freePorts(4);
+  const [api, db, web, http, app] = freePorts(5);
   const inherited = Object.entries(process.env).filter(([name, value]) => value !== undefined && !NOT_INHERITED.test(name));
   const env = {
     ...(Object.fromEntries(inherited) as Record<string, string>),
@@ -43,6 +46,8 @@ export async function buildStage(): Promise<Stage> {
     folder,
     home: env.ORCO_HOME,
     webUrl: `http://127.0.0.1:${web}`,
+    appUrl: `http://127.0.0.1:${app}`,
+    slotPort: freePair(),
     env,
     command: [binary, "-f", join(ROOT, "examples/demo-stack/stack.yaml")],
   };
@@ -54,6 +59,19 @@ function freePorts(count: number): number[] {
   const ports = servers.map(({ port }) => port);
   for (const server of servers) server.stop(true);
   return ports;
+}
+
+/** The first of two neighbours that are both free. */
+function freePair(): number {
+  for (;;) {
+    const [port = 0] = freePorts(1);
+    try {
+      Bun.listen({ hostname: "127.0.0.1", port: port + 1, socket: { data() {} } }).stop(true);
+      return port;
+    } catch {
+      // the neighbour is taken
+    }
+  }
 }
 
 /** Runs one orco command to its end. */

@@ -1,4 +1,5 @@
 import { eventually, pidsOf, serviceOf, status } from "./state.ts";
+import { deployAct } from "./deploy.ts";
 import { startLoad } from "./load.ts";
 import { daemonPid, processesWith } from "./processes.ts";
 import { orco, orcoOk, type Stage } from "./stage.ts";
@@ -124,4 +125,12 @@ const takeDown: Step = {
   },
 };
 
-export const STEPS: readonly Step[] = [bringUp, postAndRead, killApi, killDaemon, takeDown];
+const deploys: Step = {
+  name: "deploy v1, v2 and a broken v3 from git, then roll back, under continuous requests",
+  async run(stage, say) {
+    if (Bun.which("git")) await deployAct(stage, say);
+    else say("skipped: git is not installed, and deploys need it");
+  },
+};
+
+export const STEPS: readonly Step[] = [bringUp, postAndRead, killApi, killDaemon, deploys, takeDown];

@@ -12,9 +12,13 @@ export async function logs(context: Context): Promise<undefined> {
   const file = context.args.find((name) => /\.ya?ml$/.test(name));
   if (file !== undefined) throw usageError(`after logs, -f means follow; the file comes before it: orco -f ${file} logs`);
   const query = logQuery(context, Date.now());
-  const stack = context.stackName();
+  const app = textOption(context.options, "app");
+  const stack = app === undefined ? context.stackName() : "";
   const client = await context.client();
-  await printLogs(context, (signal) => client.logs(stack, { services: context.args, query, signal }));
+  await printLogs(context, (signal) => {
+    const request = { services: context.args, query, signal };
+    return app === undefined ? client.logs(stack, request) : client.appLogs(app, request);
+  });
   return undefined;
 }
 

@@ -136,7 +136,11 @@ export class Client extends DeployClient {
   }
 
   logs(name: string, request: LogRequest): AsyncGenerator<LogRecord, void> {
-    return readLogs(this.source(), name, request);
+    return readLogs(this.source(), stackPath(name).slice(1), request);
+  }
+
+  appLogs(name: string, request: LogRequest): AsyncGenerator<LogRecord, void> {
+    return readLogs(this.source(), `apps/${encodeURIComponent(name)}`, request);
   }
 
   private change(path: string, ask: Ask): Promise<RunView> {

@@ -13,12 +13,12 @@ export interface LogRequest {
 /** Lines of different services are merged in time order, but live ones may arrive a little out of it. */
 const MERGE_SLACK_MS = 1000;
 
-/** The log lines of a stack. With `follow` the stream survives a restart of the daemon: it goes on behind the last line of each service. */
-export function readLogs(source: Source, stack: string, request: LogRequest): AsyncGenerator<LogRecord, void> {
+/** The log lines of `stacks/<name>` or `apps/<name>`. With `follow` the stream survives a restart of the daemon: it goes on behind the last line of each service. */
+export function readLogs(source: Source, owner: string, request: LogRequest): AsyncGenerator<LogRecord, void> {
   const seen: Record<string, number> = { ...request.query.after };
   let newestMs: number | undefined;
   async function* connect(opened: () => void): AsyncGenerator<LogRecord, "done" | "cut"> {
-    const response = await source.transport.open(`/stacks/${encodeURIComponent(stack)}/logs`, {
+    const response = await source.transport.open(`/${owner}/logs`, {
       query: logParams(request.services, resumedQuery(request.query, seen, newestMs)),
       headers: { accept: "application/x-ndjson" },
       ...(request.signal && { signal: request.signal }),

@@ -3,7 +3,7 @@ import type { JsonObject } from "../kernel/event.ts";
 import { adoptSlot } from "../supervise/adopt-slot.ts";
 import { hasEnded, type Slot } from "../supervise/instance.ts";
 import type { LogStore } from "../supervise/logs/store.ts";
-import type { LogRecord } from "../supervise/logs/record.ts";
+import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
 import type { RestartPolicy } from "../supervise/restart.ts";
 import type { Adopted, Runtime } from "../supervise/runtime.ts";
 import type { SlotRows } from "../supervise/slot-rows.ts";
@@ -153,6 +153,11 @@ export class App {
       this.listeners.delete(look);
       signal?.removeEventListener("abort", look);
     }
+  }
+
+  /** Lines of both slots, or of those named. */
+  logs(request: { services?: readonly string[]; query: LogQuery; signal: AbortSignal }): AsyncIterable<LogRecord> {
+    return this.ports.logs.query({ stack: owner(this.name), ...request });
   }
 
   /** Last lines that the slot has written since a time (epoch ms). */

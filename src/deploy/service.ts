@@ -1,5 +1,6 @@
 import { OrcoError } from "../kernel/errors.ts";
 import type { JsonObject } from "../kernel/event.ts";
+import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
 import type { Runs } from "../workflow/execute.ts";
 import type { RunRow } from "../workflow/run.ts";
 import type { App } from "./app.ts";
@@ -7,7 +8,7 @@ import type { Apps } from "./apps.ts";
 import { decideAutoRollback } from "./auto-rollback.ts";
 import { parseContract } from "./contract-schema.ts";
 import type { DeployPlan } from "./plan.ts";
-import { liveRelease } from "./record.ts";
+import { liveRelease, SLOT_NAMES } from "./record.ts";
 import { choose } from "./rollback.ts";
 import { appStatus } from "./status.ts";
 import type { AppStatus, AppView, PutApp, ReleaseView, SlotName } from "./view.ts";
@@ -101,6 +102,16 @@ export class AppRequests {
       if (found.length === limit) break;
     }
     return found;
+  }
+
+  logs(
+    name: string,
+    { services, ...request }: { services?: readonly string[]; query: LogQuery; signal: AbortSignal },
+  ): AsyncIterable<LogRecord> {
+    const app = this.apps.require(name);
+    const wrong = services?.find((slot) => !SLOT_NAMES.some((known) => known === slot));
+    if (wrong !== undefined) throw new OrcoError("not_found", `${name} has the slots blue and green, not ${wrong}`, { app: name });
+    return app.logs({ ...request, ...(services && services.length > 0 && { services }) });
   }
 
   /** A live process came or went: its app may have to be rolled back. */

@@ -84,6 +84,10 @@ export class FakeDaemon implements Services {
     remove: async (name) => void this.appOf(name),
     status: (name) => this.appOf(name).status,
     releases: (name) => (this.appOf(name), []),
+    logs: (name, { query, services, signal }) => {
+      this.appOf(name);
+      return this.readLines({ after: query.after ?? {}, services, follow: query.follow ?? false, signal });
+    },
     deploy: (name) => this.begin("deploy", this.appOf(name).name, { success: true }),
     rollback: (name) => this.begin("rollback", this.appOf(name).name, { success: true }),
   };

@@ -27,19 +27,33 @@ const query = z.strictObject({
 });
 type Query = z.infer<typeof query>;
 
-/** Log lines of a stack, merged: NDJSON, or Server-Sent Events for who asks for them. */
+/** Log lines of a stack or an app, merged: NDJSON, or Server-Sent Events for who asks for them. */
 export function logRoutes(site: Site): void {
+  const { stacks, apps } = site.deps.services;
+  logRoute(site, { path: "/stacks/{name}/logs", id: "stackLogs", open: (name, request) => stacks.logs(name, request) });
+  logRoute(site, { path: "/apps/{name}/logs", id: "appLogs", open: (name, request) => apps.logs(name, request) });
+}
+
+interface LogSource {
+  readonly path: string;
+  readonly id: string;
+  readonly open: (
+    name: string,
+    request: { services?: readonly string[]; query: LogQuery; signal: AbortSignal },
+  ) => AsyncIterable<LogRecord>;
+}
+
+function logRoute(site: Site, { path, id, open }: LogSource): void {
   const { deps } = site;
   const content = { "application/x-ndjson": "LogLine", "text/event-stream": "LogLine" } as const;
-  const logs = { path: "/stacks/{name}/logs", id: "stackLogs", summary: "Log lines, past and live (follow)" };
+  const logs = { path, id, summary: "Log lines, past and live (follow)" };
   const answers = { 200: { description: "One record a line, or a frame", content } };
   endpoint(site, { method: "get", params: z.strictObject({ name: stackName }), query, ...logs, answers }, (c, input) => {
-    const { name } = input.params;
     const services = servicesOf(input.query.services);
     const wanted = logQuery(deps, c, input.query);
-    // Asked before the answer begins: an unknown stack or service is a 404, not a stream that breaks.
+    // Asked before the answer begins: an unknown name is a 404, not a stream that breaks.
     const gone = new AbortController();
-    const records = deps.services.stacks.logs(name, { query: wanted, signal: gone.signal, ...(services && { services }) });
+    const records = open(input.params.name, { query: wanted, signal: gone.signal, ...(services && { services }) });
     c.set("streaming", true);
     const sse = wantsStream(c);
     const headers = sse ? SSE_HEADERS : NDJSON_HEADERS;

@@ -62,6 +62,8 @@ export interface AppService {
   remove(name: string): Promise<void>;
   status(name: string): AppStatus;
   releases(name: string, page: { limit: number; before?: string }): ReleaseView[];
+  /** Of both slots, which are the services here. */
+  logs(name: string, request: { services?: readonly string[]; query: LogQuery; signal: AbortSignal }): AsyncIterable<LogRecord>;
   /** Admits the change and returns its run at once. `deploy_in_progress` (facts: run). */
   deploy(name: string, ref: string): Promise<RunView>;
   /** Also `no_previous_slot`. */
