@@ -70,9 +70,17 @@ export class Execution {
     }
     await this.undos.unwind(unwinding.error);
     this.leave();
+    await this.closeSteps(unwinding.error);
     const spoilt = log.all().filter(({ status }) => status === "undo_failed");
     if (spoilt.length === 0) return unwinding;
     return { by: "fail", error: spoiltError(unwinding.error, spoilt) };
+  }
+
+  /** What a former daemon left under way and nothing had to be undone of. */
+  private async closeSteps(error: RunError): Promise<void> {
+    const { log, onError } = this.options;
+    const open = log.all().filter(({ status }) => status === "running" || status === "waiting");
+    for (const { name } of open) await log.save(name, "fail", { error, detail: error.message }).catch(onError);
   }
 
   /** Leads the function once more to the steps whose undo only it knows. */
