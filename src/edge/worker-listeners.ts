@@ -1,33 +1,32 @@
 import { errnoOf, messageOf } from "../kernel/errors.ts";
 import type { ListenerProblem } from "./channel.ts";
 import { listenerKey, type Front, type ListenSpec } from "./route.ts";
+import { Gate, type GateOptions } from "./worker-gate.ts";
+import type { Responder } from "./worker-responder.ts";
 
-/** One address and port that is listened on, and what answers there. */
-export interface Gate {
-  /** Its fronts from now on. Throws what `openGate` throws; the gate then goes on as it was. */
-  update(fronts: readonly Front[]): Promise<void> | void;
-  /** Accepts no more. Connections go on. */
-  close(): void;
+interface Open {
+  /** What a listener cannot change while it is open. Certificates it can. */
+  readonly shape: string;
+  readonly gate: Gate;
 }
 
-/** Throws the errno in `code`: EADDRINUSE, EACCES, EADDRNOTAVAIL; `certificate` for PEM files that cannot be used. */
-export type OpenGate = (listen: ListenSpec, fronts: readonly Front[]) => Promise<Gate>;
-
-/** The listeners of a table: opened, changed and closed as fronts come and go. */
+/** The listeners of a worker: opened, changed and closed as fronts come and go. */
 export class Listeners {
-  private readonly gates = new Map<string, { readonly shape: string; readonly gate: Gate }>();
+  private readonly open = new Map<string, Open>();
+  /** Of listeners that are gone, while they have connections. */
+  private readonly former = new Set<Responder>();
+  private stopped = false;
 
-  constructor(private readonly open: OpenGate) {}
+  constructor(private readonly options: GateOptions) {}
 
   /** What could not be done is told; all else is done. Closing comes first: a port may change its protocol. */
   async apply(fronts: readonly Front[]): Promise<ListenerProblem[]> {
     const wanted = Map.groupBy(fronts, ({ listen }) => listenerKey(listen));
-    for (const [key, { shape, gate }] of this.gates) {
+    for (const [key, { shape, gate }] of this.open) {
       const [front] = wanted.get(key) ?? [];
-      if (front && shapeOf(front.listen) === shape) continue;
-      gate.close();
-      this.gates.delete(key);
+      if (!front || shapeOf(front.listen) !== shape) this.close(key, gate);
     }
+    for (const responder of this.former) if (responder.connections === 0) this.former.delete(responder);
     const problems: ListenerProblem[] = [];
     for (const [key, group] of wanted) {
       try {
@@ -39,20 +38,45 @@ export class Listeners {
     return problems;
   }
 
-  closeAll(): void {
-    for (const { gate } of this.gates.values()) gate.close();
-    this.gates.clear();
+  /** Accepts no more; connections go on, and learn of new tables as before. */
+  stop(): void {
+    this.stopped = true;
+    for (const { gate } of this.open.values()) gate.stop();
+  }
+
+  get connections(): number {
+    return this.responders().reduce((sum, { connections }) => sum + connections, 0);
+  }
+
+  retire(): void {
+    for (const responder of this.responders()) responder.retire();
+  }
+
+  cutAll(): void {
+    for (const responder of this.responders()) responder.cutAll();
+  }
+
+  private responders(): Responder[] {
+    return [...Array.from(this.open.values(), ({ gate }) => gate.responder), ...this.former];
+  }
+
+  private close(key: string, gate: Gate): void {
+    this.open.delete(key);
+    gate.stop();
+    gate.responder.update([]);
+    gate.responder.retire();
+    if (gate.responder.connections > 0) this.former.add(gate.responder);
   }
 
   private async serve(key: string, group: readonly Front[]): Promise<void> {
-    const known = this.gates.get(key);
+    const known = this.open.get(key);
     const [first] = group;
-    if (known) await known.gate.update(group);
-    else if (first) this.gates.set(key, { shape: shapeOf(first.listen), gate: await this.open(first.listen, group) });
+    if (known) return known.gate.update(group);
+    if (first && !this.stopped)
+      this.open.set(key, { shape: shapeOf(first.listen), gate: await Gate.open(first.listen, group, this.options) });
   }
 }
 
-/** What a listener cannot change while it is open. Certificates it can. */
 function shapeOf({ protocol, tls }: ListenSpec): string {
   return `${protocol}${tls ? " tls" : ""}`;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../kernel/clock.ts";
+import { AccessLog } from "./access-log.ts";
 import type { ListenerProblem, Served } from "./channel.ts";
-import type { GateMaker } from "./worker-gate.ts";
 import { Counters, type StatsAnswer } from "./metrics-counters.ts";
 import { Pool } from "./pool.ts";
 import type { Front, RouteTable } from "./route.ts";
@@ -9,72 +9,84 @@ import type { DataPlane } from "./worker.ts";
 
 export interface PlaneOptions {
   readonly clock: Clock;
-  readonly gates: GateMaker;
-  readonly counters: Counters;
+  /** Usual number of workers. */
+  readonly workers: number;
   /** Something in flight on a draining target has ended. */
   readonly drainingChanged: () => void;
+  readonly warn: (message: string) => void;
 }
 
-/** Pools and listeners of one worker, as the newest table has them. */
+/** Pools, listeners and counters of one worker, as the newest table has them. */
 export class EdgePlane implements DataPlane {
+  private readonly counters = new Counters();
   private readonly pools = new Map<string, Pool>();
   /** Of fronts that are gone, while something is in flight on them. */
   private readonly former = new Set<Pool>();
   private readonly listeners: Listeners;
-  private listening = true;
+  private readonly accessLog: AccessLog;
+  private trustedProxies: readonly string[] = [];
 
   constructor(private readonly options: PlaneOptions) {
-    this.listeners = new Listeners((listen, fronts) => options.gates.open(listen, fronts, (id) => this.poolOf(id)));
+    const { clock, workers, warn } = options;
+    this.accessLog = new AccessLog(clock, warn);
+    const around = {
+      clock,
+      counters: this.counters,
+      poolOf: (id: string) => this.poolOf(id),
+      trustedProxies: () => this.trustedProxies,
+      log: () => this.accessLog.writer,
+    };
+    this.listeners = new Listeners({ around, workers });
   }
 
   /** Pools of new fronts first, so that a listener finds them; those of fronts that are gone last, when nobody is sent there any more. */
   async apply(table: RouteTable): Promise<readonly ListenerProblem[]> {
+    this.trustedProxies = table.trustedProxies;
+    this.accessLog.use(table.accessLog);
     for (const front of table.fronts) this.place(front);
-    this.options.gates.configure(table);
-    const problems = this.listening ? await this.listeners.apply(table.fronts) : [];
+    const problems = await this.listeners.apply(table.fronts);
     const named = new Set(table.fronts.map(({ id }) => id));
-    for (const [id, pool] of this.pools) {
-      if (named.has(id)) continue;
-      this.pools.delete(id);
-      pool.close();
-      this.former.add(pool);
-    }
+    for (const [id, pool] of this.pools) if (!named.has(id)) this.dismiss(id, pool);
     for (const pool of this.former) if (pool.inFlight === 0) this.former.delete(pool);
     return problems;
   }
 
   stopListening(): void {
-    this.listening = false;
-    this.listeners.closeAll();
+    this.listeners.stop();
   }
 
   draining(): Pick<Served, "inFlight" | "cut"> {
-    const inFlight: Record<string, number> = {};
-    const cut: Record<string, number> = {};
-    for (const pool of [...this.pools.values(), ...this.former]) {
-      for (const count of pool.draining()) {
-        if (count.inFlight > 0) inFlight[count.target] = count.inFlight;
-        if (count.cut > 0) cut[count.target] = count.cut;
-      }
-    }
-    return { inFlight, cut };
+    const counts = this.allPools().flatMap((pool) => pool.draining());
+    return {
+      inFlight: Object.fromEntries(counts.flatMap(({ target, inFlight }) => (inFlight > 0 ? [[target, inFlight]] : []))),
+      cut: Object.fromEntries(counts.flatMap(({ target, cut }) => (cut > 0 ? [[target, cut]] : []))),
+    };
   }
 
   get connections(): number {
-    return this.options.gates.connections;
+    return this.listeners.connections;
   }
 
+  /** Through the pools first: they tell WebSockets why. */
   cutAll(): void {
-    for (const pool of [...this.pools.values(), ...this.former]) pool.cutAll();
-    this.options.gates.cutAll();
+    for (const pool of this.allPools()) pool.cutAll();
+    this.listeners.cutAll();
   }
 
   retire(): void {
-    this.options.gates.retire();
+    this.listeners.retire();
   }
 
   stats(since: number): StatsAnswer {
-    return this.options.counters.answer(since);
+    return this.counters.answer(since);
+  }
+
+  close(): void {
+    this.accessLog.use(undefined);
+  }
+
+  private allPools(): Pool[] {
+    return [...this.pools.values(), ...this.former];
   }
 
   private poolOf(id: string): Pool {
@@ -87,5 +99,11 @@ export class EdgePlane implements DataPlane {
     const known = this.pools.get(front.id);
     if (known) return known.update(front);
     this.pools.set(front.id, new Pool(front, this.options.clock, { drainChanged: this.options.drainingChanged }));
+  }
+
+  private dismiss(id: string, pool: Pool): void {
+    this.pools.delete(id);
+    pool.close();
+    this.former.add(pool);
   }
 }

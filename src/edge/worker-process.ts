@@ -2,9 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { systemClock, type Clock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
 import { serveChannel } from "./channel-socket.ts";
-import { Counters } from "./metrics-counters.ts";
 import { readTable } from "./table.ts";
-import { GateMaker } from "./worker-gate.ts";
 import { MemoryBound } from "./worker-memory.ts";
 import { workerRecord, workerSocket } from "./worker-paths.ts";
 import { EdgePlane } from "./worker-plane.ts";
@@ -32,13 +30,7 @@ export async function runWorker({ folder, number, workers, build, memoryBytes }:
   process.on("SIGHUP", () => undefined);
   const paths = [workerSocket(folder, number), workerRecord(folder, number)] as const;
   const identity = { number, pid: process.pid, startTime: startTimeOfSelf(), build };
-  const counters = new Counters();
-  const plane = new EdgePlane({
-    clock,
-    counters,
-    gates: new GateMaker({ clock, counters, workers }),
-    drainingChanged: () => worker.drainingChanged(),
-  });
+  const plane = new EdgePlane({ clock, workers, drainingChanged: () => worker.drainingChanged(), warn: log });
   const worker = new EdgeWorker({
     identity,
     clock,
@@ -46,6 +38,7 @@ export async function runWorker({ folder, number, workers, build, memoryBytes }:
     read: () => readTable(folder),
     log,
     exit() {
+      plane.close();
       for (const path of paths) rmSync(path, { force: true });
       process.exit(0);
     },
