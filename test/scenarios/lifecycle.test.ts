@@ -119,10 +119,7 @@ test("an exit by a signal, and one by code, are told apart; restart makes a new 
 test("what this version cannot do is refused by up and lint with field, line and reason; nothing is started", async () => {
   const refused: [field: string, feature: RegExp][] = [
     ["runtime: docker\n        image: nginx", /docker/],
-    ["command: x\n        update: { strategy: canary }", /strategy canary/],
-    ["command: x\n        update: { strategy: blueGreen }", /strategy blueGreen/],
-    [`command: x\n        ports: [{ container: 80, host: 8080, protocol: http }]`, /protocol http needs the edge/],
-    [`command: x\n        replicas: 2\n        ports: ["8080:80"]`, /2 replicas cannot all bind host port 8080/],
+    [`command: x\n        replicas: 2\n        ports: ["8080:80/udp"]`, /2 replicas cannot all bind UDP port 8080/],
     ["command: x\n        watch: [{ path: ., action: restart }]", /watch comes with a later version/],
     ['command: x\n        schedule: "0 3 * * *"', /schedule comes with a later version/],
     ["command: x\n        volumes: [data:/data]", /volume/],

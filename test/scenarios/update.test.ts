@@ -13,7 +13,7 @@ interface Bounds {
 function boundsOf(history: readonly EventView[], service: string, since: number): Bounds {
   const slots = new Map<unknown, { ready: boolean }>();
   let [leastReady, mostLive] = [Infinity, 0];
-  for (const event of history.filter((one) => one.service === service)) {
+  for (const event of history.filter((one) => one.service === service && one.type.startsWith("instance."))) {
     if (event.type === "instance.removed") slots.delete(event["slot"]);
     else slots.set(event["slot"], { ready: event["ready"] === true && event["state"] === "Running" });
     if (event.seq <= since) continue;

@@ -60,12 +60,15 @@ function refused(services: string): (string | undefined)[] {
 
 test.each([
   ["a: {image: x, replicas: 2, ports: ['80:80'], update: {strategy: canary}}", ["unsupported docker"]],
-  ["a: {command: [x], replicas: 2, ports: ['80:80']}", ["unsupported edge"]],
+  ["a: {command: [x], replicas: 2, ports: ['80:80']}", []],
+  ["a: {command: [x], replicas: 2, ports: ['80:80/udp']}", ["unsupported edge"]],
   ["a: {command: [x], replicas: 2, ports: ['80']}", []],
-  ["a: {command: [x], ports: [{container: 80, protocol: http}]}", ["unsupported edge"]],
-  ["a: {command: [x], update: {strategy: canary}}", ["unsupported canary"]],
-  ["a: {command: [x], update: {strategy: blueGreen}}", ["unsupported blueGreen"]],
-  ["a: {command: [x], ports: ['80:80'], update: {strategy: rolling}}", ["unsupported edge"]],
+  ["a: {command: [x], ports: [{container: 80, protocol: http}]}", []],
+  ["a: {command: [x], update: {strategy: canary}}", []],
+  ["a: {command: [x], update: {strategy: blueGreen}}", []],
+  ["a: {command: [x], ports: ['80:80'], update: {strategy: rolling}}", []],
+  ["a: {command: [x], ports: ['53:53/udp'], update: {strategy: rolling}}", ["unsupported edge"]],
+  ["a: {command: [x], ports: ['53:53/udp']}", []],
   ["a: {command: [x], ports: ['80:80'], update: {strategy: rolling, maxSurge: 0, maxUnavailable: 1}}", []],
   ["a: {command: [x], ports: ['80:80']}", []],
   ["a: {command: [x], watch: [{path: src, action: restart}]}", ["unsupported watch"]],
@@ -80,9 +83,25 @@ test.each([
 test("the default strategy is rolling; recreate for one replica that binds its host port", () => {
   const strategyOf = (fields: string): string | undefined =>
     loadText(withServices(`a: {command: [x], ${fields}}`)).spec?.services["a"]?.update.strategy;
+  const probed = "health: {http: {url: 'http://localhost:80/'}}";
   expect([strategyOf("ports: ['80:80']"), strategyOf("ports: ['80']"), strategyOf("replicas: 2")]).toEqual([
     "recreate",
     "rolling",
     "rolling",
   ]);
+  expect(strategyOf("ports: [{host: 80, container: 80, protocol: http}]")).toBe("rolling");
+  expect(strategyOf(`ports: ['80:80'], ${probed}`)).toBe("rolling");
+  expect(strategyOf(`ports: ['81:81'], ${probed}`)).toBe("recreate");
+  expect(strategyOf("ports: ['80:80', '53:53/udp']")).toBe("recreate");
+});
+
+test("a command that says the host port itself binds it; behind the edge lint warns of that", () => {
+  const web = (more: string): string => `a: {command: ["./web", "--port=3000"], ports: ["3000:3000"], health: {http: {url: "http://localhost:3000/"}}${more}}`;
+  const alone = loadText(withServices(web("")));
+  expect(alone.spec?.services["a"]?.update.strategy).toBe("recreate");
+  expect(alone.diagnostics).toEqual([]);
+  expect(found(web(", replicas: 2"))).toEqual([
+    "4:16 services.a.command: the edge listens on port 3000 for a, which names the port itself: each instance gets one of its own [listen on ${PORT}]",
+  ]);
+  expect(found('a: {command: ["./web", "--port=${PORT}"], ports: ["3000:3000"], replicas: 2}')).toEqual([]);
 });
