@@ -4,7 +4,7 @@ import { HIGH_WATER, type Wire, type WireHandlers } from "../wire.ts";
 import type { Deadline } from "./deadlines.ts";
 import { type ClientSide, Exchange } from "./exchange.ts";
 import { FAILURES, type Failure } from "./page.ts";
-import type { Service } from "./service.ts";
+import type { Meter, Service } from "./service.ts";
 
 const EMPTY = Buffer.alloc(0);
 /** Between two requests. Browsers give up after one to five minutes; a target's idle time does not matter here. */
@@ -14,8 +14,8 @@ const RETIRE_MS = 1_000;
 /** After the last byte of ours the client may still be sending: closing at once would destroy the answer on its way (RFC 9112 §9.6). */
 const LINGER_MS = 30_000;
 
-/** open: reads requests. lingering: all is said, what still comes is thrown away. passed: the bytes are no HTTP any more. */
-type Phase = "open" | "lingering" | "passed" | "gone";
+/** open: waits for requests. reading: looks at bytes that came. lingering: all is said, what still comes is thrown away. passed: the bytes are no HTTP any more. */
+type Phase = "open" | "reading" | "lingering" | "passed" | "gone";
 
 /** One connection of a client: one request after the other, in order. */
 export class Client implements WireHandlers, Deadline, ClientSide {
@@ -26,11 +26,12 @@ export class Client implements WireHandlers, Deadline, ClientSide {
   /** Bytes of requests that were not read yet. */
   private kept: Buffer = EMPTY;
   private exchange: Exchange | undefined;
-  private reading = false;
   /** Of the queue when a deadline was last looked at. */
   private queuedBefore = 0;
   /** Monotonic ms. */
   private idleSince: number;
+  /** Of the front it asked last. */
+  private meter: Meter | undefined;
 
   constructor(
     readonly wire: Wire,
@@ -58,7 +59,7 @@ export class Client implements WireHandlers, Deadline, ClientSide {
   end(): void {
     this.ended = true;
     if (this.exchange) this.exchange.clientEnd();
-    else if (this.phase === "open" && !this.reading) this.finish();
+    else if (this.phase === "open") this.finish();
   }
 
   close(): void {
@@ -66,6 +67,8 @@ export class Client implements WireHandlers, Deadline, ClientSide {
     this.kept = EMPTY;
     this.service.deadlines.forget(this);
     this.service.clientGone(this);
+    this.meter?.addConnection(-1);
+    this.meter = undefined;
     this.exchange?.clientGone();
   }
 
@@ -85,11 +88,11 @@ export class Client implements WireHandlers, Deadline, ClientSide {
   /** The answer is on its way. `keepAlive`: another request may follow. */
   over(keepAlive: boolean): void {
     this.exchange = undefined;
-    if (this.phase !== "open") return;
+    if (this.phase !== "open" && this.phase !== "reading") return;
     if (!keepAlive) return this.finish();
     this.idleSince = this.service.clock.monotonic();
     this.dueAt = this.idleSince + (this.service.retiring ? RETIRE_MS : KEEP_ALIVE_MS);
-    if (this.reading) return;
+    if (this.phase === "reading") return;
     this.wire.resume();
     if (this.kept.length > 0) this.read(this.kept, false);
     else if (this.ended) this.finish();
@@ -107,16 +110,17 @@ export class Client implements WireHandlers, Deadline, ClientSide {
   /** `begun`: the head in `bytes` has its deadline already. */
   private read(bytes: Buffer, begun: boolean): void {
     let at = 0;
-    this.reading = true;
+    this.phase = "reading";
     this.kept = EMPTY;
-    while (at < bytes.length && this.phase === "open" && !this.exchange && this.wire.queued <= HIGH_WATER) {
+    while (at < bytes.length && this.phase === "reading" && !this.exchange && this.wire.queued <= HIGH_WATER) {
       const parsed = parseRequest(bytes, at);
       if (parsed.kind === "more") break;
       if (parsed.kind === "refused") this.refuse(parsed.refusal);
       else at = this.begin(parsed.head, bytes, at + parsed.head.bytes);
     }
-    this.reading = false;
-    if (this.phase === "open") this.rest(at === 0 ? bytes : bytes.subarray(at), begun && at === 0);
+    if (this.phase !== "reading") return;
+    this.phase = "open";
+    this.rest(at === 0 ? bytes : bytes.subarray(at), begun && at === 0);
   }
 
   /** What is left after reading. */
@@ -135,7 +139,15 @@ export class Client implements WireHandlers, Deadline, ClientSide {
   private begin(head: RequestHead, bytes: Buffer, at: number): number {
     const exchange = new Exchange(this, head, this.service);
     this.exchange = exchange;
+    this.count(exchange.meter);
     return at + exchange.start(bytes.subarray(at));
+  }
+
+  private count(meter: Meter | undefined): void {
+    if (meter === this.meter) return;
+    this.meter?.addConnection(-1);
+    meter?.addConnection(1);
+    this.meter = meter;
   }
 
   private keep(bytes: Buffer): void {

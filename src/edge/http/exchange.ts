@@ -8,7 +8,7 @@ import { HIGH_WATER, type Wire } from "../wire.ts";
 import { Answer, type AnswerOwner, type Step } from "./answer.ts";
 import { FAILURES, type Failure, pageOf } from "./page.ts";
 import { Reach, type ReachOwner } from "./reach.ts";
-import type { Service, Site } from "./service.ts";
+import type { Meter, Service, Site } from "./service.ts";
 import { recordOf, type Tally, tallyOf, valueOf } from "./tally.ts";
 import { Upload, type UploadOwner } from "./upload.ts";
 import type { Upstream, UpstreamUser } from "./upstream.ts";
@@ -81,6 +81,10 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
     // Waiting for a target, the body of a big upload stays where it is.
     if (this.isReaching() && !this.upload.complete) this.client.wire.pause();
     return used;
+  }
+
+  get meter(): Meter | undefined {
+    return this.site?.meter;
   }
 
   get repeatable(): boolean {
