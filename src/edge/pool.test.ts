@@ -245,7 +245,7 @@ describe("whatever happens", () => {
           } else {
             const targets = one.states.flatMap((is, id) => (is === "absent" ? [] : [{ id: `t${id}`, state: is, drainTimeoutMs: 2_000 }]));
             active = new Set(targets.filter((target) => target.state === "active").map(({ id }) => id));
-            update(targets as State[]);
+            update(targets);
           }
           expect(pool.inFlight).toBe(open().length);
           expect(pool.held === 0 || active.size === 0).toBe(true);
