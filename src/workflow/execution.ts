@@ -80,7 +80,13 @@ export class Execution {
   private async closeSteps(error: RunError): Promise<void> {
     const { log, onError } = this.options;
     const open = log.all().filter(({ status }) => status === "running" || status === "waiting");
-    for (const { name } of open) await log.save(name, "fail", { error, detail: error.message }).catch(onError);
+    for (const { name } of open) {
+      try {
+        await log.save(name, "fail", { error, detail: error.message });
+      } catch (failed) {
+        onError(failed);
+      }
+    }
   }
 
   /** Leads the function once more to the steps whose undo only it knows. */

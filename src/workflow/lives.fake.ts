@@ -104,22 +104,22 @@ export class Lives implements Disposable {
 
   /** Every event of the run, as `type` or `type step`. */
   story(run: string): string[] {
-    const events = this.journal?.read({ topic: `run/${run}` }) ?? [];
+    const events = this.journal?.read({ topic: `run/${run}`, limit: 10_000 }) ?? [];
     return events.map(({ type, data }) => (typeof data["step"] === "string" ? `${type} ${data["step"]}` : type));
   }
 
   /** Lets time pass until the run has ended (then its row) or the daemon has died; `turn` is called again and again meanwhile. */
   async drive(life: Life, run: string, turn: () => void = () => undefined): Promise<RunRow | undefined> {
-    let end: RunRow | "died" | undefined;
-    void life.died.then(() => (end ??= "died"));
-    void life.runs.settled(run).then((row) => (end ??= row));
-    for (let turns = 0; end === undefined; turns++) {
+    const over: { as?: RunRow | "died" } = {};
+    void life.died.then(() => (over.as ??= "died"));
+    void life.runs.settled(run).then((row) => (over.as ??= row));
+    for (let turns = 0; over.as === undefined; turns++) {
       if (turns > 5000) throw new Error(`run ${run} does not end: ${this.story(run).join(", ")}`);
       turn();
       await this.clock.advance(500);
       await new Promise(setImmediate);
     }
-    return end === "died" ? undefined : end;
+    return over.as === "died" ? undefined : over.as;
   }
 
   [Symbol.dispose](): void {

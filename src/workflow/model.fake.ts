@@ -73,11 +73,11 @@ function carryOut(context: RunContext, op: Op, world: World): Promise<Json | obj
   return context.step(op.name, (signal) => acting(op, world, signal), { timeoutMs: 5000, ...undo });
 }
 
-async function acting({ name, does }: Op, { clock, add }: World, signal: AbortSignal): Promise<string> {
-  if (does === "slow") await clock.sleep(3000, signal);
-  if (does === "deaf") await clock.sleep(30_000);
-  add(name);
-  if (does === "hang") await clock.sleep(1e8, signal);
+async function acting({ name, does }: Op, world: World, signal: AbortSignal): Promise<string> {
+  if (does === "slow") await world.clock.sleep(3000, signal);
+  if (does === "deaf") await world.clock.sleep(30_000);
+  world.add(name);
+  if (does === "hang") await world.clock.sleep(1e8, signal);
   if (does === "break") throw new Error(`${name} broke`);
   return name;
 }
