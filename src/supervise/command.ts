@@ -54,6 +54,8 @@ export async function runCommand(spec: CommandSpec): Promise<CommandResult> {
   const group = new Group(child.pid);
   const tail = new Tail(spec.onOutput);
   const read = Promise.all([tail.take(child.stdout, "stdout"), tail.take(child.stderr, "stderr")]).then(() => true);
+  // Looked at when the command is over.
+  read.catch(() => undefined);
   const ended = await raceOf(spec, child.exited);
   group.kill();
   await child.exited;
