@@ -2,7 +2,6 @@ import type { Slot } from "../supervise/instance.ts";
 import type { LogStore } from "../supervise/logs/store.ts";
 import type { SupervisorPorts } from "../supervise/supervised.ts";
 import { targetIds } from "./fronts/front.ts";
-import { frontedPorts } from "./fronts/fronted.ts";
 import type { FrontSync } from "./fronts/sync.ts";
 import { withdraw } from "./fronts/withdraw.ts";
 import { gateOf, type Snapshot } from "./gate.ts";
@@ -39,8 +38,8 @@ export function slotPorts(slot: Slot, stack: Surroundings, ports: StackPorts): S
     policy: () => spec().restartPolicy,
     gate: () => gateOf(slot.service, stack.decided()),
     prepare: async (now, instance, how) => {
-      // The edge holds its ports before the first instance starts: what is in the way is told by the one who would be unreachable.
-      if (how === "start" && frontedPorts(spec()).length > 0) await stack.fronts.served(slot.service);
+      // The edge listens before the first instance starts, and has let go of a port that this one binds: what is in the way is told by this one.
+      if (how === "start" && spec().ports.some(({ host }) => host !== undefined)) await stack.fronts.served(slot.service);
       return ports.prepare({ slot: now, instance, spec: spec(), baseEnv: stack.record.baseEnv, adopted: how === "adopt" });
     },
     withdraw: (now, force) => {

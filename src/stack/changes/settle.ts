@@ -7,8 +7,8 @@ import type { Stack } from "../stack.ts";
 const LOOK_MS = 1000;
 
 /**
- * Waits until every named service is ready (one-shots: completed) or not wanted to run.
- * Throws `blocked` (facts: chain) as soon as one definitely cannot become ready.
+ * Waits until every named service is ready (one-shots: completed) or not wanted to run, and reachable where the edge fronts it.
+ * Throws `blocked` (facts: chain) as soon as one definitely cannot become ready, `port_in_use` where the edge cannot listen.
  */
 export async function settle(stack: Stack, services: readonly string[], context: RunContext): Promise<void> {
   const blocked = await stack.until(
@@ -23,4 +23,5 @@ export async function settle(stack: Stack, services: readonly string[], context:
     LOOK_MS,
   );
   if (blocked.length > 0) throw new OrcoError("blocked", blocked.join("\n"), { stack: stack.name, chain: blocked });
+  await Promise.all(services.map((service) => stack.fronts.served(service)));
 }

@@ -75,12 +75,18 @@ export class Steps {
       return supervisor.mark({ traffic: fresh ? "in" : "leaving", share: undefined });
     });
     await Promise.all(marked);
-    // Whether it could be put is the front's own trouble, and tried again; the time the old set is kept counts from here.
+    await this.served();
+  }
+
+  /** What follows counts from when the edge has it. That it could not be put is the front's own trouble, and tried again. */
+  private async served(): Promise<void> {
+    const { stack, target } = this.request;
     await stack.fronts.served(target.name).catch(() => undefined);
   }
 
   private async enter({ phase }: RolloutStep & { do: "phase" }): Promise<void> {
     const { stack, target } = this.request;
+    if (phase === "canary") await this.served();
     // First: a daemon that dies in between finds a canary with an equal share, not one that keeps its own for ever.
     if (phase === "promoting")
       await Promise.all(stack.supervisorsOf(target.name).map((supervisor) => supervisor.mark({ share: undefined })));

@@ -96,7 +96,8 @@ test("the default strategy is rolling; recreate for one replica that binds its h
 });
 
 test("a command that says the host port itself binds it; behind the edge lint warns of that", () => {
-  const web = (more: string): string => `a: {command: ["./web", "--port=3000"], ports: ["3000:3000"], health: {http: {url: "http://localhost:3000/"}}${more}}`;
+  const web = (more: string): string =>
+    `a: {command: ["./web", "--port=3000"], ports: ["3000:3000"], health: {http: {url: "http://localhost:3000/"}}${more}}`;
   const alone = loadText(withServices(web("")));
   expect(alone.spec?.services["a"]?.update.strategy).toBe("recreate");
   expect(alone.diagnostics).toEqual([]);
