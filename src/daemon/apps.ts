@@ -2,6 +2,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Journal } from "../kernel/journal.ts";
 import { Apps } from "../deploy/apps.ts";
 import { deployWorkflow } from "../deploy/deploy.ts";
+import { repoOpener } from "../deploy/git/repo.ts";
 import { rollbackWorkflow } from "../deploy/rollback.ts";
 import { appEvent, AppStore } from "../deploy/store.ts";
 import type { Traffic } from "../edge/traffic.ts";
@@ -27,6 +28,7 @@ interface AppsParts {
 
 export function buildApps({ env, ...parts }: AppsParts): Apps {
   const { journal, clock, onError } = parts;
+  const open = repoOpener({ clock, environment: env });
   return new Apps({
     ...parts,
     daemonEnv: env,
@@ -40,9 +42,7 @@ export function buildApps({ env, ...parts }: AppsParts): Apps {
         return appEvent(app, event.type, { slot_name: slot.service, ...slotFacts(slot, event) });
       },
     }),
-    openRepo: () => {
-      throw new Error("not yet");
-    },
+    openRepo: ({ repo, dir }) => open({ url: repo, dir }),
     alert: async () => undefined,
   });
 }
