@@ -71,8 +71,9 @@ export class FakeDaemon implements Services {
     },
     cancel: async (id) => this.finish(id, { status: "cancelled" }),
     decide: async (id, decision) => {
+      const run = this.runOf(id);
       this.decisions.push(decision);
-      return this.runOf(id);
+      return run;
     },
   };
 
