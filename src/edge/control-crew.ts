@@ -62,6 +62,7 @@ export class Crew {
 
   /** As many workers from now on; missing ones are started at once, none is stopped. */
   want(count: number): void {
+    if (this.wanted === 0) this.delay.reset();
     this.wanted = count;
     this.fill();
   }
@@ -72,6 +73,11 @@ export class Crew {
 
   get complete(): boolean {
     return this.serving().length >= this.wanted;
+  }
+
+  /** Nobody serves, and whoever is started dies. */
+  get hopeless(): boolean {
+    return this.delay.hopeless && this.wanted > 0 && this.serving().length === 0;
   }
 
   /** Stops watching; the workers go on. */

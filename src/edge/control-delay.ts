@@ -2,6 +2,7 @@ import type { Clock } from "../kernel/clock.ts";
 
 const FIRST_MS = 100;
 const MAX_MS = 5_000;
+const HOPELESS_FAILURES = 4;
 /** Who lived this long did not die of its start. */
 const PROVEN_MS = 2_000;
 
@@ -21,6 +22,11 @@ export class RestartDelay {
     else this.failures = 0;
   }
 
+  /** What failed before says nothing about the next start. */
+  reset(): void {
+    this.failures = 0;
+  }
+
   failed(): void {
     this.failures++;
   }
@@ -28,6 +34,10 @@ export class RestartDelay {
   get ms(): number {
     // One early death may be chance, or somebody's hand.
     return this.failures < 2 ? 0 : Math.min(MAX_MS, FIRST_MS * 2 ** (this.failures - 2));
+  }
+
+  get hopeless(): boolean {
+    return this.failures >= HOPELESS_FAILURES;
   }
 
   wait(): Promise<void> {

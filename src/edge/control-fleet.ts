@@ -17,8 +17,10 @@ export interface FleetOptions {
   readonly build: string;
   readonly processes: Processes;
   readonly log: (message: string, facts: Readonly<Record<string, unknown>>) => void;
+  readonly env?: Readonly<Record<string, string | undefined>>;
   readonly workers?: number;
   readonly lingerMs?: number;
+  readonly ackTimeoutMs?: number;
 }
 
 const MAX_WORKERS = 2;
@@ -89,9 +91,10 @@ export class Fleet {
     this.crew.want(anyFront ? this.size : 0);
     for (const link of this.crew.all()) link.send({ type: "nudge", version });
     const acknowledged = (): boolean => this.crew.complete && this.crew.all().every(({ served }) => served.answered >= version);
-    if (!(await this.waiters.until(acknowledged, { timeoutMs: ACK_TIMEOUT_MS }))) {
+    const decided = (): boolean => acknowledged() || this.crew.hopeless;
+    if (!(await this.waiters.until(decided, { timeoutMs: this.options.ackTimeoutMs ?? ACK_TIMEOUT_MS }))) {
       for (const link of this.crew.all()) if (link.served.answered < version) this.crew.kill(link, "it does not acknowledge its routes");
-      await this.waiters.until(acknowledged, { timeoutMs: RECOVER_TIMEOUT_MS });
+      await this.waiters.until(decided, { timeoutMs: RECOVER_TIMEOUT_MS });
     }
     return this.verdict(version, anyFront);
   }

@@ -22,6 +22,8 @@ export interface EdgeControlOptions {
   readonly processes: Processes;
   readonly portHolder: PortHolderOf;
   readonly log: (message: string, facts: Readonly<Record<string, unknown>>) => void;
+  /** Of the workers, less the marks of a service. Default: this process's own. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Default: 2, or 1 on a machine with one core. */
   readonly workers?: number;
   readonly trustedProxies?: readonly string[];
@@ -29,6 +31,8 @@ export interface EdgeControlOptions {
   readonly accessLog?: string;
   /** How long a worker that is replaced goes on accepting what the kernel had given it. */
   readonly lingerMs?: number;
+  /** After which a worker that does not acknowledge a table is killed and replaced. */
+  readonly ackTimeoutMs?: number;
 }
 
 /** The daemon's side of the edge: the only writer of the table. */
@@ -80,6 +84,8 @@ export class EdgeControl implements Traffic {
 
   async drained(target: string, signal?: AbortSignal): Promise<{ readonly cut: number }> {
     await this.turn;
+    const active = this.fronts.all().some(({ targets }) => targets.some(({ id, state }) => id === target && state === "active"));
+    if (active) throw new OrcoError("internal", `target ${target} is to drain and still gets traffic`, { target });
     return this.fleet.drained(target, this.version, signal);
   }
 
