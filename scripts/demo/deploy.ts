@@ -37,7 +37,7 @@ export async function deployAct(stage: Stage, say: (text: string) => void): Prom
     if (failures.length > 0) throw new Error(`requests failed: ${failures.slice(0, 3).join("; ")}`);
   }
   const { releases } = JSON.parse((await orcoOk(stage, "releases", "--json")).stdout) as { releases: ReleaseView[] };
-  say(releases.map(({ kind, subject, state }) => `${kind} ${subject || "back to v1"}: ${state}`).join("\n"));
+  say(releases.map(({ kind, subject, state }) => `${kind} ${subject}: ${state}`).join("\n"));
 }
 
 function contractOf({ env, appUrl, slotPort }: Stage): object {

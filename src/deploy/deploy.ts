@@ -6,7 +6,7 @@ import { awaitHealth, boot, type Candidate } from "./candidate.ts";
 import { askSchema, build, hook } from "./commands.ts";
 import type { DeployHost } from "./host.ts";
 import { contentToApprove, type DeployPlan, planDeploy, releaseOf } from "./plan.ts";
-import { discardAside, occupy, vacate } from "./record.ts";
+import { discardAside, liveRelease, occupy, vacate } from "./record.ts";
 import { drain, retire, swap } from "./swap.ts";
 import type { DeployResult } from "./view.ts";
 
@@ -166,6 +166,8 @@ function result(context: RunContext, app: App, { slot, commit, previousCommit }:
 /** The fields of the document belong to a failure too. */
 function failed(error: unknown, plan: DeployPlan | undefined, app: App): unknown {
   if (!(error instanceof OrcoError)) return error;
-  const known = plan && { slot: plan.slot, commit: plan.commit, previous_commit: plan.previousCommit };
+  const known = plan
+    ? { slot: plan.slot, commit: plan.commit, previous_commit: plan.previousCommit }
+    : { previous_commit: liveRelease(app.row)?.commit ?? null };
   return new OrcoError(error.code, error.message, { ...error.facts, app: app.name, ...known }, { cause: error });
 }

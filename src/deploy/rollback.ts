@@ -10,6 +10,7 @@ import type { RollbackResult, SlotName } from "./view.ts";
 interface Target {
   readonly slot: SlotName;
   readonly commit: string;
+  readonly subject: string;
 }
 
 /**
@@ -56,5 +57,5 @@ export function choose(app: App): Target {
       slot: null,
       commit: null,
     });
-  return { slot: previous, commit: release.commit };
+  return { slot: previous, commit: release.commit, subject: release.subject };
 }
