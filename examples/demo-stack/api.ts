@@ -3,7 +3,7 @@ import { call, serve, setting } from "./program.ts";
 
 const DB_URL = `http://127.0.0.1:${setting("DB_PORT")}`;
 
-serve("API_PORT", {
+serve("PORT", {
   "GET /health": async () => {
     const { ok } = await call<{ ok: boolean }>(`${DB_URL}/health`);
     return Response.json({ db: ok ? "ok" : "empty" }, { status: ok ? 200 : 503 });

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { canonical } from "../kernel/canonical.ts";
 import { frontedPorts } from "./fronts/fronted.ts";
 import type { ServiceSpec } from "./spec.ts";
 
@@ -37,13 +38,4 @@ export function configHash(service: ServiceSpec): string {
   const hash = createHash("sha256").update(text).digest("hex").slice(0, 12);
   known.set(service, hash);
   return hash;
-}
-
-/** JSON with sorted keys; two values are equal when this text is. */
-export function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
-  const entries = Object.entries(value).filter(([, one]) => one !== undefined);
-  const sorted = entries.toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `{${sorted.map(([key, one]) => `${JSON.stringify(key)}:${canonical(one)}`).join(",")}}`;
 }

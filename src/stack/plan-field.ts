@@ -1,4 +1,4 @@
-import { canonical } from "./config-hash.ts";
+import { canonical } from "../kernel/canonical.ts";
 import { shownText } from "./load/launch.ts";
 import type { PortSpec, ServiceSpec } from "./spec.ts";
 

@@ -188,7 +188,7 @@ test("from one instance on its own port to two behind the edge and back: scale r
   const port = freePort();
   const stack = rig.stack(`
     services:
-      web: { command: "exec ${process.execPath} ${PROGRAM} v1", ports: ["${port}:80"], health: { interval: 100ms, tcp: { address: "localhost:80" } } }
+      web: { command: "exec ${process.execPath} ${PROGRAM} v1", ports: ["${port}:80"], health: { interval: 100ms, tcp: { address: "localhost:80" } }, update: { drainTimeout: 200ms } }
   `);
   await stack.up();
   const body = async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/`)).text();
