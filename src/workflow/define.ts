@@ -42,22 +42,29 @@ export interface WaitOptions {
 /** What a workflow function may do. Everything it learns from outside it learns inside a step, so that a replay takes the same way. */
 export interface RunContext {
   readonly id: string;
-  /** Aborts when the run is cancelled; its reason is the cause. */
+  /** Aborts when the run is cancelled, or its function has ended; its reason is the cause. */
   readonly signal: AbortSignal;
   /**
-   * Runs `act` once and remembers its result: after a crash a completed step returns what it returned then, any other runs again
-   * (so `act` must be safe to repeat). If a later step fails, `undo` of the completed steps, and of the one that failed, runs in reverse order:
-   * a crash in the midst of unwinding goes on unwinding. `signal` aborts with the run, or at the step's own timeout.
+   * Runs `act` once and remembers how it ended: after a crash a completed step returns what it returned then, a failed one fails with the same
+   * error, one that was under way runs again (so `act` must be safe to repeat). Names are unique within a run (`internal` otherwise); steps may run
+   * in parallel. If the run fails or is cancelled, `undo` of every step that began runs in reverse order of their beginning, also of those that
+   * failed half-way or whose failure the workflow caught: a crash in the midst of unwinding goes on unwinding, for which the function is called
+   * once more up to the steps it had begun. `signal` aborts with the run, or at the step's own timeout; an `act` that has not ended 10 s later is left
+   * behind, its step fails, and whatever it still does is undone when it ends.
    */
   readonly step: <T extends Json>(name: string, act: (signal: AbortSignal) => Promise<T>, options?: StepOptions<T>) => Promise<T>;
   /**
    * A step that waits for `Runs.deliver(run, name, value)`: shown as `waiting`, survives the daemon. A value delivered before the wait begins counts.
-   * Fails with `timeout`; the deadline is the same after a restart.
+   * Fails with `timeout`; the deadline is the same after a restart, and a wall clock that jumps does not move it within a daemon.
    */
   readonly waitFor: (name: string, options: WaitOptions) => Promise<Json>;
-  /** Waits for a decision about exactly this content. Resolves when approved; fails with `approval_denied` when rejected or expired. */
+  /**
+   * Waits for `Runs.decide` about exactly this content. Resolves when approved; fails with `approval_denied` when rejected (facts: approver, comment) or
+   * expired (facts: expired). Where a resumed run asks for other content than it did before: undecided, the question is that of now, with the first
+   * deadline; decided, it fails with `approval_void`.
+   */
   readonly approval: (name: string, request: ApprovalRequest) => Promise<Approval>;
-  /** One line of progress on the run's stream. */
+  /** One line of progress on the run's stream: 1,000 a run, 2,000 characters, 8 KiB of data at most (what is more is dropped); none while unwinding. */
   readonly progress: (message: string, data?: JsonObject) => void;
   /** Lets the next run of the lane begin while this one only waits. */
   readonly releaseLane: () => void;
