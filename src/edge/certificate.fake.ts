@@ -11,11 +11,9 @@ export class CertificateFolder {
   make(file: string, names: readonly string[]): CertificateFiles {
     const files = { cert: join(this.path, `${file}.pem`), key: join(this.path, `${file}.key`) };
     const alternatives = names.map((name) => `DNS:${name}`).join(",");
-    const made = Bun.spawnSync([
-      "openssl",
-      ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"],
-      ...["-keyout", files.key, "-out", files.cert, "-subj", `/CN=${names[0]}`, "-addext", `subjectAltName=${alternatives}`],
-    ]);
+    const kind = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2".split(" ");
+    const subject = ["-subj", `/CN=${names[0]}`, "-addext", `subjectAltName=${alternatives}`];
+    const made = Bun.spawnSync(["openssl", ...kind, ...subject, "-keyout", files.key, "-out", files.cert]);
     if (!made.success) throw new Error(`openssl: ${made.stderr.toString()}`);
     return files;
   }

@@ -217,6 +217,33 @@ describe("a dial", () => {
   });
 });
 
+test("a dial that nobody answers is given up in time, and without a handler being called", async () => {
+  const full = await fullListener();
+  const story = new Story();
+  const begun = performance.now();
+  const late = await dial({ host: "127.0.0.1", port: full, timeoutMs: 50 }, story).catch((error: unknown) => error);
+  expect(late).toMatchObject({ code: "ETIMEDOUT" });
+  expect(performance.now() - begun).toBeLessThan(1_000);
+  expect(story.told).toEqual([]);
+});
+
+/** A port whose process is stopped and whose queue of connections is full: Linux drops what else knocks. */
+async function fullListener(): Promise<number> {
+  const program = `require("node:net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, function () { console.log(this.address().port) })`;
+  const child = Bun.spawn([process.execPath, "-e", program]);
+  toDo.push(() => child.kill("SIGKILL"));
+  const { value } = await child.stdout.getReader().read();
+  child.kill("SIGSTOP");
+  const port = Number(new TextDecoder().decode(value));
+  for (;;) {
+    const filler = connectNode({ port, host: "127.0.0.1" });
+    filler.on("error", () => {});
+    toDo.push(() => filler.destroy());
+    const taken = await Promise.race([once(filler, "connect").then(() => true), Bun.sleep(100).then(() => false)]);
+    if (!taken) return port;
+  }
+}
+
 test("two listeners share a port when both want to, and one alone is refused with EADDRINUSE", () => {
   const onWire = (wire: Wire): void => wire.reset();
   const first = listenPlain({ address: "127.0.0.1", port: 0, reusePort: true, onWire });

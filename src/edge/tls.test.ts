@@ -2,7 +2,7 @@ import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { once } from "node:events";
 import { copyFileSync, writeFileSync } from "node:fs";
 import { connect as connectPlain, type Socket } from "node:net";
-import { connect, type TLSSocket } from "node:tls";
+import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import { until } from "../../test/until.ts";
 import { FakeClock, systemClock } from "../kernel/clock.ts";
 import { CertificateFolder } from "./certificate.fake.ts";
@@ -47,7 +47,11 @@ interface Echoing {
 async function echoing(certificates: readonly CertificateFiles[], handshakeMs = 5_000): Promise<Echoing> {
   const [clock, wires, problems] = [new FakeClock(), [] as Echo[], [] as string[]];
   const listener = await listenTls({
-    ...{ address: "127.0.0.1", port: 0, certificates, clock, handshakeMs },
+    address: "127.0.0.1",
+    port: 0,
+    certificates,
+    clock,
+    handshakeMs,
     problem: (message) => problems.push(message),
     onWire(wire) {
       const echo = new Echo(wire);
@@ -68,7 +72,9 @@ async function client({ port }: { port: number }, servername?: string): Promise<
   const raw = connectPlain({ port, host: "127.0.0.1", allowHalfOpen: true });
   toDo.push(() => raw.destroy());
   const name = servername === undefined ? {} : { servername };
-  const tls = connect({ socket: raw, ...name, rejectUnauthorized: false, ALPNProtocols: ["h2", "http/1.1"], allowHalfOpen: true });
+  const options: ConnectionOptions = { socket: raw, ...name, rejectUnauthorized: false, ALPNProtocols: ["h2", "http/1.1"] };
+  // Not in the types of `connect`, but in what it does.
+  const tls = connect(Object.assign(options, { allowHalfOpen: true }));
   toDo.push(() => tls.destroy());
   await once(tls, "secureConnect");
   return { tls, raw };
