@@ -4,7 +4,7 @@ import { plainLine } from "../../kernel/plain-text.ts";
 
 const MAX_LENGTH = 4096;
 /** `git@example.org:team/app.git` */
-const SCP_FORM = /^(?:([\w.-]+)@)?([\w.-]+):(?!\/\/)(.+)$/;
+const SCP_FORM = /^(?:([\w.-]+)@)?([\w.-]+):(?!\/\/)([^\\]+)$/;
 
 export interface RemoteUrl {
   /** The only protocol that git may speak to reach it, redirects included. */
