@@ -23,8 +23,7 @@ export class Pool {
   private readonly targets = new Map<string, PoolTarget>();
   private active: readonly PoolTarget[] = [];
   private readonly queue: HoldQueue;
-  /** Kept for every lease: no closure per request. */
-  private readonly freed = (on: PoolTarget): void => this.onFreed(on);
+  private readonly freed = (target: PoolTarget): void => this.onFreed(target);
 
   constructor(
     private front: Front,
@@ -54,7 +53,7 @@ export class Pool {
     const chosen = known ?? pick(balance, candidates);
     if (!chosen) return undefined;
     const newStick = sticky && "cookie" in sticky && !known ? chosen.stick : undefined;
-    return new Lease(claim, chosen, newStick, this.freed);
+    return new Lease(claim, chosen, newStick);
   }
 
   /** Waits for a target after `acquire` had none. Undefined when too many wait already, or the front lets nobody wait; else how to stop waiting. */
@@ -101,7 +100,7 @@ export class Pool {
 
   private place(spec: Target): void {
     const known = this.targets.get(spec.id);
-    const target = known ?? new PoolTarget(spec, stickOf(this.front.id, spec.id));
+    const target = known ?? new PoolTarget(spec, stickOf(this.front.id, spec.id), this.freed);
     if (!known) this.targets.set(spec.id, target);
     target.spec = spec;
     if (spec.state === "active") return target.keep();

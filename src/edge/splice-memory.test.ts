@@ -31,7 +31,7 @@ interface Proxy {
 }
 
 async function proxyTo(port: number): Promise<Proxy> {
-  const child = Bun.spawn([process.execPath, new URL("tcp-proxy.fake.ts", import.meta.url).pathname, String(port)]);
+  const child = Bun.spawn([process.execPath, new URL("../../test/programs/tcp-proxy.ts", import.meta.url).pathname, String(port)]);
   toDo.push(() => {
     child.kill();
     return child.exited;

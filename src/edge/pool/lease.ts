@@ -20,7 +20,6 @@ export class Lease {
     private readonly on: PoolTarget,
     /** The front's cookie is to be set to this: the client did not come with the one of this target. */
     readonly newStick: string | undefined,
-    private readonly freed: (on: PoolTarget) => void,
   ) {
     on.leases.add(this);
   }
@@ -34,6 +33,6 @@ export class Lease {
     if (this.released) return;
     this.released = true;
     this.on.leases.delete(this);
-    this.freed(this.on);
+    this.on.freed(this.on);
   }
 }

@@ -16,6 +16,8 @@ export class PoolTarget {
     public spec: Target,
     /** What a sticky cookie says to mean it. */
     readonly stick: string,
+    /** Told whenever one of its leases ends. */
+    readonly freed: (target: PoolTarget) => void,
   ) {}
 
   get draining(): boolean {

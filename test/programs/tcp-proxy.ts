@@ -1,9 +1,9 @@
-import { systemClock } from "../kernel/clock.ts";
-import { Counters } from "./metrics-counters.ts";
-import { Pool } from "./pool.ts";
-import { DEFAULT_TIMEOUTS } from "./route.ts";
-import { dial, listenPlain } from "./sockets.ts";
-import { TcpProxy } from "./tcp-proxy.ts";
+import { systemClock } from "../../src/kernel/clock.ts";
+import { Counters } from "../../src/edge/metrics-counters.ts";
+import { Pool } from "../../src/edge/pool.ts";
+import { DEFAULT_TIMEOUTS } from "../../src/edge/route.ts";
+import { dial, listenPlain } from "../../src/edge/sockets.ts";
+import { TcpProxy } from "../../src/edge/tcp-proxy.ts";
 
 // A program of its own, so that its memory is only its own: a TCP proxy to the port it is given. Says where it listens.
 const port = Number(process.argv[2]);
