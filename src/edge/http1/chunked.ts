@@ -22,6 +22,9 @@ export const MAX_TRAILER_BYTES = MAX_HEAD_BYTES;
 
 const CR = 0x0d;
 const LF = 0x0a;
+const SEMICOLON = 0x3b;
+/** RFC 9112 §7.1.1, without the whitespace it advises against. A quote left open is where servers differ on the end of the line. */
+const EXTENSIONS = /^(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"(?:[\t !#-[\]-~]|\\[\t -~])*"))?)+$/;
 
 /**
  * Finds the end of a chunked body (RFC 9112 §7.1). Strict where targets differ: sizes are hex digits only (no sign, space, prefix or overflow), every line ends with CRLF,
@@ -31,16 +34,16 @@ export class ChunkedScanner implements BodyScanner {
   #state = SIZE;
   /** Of the chunk: what the size line says so far, then what is still to come. */
   #size = 0;
-  /** Digits of the size, then bytes of its extensions. */
-  #count = 0;
-  /** The trailer line that is not complete yet. */
+  #digits = 0;
+  /** The extensions of a chunk, or the trailer line, that are not complete yet. */
   #line = "";
   #trailerBytes = 0;
+  #refused: Refusal | undefined;
 
   /** `payload` is told the range of each piece of data among `bytes`. */
   scan(bytes: Uint8Array, payload?: (from: number, to: number) => void): Scan {
     let at = 0;
-    while (at < bytes.length && this.#state !== DONE) {
+    while (at < bytes.length && this.#state !== DONE && !this.#refused) {
       if (this.#state === DATA) {
         const to = Math.min(at + this.#size, bytes.length);
         payload?.(at, to);
@@ -49,16 +52,14 @@ export class ChunkedScanner implements BodyScanner {
         at = to;
       } else if (this.#state === TRAILER) {
         const end = bytes.indexOf(LF, at) + 1 || bytes.length;
-        const refused = this.#trailer(bytes.subarray(at, end));
-        if (refused) return { refused };
+        this.#refused = this.#trailer(bytes.subarray(at, end));
         at = end;
       } else {
-        const refused = this.#step(bytes[at] ?? 0);
-        if (refused) return { refused };
+        this.#refused = this.#step(bytes[at] ?? 0);
         at += 1;
       }
     }
-    return { consumed: at, done: this.#state === DONE };
+    return this.#refused ? { refused: this.#refused } : { consumed: at, done: this.#state === DONE };
   }
 
   /** One byte between the data. */
@@ -78,41 +79,40 @@ export class ChunkedScanner implements BodyScanner {
         return undefined;
       default:
         if (byte !== LF) return bad("bad_chunk_end", "a chunk does not end with CRLF");
-        this.#begin(SIZE);
+        this.#state = SIZE;
+        this.#digits = 0;
         return undefined;
     }
-  }
-
-  #begin(state: typeof SIZE | typeof EXTENSION): void {
-    this.#state = state;
-    this.#count = 0;
-    if (state === SIZE) this.#size = 0;
   }
 
   #sizeByte(byte: number): Refusal | undefined {
     const digit = hexDigit(byte);
     if (digit !== -1) {
-      this.#count += 1;
-      if (this.#count > MAX_SIZE_DIGITS) return bad("chunk_too_large", "a chunk's size has too many digits");
+      this.#digits += 1;
+      if (this.#digits > MAX_SIZE_DIGITS) return bad("chunk_too_large", "a chunk's size has too many digits");
       this.#size = this.#size * 16 + digit;
       return undefined;
     }
-    if (this.#count === 0) return bad("bad_chunk_size", "a chunk's size is not a hexadecimal number");
-    if (byte === CR) this.#state = SIZE_LF;
-    else if (byte === 0x3b) this.#begin(EXTENSION);
-    else return bad("bad_chunk_size", "a chunk's size is not a hexadecimal number");
+    if (this.#digits === 0 || (byte !== CR && byte !== SEMICOLON))
+      return bad("bad_chunk_size", "a chunk's size is not a hexadecimal number");
+    this.#state = byte === CR ? SIZE_LF : EXTENSION;
+    if (byte === SEMICOLON) this.#line = ";";
     return undefined;
   }
 
   #extensionByte(byte: number): Refusal | undefined {
     if (byte === CR) {
+      if (!EXTENSIONS.test(this.#line)) return bad("bad_chunk_line", "the extensions of a chunk are not names with values");
+      this.#line = "";
       this.#state = SIZE_LF;
       return undefined;
     }
-    this.#count += 1;
-    if (this.#count > MAX_EXTENSION_BYTES) return bad("chunk_extension_too_long", "the extensions of a chunk are too long");
-    if (byte === 0x09 || (byte >= 0x20 && byte < 0x7f)) return undefined;
-    return bad("bad_chunk_line", "the extensions of a chunk contain a character that may not stand there");
+    if (this.#line.length > MAX_EXTENSION_BYTES) return bad("chunk_extension_too_long", "the extensions of a chunk are too long");
+    if (byte !== 0x09 && (byte < 0x20 || byte > 0x7e)) {
+      return bad("bad_chunk_line", "the extensions of a chunk contain a character that may not stand there");
+    }
+    this.#line += String.fromCharCode(byte);
+    return undefined;
   }
 
   /** `part` ends at the first LF, or there is none in it yet. */

@@ -1,3 +1,4 @@
+import { trimmed } from "./lists.ts";
 import type { Fields, HeaderList, Refused } from "./message.ts";
 import { refuse } from "./refuse.ts";
 
@@ -151,17 +152,9 @@ export function refuseCharacter(text: string, at: number): Refused {
   return refuse(400, "bad_character", `the head contains the character 0x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
-/** RFC 9110 §5.5: without the whitespace around it. */
+/** The value of a line that ends at `end`, CRLF included (RFC 9110 §5.5). */
 export function valueOf(text: string, colon: number, end: number): string {
-  let from = colon + 1;
-  let to = end - 2;
-  while (from < to && isBlank(text.charCodeAt(from))) from++;
-  while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
-  return text.slice(from, to);
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
+  return trimmed(text, colon + 1, end - 2);
 }
 
 export function listHeaders({ text, from, to }: Fields): HeaderList {

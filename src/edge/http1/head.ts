@@ -12,7 +12,8 @@ const NONE: Framing = { kind: "none" };
 const UNTIL_CLOSE: Framing = { kind: "until-close" };
 
 /**
- * Parses the request head at `at` (RFC 9112 §2.1, §3, §5, §6). `more`: it could still become a valid one; give all bytes again with those that follow.
+ * Parses the request head at `at` (RFC 9112 §2.1, §3, §5, §6). `more`: it could still become a valid one; give all bytes again with those that follow,
+ * once an LF is among these or MAX_HEAD_BYTES are reached (each call reads from the start, so calling for every byte of a slow client is dear).
  * Refused whenever a target might read the bytes in another way. What the target of the request line becomes: see target.ts.
  */
 export function parseRequest(bytes: Buffer, at = 0): Parsed<RequestHead> {

@@ -9,13 +9,21 @@ export function tokensOf(value: string): string[] | undefined {
 export function elementsOf(value: string): string[] {
   return value
     .split(",")
-    .map(withoutBlanks)
+    .map((element) => trimmed(element, 0, element.length))
     .filter((element) => element !== "");
 }
 
-/** RFC 9110 §5.6.3; `trim` would also take what is no whitespace in HTTP (0xA0). */
-function withoutBlanks(text: string): string {
-  return text.replace(/^[\t ]+|[\t ]+$/g, "");
+/** A part of `text` without SP and HTAB around it (RFC 9110 §5.6.3). `trim` would also take what is no whitespace in HTTP (0xA0). */
+export function trimmed(text: string, from: number, to: number): string {
+  let start = from;
+  let end = to;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }
 
 /** Whether names in lower case, joined by commas, hold `name`. */
