@@ -34,7 +34,7 @@ export class Bench {
   /** Whatever is answered. */
   deploy(commit: Commit): Promise<Answer> {
     this.doing = `POST /deploy of ${commit.version}`;
-    return this.world.api.deploy(commit.sha);
+    return watched(this.world.api.deploy(commit.sha));
   }
 
   rollback(): Promise<Answer> {
@@ -79,14 +79,13 @@ export class Bench {
   }
 
   /** One request over a new connection. */
-  async get(path = "/"): Promise<Reply> {
+  get(path = "/"): Promise<Reply> {
     const connection = this.connection();
-    try {
-      return await connection.get(path);
-    } finally {
+    const closed = connection.get(path).finally(() => {
       connection.close();
       this.connections.delete(connection);
-    }
+    });
+    return watched(closed);
   }
 
   async traffic(): Promise<Identity> {
@@ -128,6 +127,12 @@ export class Bench {
   close(): void {
     for (const connection of this.connections) connection.close();
   }
+}
+
+/** A scenario that has failed does not wait for what it has begun: that may end as it likes. */
+function watched<T>(answer: Promise<T>): Promise<T> {
+  answer.catch(() => undefined);
+  return answer;
 }
 
 export function identityOf({ body }: Pick<Reply, "body">): Identity {

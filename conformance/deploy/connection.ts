@@ -23,11 +23,11 @@ export class Connection {
       this.wake();
     });
     socket.on("error", (error) => (this.problem = error.message));
-    socket.on("end", () => socket.end());
-    socket.on("close", () => {
-      this.ended = true;
-      this.wake();
+    socket.on("end", () => {
+      this.end();
+      socket.end();
     });
+    socket.on("close", () => this.end());
   }
 
   /** Nothing is sent before the first request; a refused connection shows there. */
@@ -60,6 +60,7 @@ export class Connection {
 
   close(): void {
     this.socket.destroy();
+    this.end();
   }
 
   private async ask<T>(path: string, parse: () => T | undefined): Promise<T> {
@@ -79,6 +80,11 @@ export class Connection {
     } finally {
       clearTimeout(late);
     }
+  }
+
+  private end(): void {
+    this.ended = true;
+    this.wake();
   }
 
   private wake(): void {

@@ -8,6 +8,8 @@ const SHOWN_FAILURES = 3;
 /** Clients that never stop asking: some on one connection each, some with a new one for every request. */
 export class Load {
   requests = 0;
+  /** Kept connections that the other side closed between two requests: allowed, but worth knowing. */
+  reopened = 0;
   readonly versions = new Set<string>();
   private readonly failures: string[] = [];
   private readonly clients: Promise<void>[];
@@ -38,6 +40,7 @@ export class Load {
     let connection: Connection | undefined;
     for (; this.running; await sleep(PAUSE_MS)) {
       // A server may close a connection on which nothing is under way.
+      if (keepAlive && connection?.closed) this.reopened++;
       if (!connection || connection.closed) connection = this.bench.connection();
       await this.ask(connection);
       if (!keepAlive) connection.close();

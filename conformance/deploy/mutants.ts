@@ -1,7 +1,7 @@
 /**
- * Shows that the suite notices: `node scripts/bun.mjs conformance/deploy/mutants.ts [NAME…] [--quick] [--jobs N]`.
+ * Shows that the suite notices: `node scripts/bun.mjs conformance/deploy/mutants.ts [NAME…] [--quick] [--verbose] [--jobs N]`.
  * The reference must pass everything; each mutant must fail a scenario, and each scenario must fail a mutant.
- * `--quick` plays for each mutant only the scenario that is there for it.
+ * `--quick` plays for each mutant only the scenario that is there for it; `--verbose` shows what each failure said.
  */
 import { parseArgs } from "node:util";
 import { referenceOptions } from "./reference-options.ts";
@@ -12,7 +12,7 @@ import { runSuite } from "./suite.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: "boolean", default: false }, jobs: { type: "string", default: "1" } },
+  options: { quick: { type: "boolean", default: false }, verbose: { type: "boolean", default: false }, jobs: { type: "string", default: "1" } },
 });
 const unknown = positionals.find((name) => !isMutant(name));
 if (unknown !== undefined) throw new Error(`there is no mutant ${unknown}; there are ${Object.keys(MUTANTS).join(", ")}`);
@@ -34,9 +34,11 @@ async function work(): Promise<void> {
   for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
     const { does, caughtBy } = MUTANTS[mutant];
     const { scenarios } = await runSuite(referenceOptions({ mutant, ...(values.quick && { only: [caughtBy] }) }), () => undefined);
-    const failed = scenarios.filter(({ result }) => result === "failed").map(({ id }) => id);
+    const failures = scenarios.filter(({ result }) => result === "failed");
+    const failed = failures.map(({ id }) => id);
     caught.set(mutant, failed);
     console.log(`${failed.length > 0 ? "caught" : "MISSED"}  ${mutant.padEnd(24)}${does.padEnd(76)}${failed.join(" ")}`);
+    if (values.verbose) for (const failure of failures) console.log(lineOf(failure));
   }
 }
 
