@@ -71,7 +71,7 @@ export class Listeners {
   private async serve(key: string, group: readonly Front[]): Promise<void> {
     const known = this.open.get(key);
     const [first] = group;
-    if (known) return known.gate.update(group);
+    if (known) return await known.gate.update(group);
     if (first && !this.stopped)
       this.open.set(key, { shape: shapeOf(first.listen), gate: await Gate.open(first.listen, group, this.options) });
   }

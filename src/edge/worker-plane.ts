@@ -36,7 +36,7 @@ export class EdgePlane implements DataPlane {
       trustedProxies: () => this.trustedProxies,
       log: () => this.accessLog.writer,
     };
-    this.listeners = new Listeners({ around, workers });
+    this.listeners = new Listeners({ clock, around, workers, warn });
   }
 
   /** Pools of new fronts first, so that a listener finds them; those of fronts that are gone last, when nobody is sent there any more. */
