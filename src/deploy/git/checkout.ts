@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, rename, rm, statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errnoOf, OrcoError } from "../../kernel/errors.ts";
 import { plainLine } from "../../kernel/plain-text.ts";
 import { runCommand } from "../../supervise/command.ts";
 import { leadsOut } from "./links.ts";
 import { type GitPorts, runGit } from "./run.ts";
-import { SUBMODULE, SYMLINK, type TreeEntry, TreeReader } from "./tree.ts";
+import { SUBMODULE, type TreeEntry, TreeReader } from "./tree.ts";
 import { localTrouble } from "./trouble.ts";
 
 /** PATH_MAX: no kernel makes a link with more. */
@@ -18,12 +18,12 @@ const SHOWN_PATHS = 5;
 /** Writes the tree of the commit into `dir`, which must not exist: whole or not at all. See `Repo.checkout`. */
 export async function checkoutTree(ports: GitPorts, commit: string, { dir, signal }: { dir: string; signal: AbortSignal }): Promise<void> {
   if (existsSync(dir)) throw new OrcoError("conflict", `${dir} exists`, { path: dir });
-  await refuseUnsafe(ports, commit, signal);
   const partial = join(dirname(dir), `.${basename(dir)}.partial`);
   const tree = join(partial, "tree");
   try {
     await rm(partial, { recursive: true, force: true });
     await mkdir(tree, { recursive: true });
+    await refuseUnsafe(ports, commit, { dir, signal });
     const call = { signal, cwd: tree, env: { GIT_INDEX_FILE: join(partial, "index"), GIT_WORK_TREE: tree } };
     for (const args of [
       ["read-tree", commit],
@@ -44,24 +44,37 @@ export async function checkoutTree(ports: GitPorts, commit: string, { dir, signa
   }
 }
 
-/** Looks at the whole tree before a byte of it is written. */
-async function refuseUnsafe(ports: GitPorts, commit: string, signal: AbortSignal): Promise<void> {
-  const reader = new TreeReader((mode) => mode === SYMLINK || mode === SUBMODULE);
-  const args = ["ls-tree", "-r", "-z", "--full-tree", commit];
+/** Looks at the whole tree before a byte of it is written: half a checkout on a full disk is in everybody's way. */
+async function refuseUnsafe(ports: GitPorts, commit: string, { dir, signal }: { dir: string; signal: AbortSignal }): Promise<void> {
+  const reader = new TreeReader();
+  const args = ["ls-tree", "-r", "-z", "-l", "--full-tree", commit];
   const { code, stderr } = await runGit(ports, args, { signal, onStdout: (chunk) => reader.push(chunk) });
   if (code !== 0) throw localTrouble(`read commit ${commit}`, stderr);
-  const submodules = reader.found.filter(({ mode }) => mode === SUBMODULE).map(({ path }) => shown(path));
+  await requireRoom(reader.bytes, dirname(dir));
+  const submodules = reader.special.filter(({ mode }) => mode === SUBMODULE).map(({ path }) => shown(path));
   if (submodules.length > 0) {
     const names = submodules.slice(0, SHOWN_PATHS).join(", ");
     const text = `submodules are not supported: ${names}${submodules.length > SHOWN_PATHS ? ", …" : ""}; copy what is needed of them into the repository, or fetch it in build_command`;
     throw new OrcoError("unsupported", text, { commit, path: submodules[0], paths: submodules.slice(0, SHOWN_PATHS) });
   }
-  const links = await targetsOf(ports, { commit, links: reader.found, signal });
+  const links = await targetsOf(ports, { commit, links: reader.special, signal });
   for (const [path, target] of links) {
     if (!leadsOut(path, links)) continue;
     const text = `the link ${shown(path)} → ${shown(target)} leads out of the commit; links must stay within it`;
     throw new OrcoError("invalid", text, { commit, path: shown(path), target: shown(target) });
   }
+}
+
+async function requireRoom(needed: number, folder: string): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  if (needed <= free) return;
+  const text = `the disk is full: the files of the commit take ${mebibytes(needed)}, and ${mebibytes(free)} are free`;
+  throw new OrcoError("disk_full", text, { path: folder, needed_bytes: needed, free_bytes: free });
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 1024 / 1024)} MiB`;
 }
 
 /** path → target, both byte for byte (latin1): names need not be UTF-8. */

@@ -31,6 +31,8 @@ const SETTINGS: readonly (readonly [name: string, value: string])[] = [
   ["submodule.recurse", "false"],
   ["protocol.allow", "never"],
   ["transfer.credentialsInUrl", "die"],
+  // One pack a fetch: thousands of files of its own make each slower than the one before.
+  ["fetch.unpackLimit", "1"],
   // A collection in the background would outlive its fetch, and hold locks that the next one takes for stale.
   ["gc.autoDetach", "false"],
   ["maintenance.autoDetach", "false"],

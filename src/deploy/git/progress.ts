@@ -5,7 +5,7 @@ const PAUSE_MS = 1000;
 const MAX_LINE = 1024;
 /** `Receiving objects:  42% (420/1000), 812.00 MiB | 10.00 MiB/s` */
 const PHASE =
-  /^(?:remote: )?(Counting objects|Compressing objects|Receiving objects|Resolving deltas|Updating files): +(\d{1,3})% \(\d+\/\d+\)(?:, ([\d.]+ \w+))?/;
+  /^(?:remote: )?(Counting objects|Compressing objects|Receiving objects|Unpacking objects|Resolving deltas|Updating files): +(\d{1,3})% \(\d+\/\d+\)(?:, ([\d.]+ \w+))?/;
 
 /** Turns the progress of git on stderr into a line now and then: `receiving objects: 42 %, 812.00 MiB`. Nothing else of what a server says gets through. */
 export class Progress {

@@ -228,7 +228,7 @@ test("an abort ends a fetch, also one that waits its turn", async () => {
   const abort = new AbortController();
   const fetches = [0, 1].map(() => repo.fetch({ signal: abort.signal, progress: () => undefined }));
   abort.abort();
-  const cancelled = { status: "rejected", reason: expect.objectContaining({ code: "cancelled" }) };
+  const cancelled = { status: "rejected" as const, reason: expect.objectContaining({ code: "cancelled" }) as unknown };
   expect(await Promise.allSettled(fetches)).toEqual([cancelled, cancelled]);
   await fetchQuietly(repo);
 });

@@ -14,7 +14,7 @@ const REASONS: readonly (readonly [said: RegExp, why: string])[] = [
   [/Host key verification failed/, "its host key is not known; add it to known_hosts of the daemon's user (ssh-keyscan)"],
   [/Permission denied \((?:publickey|[a-z,-]+)\)/, "it refuses the daemon's ssh key"],
   [/Could not resolve host|Could not resolve hostname/, "its host name does not resolve"],
-  [/Connection refused/, "the connection was refused"],
+  [/Connection refused|Couldn't connect to server/, "nobody answers there"],
   [/Connection timed out|Operation timed out|Failed to connect|Operation too slow/, "it does not answer"],
   [/SSL certificate|certificate verify failed|SSL routines/, "its certificate is not trusted"],
   [
@@ -42,7 +42,7 @@ export function cleanStderr(stderr: string, remote?: RemoteUrl): string {
 }
 
 function isProgress(line: string): boolean {
-  return /^(?:remote: )?(?:Enumerating|Counting|Compressing|Receiving|Resolving|Updating)\b.*(?:\d+%|, done\.?)/.test(line);
+  return /^(?:remote: )?(?:Enumerating|Counting|Compressing|Receiving|Unpacking|Resolving|Updating)\b.*(?:\d+%|, done\.?)/.test(line);
 }
 
 /** `repo_unavailable` (facts: repo, stderr), or `disk_full` when that is what it was. */
