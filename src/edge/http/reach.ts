@@ -49,9 +49,17 @@ export class Reach implements HeldClaim {
     else this.hold();
   }
 
-  /** A new connection to the same target. */
+  /** A new connection, to another target if there is one: of one that was killed the kernel takes connections a moment longer. */
   dialAgain(): void {
-    if (this.lease) this.dial(this.lease.target);
+    const lost = this.lease;
+    if (!lost) return;
+    this.refused = new Set(this.refused).add(lost.target.id);
+    const other = this.from.site.pool.acquire(this);
+    if (other) {
+      lost.release();
+      this.lease = other;
+    } else this.refused.delete(lost.target.id);
+    this.dial((other ?? lost).target);
   }
 
   /** It is over, in whatever way. */
