@@ -3,11 +3,10 @@ import type { Wire, WireHandlers } from "./wire.ts";
 import { canonicalAddress, ResetByPeer, ResetHere } from "./wire-ends.ts";
 import { WriteQueue } from "./write-queue.ts";
 
-/** A `Wire` over one of Bun's sockets, which must have been opened with `allowHalfOpen`. */
+/** A `Wire` over one of Bun's sockets, which must have been opened with `allowHalfOpen`. Bun has set TCP_NODELAY on it. */
 export class PlainWire implements Wire {
   readonly secure = false;
   readonly serverName = undefined;
-  readonly remoteAddress: string;
   closed = false;
   private readonly queue = new WriteQueue();
   private paused = false;
@@ -15,13 +14,17 @@ export class PlainWire implements Wire {
   private peerEnded = false;
   /** Bytes that came in spite of a pause, as they do just before a reset, were thrown away: the close to come is no clean one. */
   private lost = false;
+  private address: string | undefined;
 
   constructor(
     private readonly socket: Socket<PlainWire>,
     public handlers: WireHandlers,
-  ) {
-    this.remoteAddress = canonicalAddress(socket.remoteAddress);
-    socket.setNoDelay(true);
+  ) {}
+
+  /** Asked for once; "" when that was after the end. */
+  get remoteAddress(): string {
+    this.address ??= canonicalAddress(this.socket.remoteAddress);
+    return this.address;
   }
 
   get queued(): number {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { connect as connectNode, createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
+import { openC } from "../kernel/libc.ts";
 import { until } from "../../test/until.ts";
 import { HIGH_WATER, type Wire, type WireHandlers } from "./wire.ts";
 import { dial, listenPlain } from "./sockets.ts";
@@ -194,6 +195,30 @@ describe("an accepted wire", () => {
     toDo.push(() => second.destroy());
     await once(second, "connect");
   });
+});
+
+/** getsockopt(2): TCP_NODELAY and SO_KEEPALIVE. */
+function optionsOf(fd: number): { noDelay: number; keepAlive: number } {
+  const libc = openC({ getsockopt: { args: ["i32", "i32", "i32", "buffer", "buffer"], returns: "i32" } });
+  if (!libc) throw new Error("no C library");
+  const read = (level: number, option: number): number => {
+    const [value, length] = [Buffer.alloc(4), Buffer.from([4, 0, 0, 0])];
+    libc.symbols.getsockopt(fd, level, option, value, length);
+    return value.readInt32LE();
+  };
+  const options = { noDelay: read(6, 1), keepAlive: read(1, 9) };
+  libc.close();
+  return options;
+}
+
+test("nobody waits for Nagle, and silent clients are probed", async () => {
+  const { wire } = await pair(new Story());
+  const fd = (Reflect.get(wire, "socket") as { fd: number }).fd;
+  expect(optionsOf(fd)).toEqual({ noDelay: 1, keepAlive: 1 });
+  const port = await serve(() => {});
+  const dialled = await dial({ host: "127.0.0.1", port, timeoutMs: 1_000 }, new Story());
+  toDo.push(() => dialled.reset());
+  expect(optionsOf((Reflect.get(dialled, "socket") as { fd: number }).fd).noDelay).toBe(1);
 });
 
 describe("a dial", () => {

@@ -1,4 +1,5 @@
 import { connect, listen, type SocketHandler, type TCPSocketListenOptions, type TCPSocketListener } from "bun";
+import { probeSilentPeers } from "./keep-alive.ts";
 import { PlainWire, WIRE_EVENTS } from "./plain-wire.ts";
 import type { Dial, Wire } from "./wire.ts";
 import { NO_HANDLERS } from "./wire-ends.ts";
@@ -34,6 +35,7 @@ export function listenPlain({ address, port, reusePort = false, onWire }: PlainL
   };
   const options: ReusableListenOptions = { hostname: address, port, reusePort, allowHalfOpen: true, socket: events };
   const listener = listen<PlainWire>(options) as TCPSocketListener<PlainWire> & { readonly fd: number };
+  probeSilentPeers(listener.fd);
   return { port: listener.port, fd: listener.fd, stop: () => listener.stop() };
 }
 
