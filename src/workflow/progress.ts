@@ -4,7 +4,7 @@ const MAX_MESSAGE_CHARS = 2000;
 /** As JSON text. */
 const MAX_DATA_CHARS = 8192;
 /** Of one run in one daemon: progress is for people who watch, not a log. */
-export const MAX_LINES = 1000;
+const MAX_LINES = 1000;
 const MAX_UNWRITTEN = 64;
 
 /** Progress of one run, bounded in every direction; what is over is dropped, and said once. */

@@ -10,7 +10,7 @@ import type { StepChange, StepLog } from "./step-log.ts";
 /** Bound of one undo, unless its step says otherwise. */
 const UNDO_TIMEOUT_MS = 60_000;
 /** How long, after everything else is undone, work that ignored its signal may take to end. */
-export const STRAY_MS = 60_000;
+const STRAY_MS = 60_000;
 
 interface Entry {
   readonly undo: (result: Json | undefined, signal: AbortSignal) => Promise<void>;
