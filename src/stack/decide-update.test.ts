@@ -90,7 +90,7 @@ function carryOut(world: World, step: RolloutStep, policy: UpdatePolicy): void {
   expect(world.phase).not.toBe("rolling back");
   expect(policy.strategy === "blueGreen" && world.phase === "finishing").toBe(false);
   world.phase = "rolling back";
-  each(({ version, failure: _, ...rest }) => ({ ...rest, version: version === "new" ? "old" : "new" }));
+  world.slots = world.slots.map(({ failure: _failure, ...rest }) => ({ ...rest, version: rest.version === "new" ? "old" : "new" }));
 }
 
 /** Time passes, or a person decides, or an instance gets ready, is observed, fails or is gone. */

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { join, resolve } from "node:path";
 import { freePort } from "../../src/supervise/port.ts";
+import { isAlive, readStat } from "../../src/supervise/proc.ts";
 import { until } from "../until.ts";
 import { Requests } from "./requests.ts";
 import { scenario, sharedRig } from "./rig.ts";
@@ -69,7 +70,12 @@ test("two replicas behind one port: both answer, and rolling updates, scaling, a
   expect(new Set(requests.answers.filter(({ sentMs }) => sentMs > since).map(({ instance }) => instance)).size).toBe(4);
   await stack.ok("scale", "web", "2");
   await stack.ok("restart", "web");
-  process.kill(await stack.pid("web", 1), "SIGKILL");
+  // What is in flight on a process that is killed may be lost with it; what comes after must not be.
+  const pid = await stack.pid("web", 1);
+  await requests.between(() => {
+    process.kill(pid, "SIGKILL");
+    return until("its death", () => !isAlive(readStat(pid)));
+  });
   await stack.whenService("web", "to be whole again", ({ replicas }) => replicas.ready === 2);
   await answered(requests, 50);
   const answers = await requests.stop();
@@ -139,7 +145,7 @@ test("a canary that fails aborts by itself; promoteAfter promotes by itself", as
 });
 
 test("blue/green: one switch; 100 ms after the first answer of the new set nobody gets the old one, which is kept and then stopped", async () => {
-  const update = "strategy: blueGreen, drainTimeout: 700ms";
+  const update = "strategy: blueGreen, drainTimeout: 2s";
   const { stack, port, requests } = await upWeb({ version: "blue", update });
   stack.edit(web({ port, version: "green", update }));
   const apply = stack.start("apply");
@@ -215,7 +221,7 @@ test("a port that is held fails the apply with its holder before anything starts
 
 scenario("a daemon killed in mid-update, and again: requests go on, and the update does", async (own) => {
   const port = freePort();
-  const update = "strategy: blueGreen, drainTimeout: 500ms";
+  const update = "strategy: blueGreen, drainTimeout: 3s";
   const stack = own.stack(web({ port, version: "blue", update }));
   await stack.up();
   const requests = new Requests(`http://127.0.0.1:${port}/`);

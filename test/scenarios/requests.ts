@@ -1,3 +1,5 @@
+import { until } from "../until.ts";
+
 /** One answered request: when it was sent and answered, monotonic ms. */
 export interface Answer {
   readonly sentMs: number;
@@ -11,6 +13,8 @@ export class Requests {
   readonly answers: Answer[] = [];
   readonly failures: string[] = [];
   private stopped = false;
+  private underWay = 0;
+  private resumed = Promise.resolve();
   private readonly clients: readonly Promise<void>[];
 
   constructor(
@@ -29,6 +33,15 @@ export class Requests {
     return this.answers;
   }
 
+  /** Runs `act` while no request is in flight. */
+  async between(act: () => void | Promise<unknown>): Promise<void> {
+    const resume = Promise.withResolvers<void>();
+    this.resumed = resume.promise;
+    await until("no request to be in flight", () => this.underWay === 0);
+    await act();
+    resume.resolve();
+  }
+
   /** Share of answers since a time that `wanted` holds for. */
   share(sinceMs: number, wanted: (answer: Answer) => boolean): number {
     const since = this.answers.filter(({ sentMs }) => sentMs >= sinceMs);
@@ -37,7 +50,9 @@ export class Requests {
 
   private async client(): Promise<void> {
     while (!this.stopped) {
+      await this.resumed;
       const sentMs = performance.now();
+      this.underWay++;
       try {
         const response = await fetch(this.url, { signal: AbortSignal.timeout(8000) });
         const [version = "", instance = ""] = (await response.text()).split(" ");
@@ -45,6 +60,8 @@ export class Requests {
         else this.failures.push(`status ${response.status} ${response.headers.get("x-orco-error") ?? ""}`);
       } catch (error) {
         this.failures.push(String(error));
+      } finally {
+        this.underWay--;
       }
       // A turn for the test itself, and for timers.
       await new Promise((resolve) => setImmediate(resolve));
