@@ -14,7 +14,7 @@ export interface Certificate {
 }
 
 /** PEM files that cannot be used: not there, not readable, no PEM, or a key that belongs to another certificate. */
-export class CertificateError extends Error {
+class CertificateError extends Error {
   readonly code = "certificate";
 
   constructor(files: CertificateFiles, why: string) {
