@@ -18,7 +18,7 @@ const src = all.filter(({ path }) => path.startsWith("src/"));
 const product = src.filter(({ path }) => !TEST_FILE.test(path));
 
 async function readAll(): Promise<Source[]> {
-  const paths = [...new Glob("{src,test,bench,scripts,examples}/**/*.{ts,tsx,mjs}").scanSync(ROOT)].toSorted();
+  const paths = [...new Glob("{src,test,bench,scripts,examples,conformance}/**/*.{ts,tsx,mjs}").scanSync(ROOT)].toSorted();
   return Promise.all(paths.map(async (path) => readSource(path, await Bun.file(`${ROOT}${path}`).text())));
 }
 

@@ -97,7 +97,7 @@ export class Bench {
     this.doing = `asking the app which version it is, for ${version}`;
     for (let sample = 0; sample < SAMPLES; sample++) {
       const reply = await this.get();
-      expect(reply.status === 200, `${version} to answer through the proxy`, `status ${reply.status} ${reply.body.slice(0, 200)}`);
+      expect(reply.status === 200, `${version} to answer through the proxy`, `status ${reply.status} ${reply.body.slice(0, 200).trim()}`);
       expectEqual("the version that answers", identityOf(reply).version, version);
     }
   }
@@ -113,13 +113,18 @@ export class Bench {
   }
 
   /** Looks until it is so. Throws `Mismatch` with what `seen` says when it does not get so in time. */
-  async until(expected: string, isSo: () => boolean | Promise<boolean>, { ms, seen }: { ms: number; seen?: () => unknown }): Promise<number> {
+  async until(
+    expected: string,
+    isSo: () => boolean | Promise<boolean>,
+    { ms, seen }: { ms: number; seen?: () => unknown },
+  ): Promise<number> {
     this.doing = `waiting for ${expected}`;
     const startedAt = performance.now();
     for (;;) {
       this.signal.throwIfAborted();
       if (await isSo()) return Math.round(performance.now() - startedAt);
-      if (performance.now() - startedAt > ms) throw new Mismatch(expected, `not so after ${ms} ms${seen ? `: ${JSON.stringify(seen())}` : ""}`);
+      if (performance.now() - startedAt > ms)
+        throw new Mismatch(expected, `not so after ${ms} ms${seen ? `: ${JSON.stringify(seen())}` : ""}`);
       await sleep(LOOK_MS);
     }
   }

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+// oxlint-disable-next-line import/default -- it is taken as text
 import app from "./fixture/app.mjs" with { type: "text" };
 
 /** What a commit of the fixture app does when it is started. */

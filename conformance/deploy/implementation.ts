@@ -87,7 +87,12 @@ export class Implementation {
 export function fill(command: string, values: Placeholders): string {
   return command.replaceAll(/\{([a-z_]+)\}/g, (_, name: string) => {
     const value = values[name];
-    if (value === undefined) throw new Error(`{${name}} is not known; there are ${Object.keys(values).map((one) => `{${one}}`).join(" ")}`);
+    if (value === undefined)
+      throw new Error(
+        `{${name}} is not known; there are ${Object.keys(values)
+          .map((one) => `{${one}}`)
+          .join(" ")}`,
+      );
     return `'${String(value).replaceAll("'", String.raw`'\''`)}'`;
   });
 }

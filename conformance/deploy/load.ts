@@ -19,7 +19,10 @@ export class Load {
     private readonly bench: Bench,
     { keptAlive, fresh }: { keptAlive: number; fresh: number },
   ) {
-    this.clients = [...Array.from({ length: keptAlive }, () => this.client(true)), ...Array.from({ length: fresh }, () => this.client(false))];
+    this.clients = [
+      ...Array.from({ length: keptAlive }, () => this.client(true)),
+      ...Array.from({ length: fresh }, () => this.client(false)),
+    ];
   }
 
   get failed(): number {
@@ -52,7 +55,7 @@ export class Load {
     this.requests++;
     try {
       const reply = await connection.get("/");
-      if (reply.status !== 200) throw new Error(`status ${reply.status} ${reply.body.slice(0, 100)}`);
+      if (reply.status !== 200) throw new Error(`status ${reply.status} ${reply.body.slice(0, 100).trim()}`);
       this.versions.add(identityOf(reply).version);
     } catch (error) {
       this.failures.push(error instanceof Error ? error.message : String(error));

@@ -12,7 +12,11 @@ import { runSuite } from "./suite.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: "boolean", default: false }, verbose: { type: "boolean", default: false }, jobs: { type: "string", default: "1" } },
+  options: {
+    quick: { type: "boolean", default: false },
+    verbose: { type: "boolean", default: false },
+    jobs: { type: "string", default: "1" },
+  },
 });
 const unknown = positionals.find((name) => !isMutant(name));
 if (unknown !== undefined) throw new Error(`there is no mutant ${unknown}; there are ${Object.keys(MUTANTS).join(", ")}`);

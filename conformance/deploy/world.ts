@@ -1,12 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Api } from "./api.ts";
 import { Fixture } from "./fixture.ts";
-import { fill, Implementation, type Placeholders } from "./implementation.ts";
+import { Implementation, type Placeholders } from "./implementation.ts";
 import { SetupError, type SuiteOptions } from "./options.ts";
 import { freePorts, type Ports } from "./ports.ts";
-import { descendantsWith, signal } from "./processes.ts";
+import { Registration } from "./registration.ts";
 import { LOOK_MS, sleep, START_MS } from "./timing.ts";
 
 /** An orchestrator, a repository it deploys from, and the ways to reach both. */
@@ -18,7 +18,7 @@ export interface World {
   /** Only when the suite has started it. */
   readonly implementation?: Implementation;
   /** Resolves when GET /status is answered. */
-  answers(): Promise<void>;
+  readonly answers: () => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,6 +28,7 @@ export async function openWorld(options: SuiteOptions): Promise<World> {
   const given = await freePorts();
   const ports = options.proxy === undefined ? given : { ...given, port: portOf(options.proxy) };
   const url = options.url ?? `http://127.0.0.1:${ports.apiPort}`;
+  if (options.repo !== undefined) refuseUsed(options.repo);
   const fixture = await Fixture.create(folder, { ...(options.repo !== undefined && { repo: options.repo }) });
   const contract = contractOf(fixture, ports, options);
   const values = placeholders(folder, fixture, ports);
@@ -39,7 +40,8 @@ export async function openWorld(options: SuiteOptions): Promise<World> {
   const patienceMs = healthTimeoutMs + drainTimeoutMs + killGraceMs + START_MS;
   const api = new Api({ url, headers: options.headers, patienceMs });
   const { start, stop } = options;
-  const implementation = start === undefined ? undefined : new Implementation({ start, ...(stop !== undefined && { stop }) }, values, folder);
+  const implementation =
+    start === undefined ? undefined : new Implementation({ start, ...(stop !== undefined && { stop }) }, values, folder);
   const world: World = {
     fixture,
     api,
@@ -48,16 +50,16 @@ export async function openWorld(options: SuiteOptions): Promise<World> {
     ...(implementation && { implementation }),
     answers: () => answers(api, implementation),
     close: async () => {
+      await registration.undo();
       await implementation?.stop();
-      // Commands of --setup may have left something too.
-      if (implementation) for (const pid of descendantsWith(folder)) signal(pid, "SIGKILL");
       rmSync(folder, { recursive: true, force: true });
     },
   };
+  const registration = new Registration(options, { api, fixture, contract, values });
   try {
     implementation?.start();
     await world.answers();
-    await register(options, { api, fixture, contract, values });
+    await registration.make();
     return world;
   } catch (error) {
     await world.close();
@@ -82,6 +84,12 @@ function placeholders(folder: string, { repo }: Fixture, { port, internalPort, a
   return { repo, contract, home, port, internal_port: internalPort, api_port: apiPort };
 }
 
+/** Nobody's work is to get a commit of ours. */
+function refuseUsed(repo: string): void {
+  const found = existsSync(repo) ? readdirSync(repo).filter((name) => name !== ".git") : [];
+  if (found.length > 0) throw new SetupError(`--repo takes an empty folder; ${repo} holds ${found[0]}`);
+}
+
 function portOf(proxy: string): number {
   const url = URL.parse(proxy);
   if (url?.protocol !== "http:") throw new SetupError(`--proxy takes an http URL such as http://127.0.0.1:3001, not ${proxy}`);
@@ -97,24 +105,5 @@ async function answers(api: Api, implementation: Implementation | undefined): Pr
       throw new SetupError(`the start command ended with ${implementation.exitCode} before GET /status was answered${log}`);
     const last = typeof answer === "string" ? answer : `status ${answer.status} ${answer.text}`;
     if (performance.now() > deadline) throw new SetupError(`GET /status was not answered within ${START_MS / 1000} s: ${last}${log}`);
-  }
-}
-
-interface Registration {
-  readonly api: Api;
-  readonly fixture: Fixture;
-  readonly contract: object;
-  readonly values: Placeholders;
-}
-
-async function register({ start, setup, repo }: SuiteOptions, { api, fixture, contract, values }: Registration): Promise<void> {
-  if (setup !== undefined) {
-    const child = Bun.spawn(["/bin/sh", "-c", fill(setup, values)], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
-    const [said, code] = await Promise.all([child.stderr.text(), child.exited]);
-    if (code !== 0) throw new SetupError(`the setup command ended with ${code}: ${said.trim()}`);
-  } else if (repo === undefined && start?.includes("{repo}") !== true) {
-    const answer = await api.send("PUT", "/apps/default", { repo: fixture.repo, contract });
-    const next = "say how to point it at the repository: {repo} and {contract} in --start, --setup, or --repo";
-    if (answer.status >= 300) throw new SetupError(`PUT /apps/default was answered ${answer.status} ${answer.text}\n${next}`);
   }
 }

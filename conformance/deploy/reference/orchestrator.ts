@@ -112,7 +112,7 @@ export class Orchestrator {
   }
 
   /** The traffic moves; what is under way on the old slot gets its time. */
-  private async promote(slot: SlotName, commits: State["commits"], previous: null | undefined = undefined): Promise<void> {
+  private async promote(slot: SlotName, commits: State["commits"], previous?: null): Promise<void> {
     const { contract, is } = this.options;
     const { live: old, previous: before } = this.state;
     const isRollback = before === slot && this.state.commits[slot] === commits[slot];

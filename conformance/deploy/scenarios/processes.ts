@@ -96,7 +96,9 @@ function limit({ timing }: Bench): number {
 async function crash(bench: Bench, live: Commit): Promise<number> {
   bench.world.fixture.say(`down.${live.version}`);
   await bench.get("/crash");
-  return bench.until("healthy: false after the live process died", async () => (await bench.status())["healthy"] === false, { ms: NOTICE_MS });
+  return bench.until("healthy: false after the live process died", async () => (await bench.status())["healthy"] === false, {
+    ms: NOTICE_MS,
+  });
 }
 
 /** A stream that never ends is under way on a process that ignores SIGTERM. */
