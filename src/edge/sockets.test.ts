@@ -252,19 +252,25 @@ test("a dial that nobody answers is given up in time, and without a handler bein
   expect(story.told).toEqual([]);
 });
 
-/** A port whose process is stopped and whose queue of connections is full: Linux drops what else knocks. */
+/** A port where nobody accepts and the queue of connections is full: Linux drops what else knocks. */
 async function fullListener(): Promise<number> {
-  const program = `require("node:net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, function () { console.log(this.address().port) })`;
-  const child = Bun.spawn([process.execPath, "-e", program]);
-  toDo.push(() => child.kill("SIGKILL"));
-  const { value } = await child.stdout.getReader().read();
-  child.kill("SIGSTOP");
-  const port = Number(new TextDecoder().decode(value));
-  const fillers = Array.from({ length: 8 }, () => connectNode({ port, host: "127.0.0.1" }));
-  for (const filler of fillers) filler.on("error", () => {});
-  toDo.push(() => fillers.forEach((filler) => filler.destroy()));
-  // A backlog of 1 takes two; the others knock on.
-  await until("the queue to be full", () => fillers.filter(({ connecting }) => !connecting).length >= 2);
+  const libc = openC({
+    socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+    listen: { args: ["i32", "i32"], returns: "i32" },
+    getsockname: { args: ["i32", "buffer", "buffer"], returns: "i32" },
+    close: { args: ["i32"], returns: "i32" },
+  });
+  if (!libc) throw new Error("no C library");
+  const { socket, listen, getsockname, close } = libc.symbols;
+  const [fd, address] = [socket(2, 1, 0), Buffer.alloc(16)];
+  toDo.push(() => void close(fd));
+  // Without a bind it gets a port of the kernel's choice; a backlog of 0 is room for one.
+  listen(fd, 0);
+  getsockname(fd, address, Buffer.from([16, 0, 0, 0]));
+  const port = address.readUInt16BE(2);
+  const filler = connectNode({ port, host: "127.0.0.1" });
+  toDo.push(() => filler.destroy());
+  await once(filler, "connect");
   return port;
 }
 
