@@ -18,9 +18,11 @@ export function expectEqual(what: string, seen: unknown, wanted: unknown): void 
   expect(Object.is(seen, wanted), `${what} to be ${show(wanted)}`, seen);
 }
 
+const SHOWN = 800;
+
 /** An answer in one line, for messages. */
 export function said({ request, status, text }: Answer): string {
-  return `${request} → ${status} ${text.length > 300 ? `${text.slice(0, 300)}…` : text}`;
+  return `${request} → ${status} ${text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}`;
 }
 
 function show(value: unknown): string {

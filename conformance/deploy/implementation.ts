@@ -1,5 +1,6 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { SetupError } from "./options.ts";
 import { descendantsWith, signal } from "./processes.ts";
 import { LOOK_MS, sleep } from "./timing.ts";
 
@@ -83,12 +84,12 @@ export class Implementation {
   }
 }
 
-/** `{repo}` and the like, quoted for the shell. Throws on a placeholder that does not exist. */
+/** `{repo}` and the like, quoted for the shell. Throws `SetupError` on a placeholder that does not exist. */
 export function fill(command: string, values: Placeholders): string {
   return command.replaceAll(/\{([a-z_]+)\}/g, (_, name: string) => {
     const value = values[name];
     if (value === undefined)
-      throw new Error(
+      throw new SetupError(
         `{${name}} is not known; there are ${Object.keys(values)
           .map((one) => `{${one}}`)
           .join(" ")}`,

@@ -12,6 +12,6 @@ export function referenceOptions({ mutant, only }: { mutant?: Mutant; only?: rea
     contract: {},
     ...(only && { only }),
     skip: new Map(),
-    timing: { healthTimeoutMs: 1200, drainTimeoutMs: 800, killGraceMs: 1500 },
+    timing: { healthTimeoutMs: 2000, drainTimeoutMs: 1500, killGraceMs: 2000 },
   };
 }
