@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf, OrcoError } from "../../kernel/errors.ts";
 import { Progress } from "./progress.ts";
@@ -42,6 +42,8 @@ export async function prepareMirror(ports: GitPorts): Promise<void> {
 /** Nothing else writes here now, so a lock is that of a git that was killed, and half a pack will never be a whole one. */
 async function clearLeftovers(gitDir: string): Promise<void> {
   const packs = join(gitDir, "objects/pack");
+  if (!(await readFile(join(gitDir, "HEAD"), "latin1")).startsWith("ref: "))
+    await writeFile(join(gitDir, "HEAD"), "ref: refs/heads/main\n");
   for (const name of await readdir(packs).catch(() => [])) if (name.startsWith("tmp_")) await rm(join(packs, name), { force: true });
   for (const entry of await readdir(gitDir)) if (entry.endsWith(".lock")) await rm(join(gitDir, entry), { force: true });
   const refs = join(gitDir, "refs");
@@ -61,12 +63,27 @@ export async function fetchMirror(
   const args = ["fetch", ...flags, ...serving(remote), "origin", ...REFSPECS];
   const shown = new Progress(ports.clock, progress);
   const call = { remote, signal, timeoutMs: FETCH_TIMEOUT_MS, onStderr: (chunk: Uint8Array) => shown.push(chunk) };
-  const { code, stderr } = await runGit(ports, args, call).catch((error: unknown) => {
-    throw isTimeout(error)
-      ? new OrcoError("repo_unavailable", `${remote.shown}: ${error.message}`, { repo: remote.shown, stderr: "" })
-      : error;
-  });
-  if (code !== 0) throw remoteTrouble(stderr, remote);
+  for (let repaired = false; ; repaired = true) {
+    const { code, stderr } = await runGit(ports, args, call).catch((error: unknown) => {
+      throw isTimeout(error)
+        ? new OrcoError("repo_unavailable", `${remote.shown}: ${error.message}`, { repo: remote.shown, stderr: "" })
+        : error;
+    });
+    if (code === 0) return;
+    if (repaired || !(await dropEmptyRefs(ports.gitDir))) throw remoteTrouble(stderr, remote);
+  }
+}
+
+/** A machine that loses power leaves files without their bytes; a ref that names nothing makes every fetch fail. What it named comes again. */
+async function dropEmptyRefs(gitDir: string): Promise<boolean> {
+  let dropped = false;
+  for (const entry of await readdir(join(gitDir, "refs"), { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name);
+    if (!entry.isFile() || /^[0-9a-f]{40}\n$/.test(await readFile(file, "latin1"))) continue;
+    await rm(file);
+    dropped = true;
+  }
+  return dropped;
 }
 
 /** The branch that HEAD of the remote names; undefined when it names none, or one without commits. */

@@ -222,6 +222,23 @@ test("what a git that was killed left behind does not stop the next one", async 
   expect(readdirSync(origin.root).filter((name) => name.endsWith(".new"))).toEqual([]);
 });
 
+test("a mirror whose files lost their bytes with the power comes back", async () => {
+  const kept = origin.commit();
+  const repo = await origin.fetched();
+  await repo.keep("blue", kept);
+  for (const name of ["HEAD", "refs/heads/main"]) writeFileSync(join(origin.root, "repo.git", name), "");
+  const tip = origin.commit({}, "later");
+  await fetchQuietly(repo);
+  expect([await repo.resolve("main"), await repo.resolve("refs/orco/blue")]).toEqual([tip, kept]);
+});
+
+test("a diff with a commit that is gone says so", async () => {
+  const repo = await origin.fetched();
+  origin.commit();
+  const gone = "0123456789012345678901234567890123456789";
+  expect(repo.diff(gone, gone)).rejects.toMatchObject({ code: "unknown_commit", facts: { ref: gone } });
+});
+
 test("an abort ends a fetch, also one that waits its turn", async () => {
   origin.commit();
   const repo = origin.repo();

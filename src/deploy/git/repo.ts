@@ -7,7 +7,7 @@ import type { Repo } from "../ports.ts";
 import { checkoutTree } from "./checkout.ts";
 import { type Environment } from "./environment.ts";
 import { fetchMirror, prepareMirror, remoteHead } from "./mirror.ts";
-import { HEX } from "./ref.ts";
+import { HEX, unknownCommit } from "./ref.ts";
 import { resolveRef } from "./resolve.ts";
 import { type GitPorts, runGit } from "./run.ts";
 import { localTrouble } from "./trouble.ts";
@@ -86,10 +86,13 @@ export class GitRepo implements Repo {
     return checkoutTree(this.ports, hex(commit), { dir, signal });
   }
 
+  /** Throws `unknown_commit` (facts: ref) when one of the two is gone. */
   async diff(from: string | undefined, to: string, signal?: AbortSignal): Promise<{ files: readonly { path: string; lines: number }[] }> {
     const flags = ["-r", "-z", "--numstat", "--no-renames", "--no-ext-diff", "--no-textconv"];
     const ends = [from === undefined ? EMPTY_TREE : hex(from), hex(to)];
     const { code, stdout, stderr } = await runGit(this.ports, ["diff-tree", ...flags, ...ends], { signal });
+    if (code !== 0 && /bad object|unable to read/.test(stderr))
+      throw unknownCommit(from ?? to, "it is no longer in the repository, nor in its mirror");
     if (code !== 0) throw localTrouble(`compare ${from ?? "nothing"} with ${to}`, stderr);
     const rows = stdout.toString("utf8").split("\0").slice(0, -1);
     return { files: rows.map(changedFile) };
