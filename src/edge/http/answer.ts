@@ -2,10 +2,9 @@ import { bodyScanner, dechunk } from "../http1/body.ts";
 import { parseResponse } from "../http1/head.ts";
 import type { Refusal, RequestHead, ResponseHead } from "../http1/message.ts";
 import type { Wire } from "../wire.ts";
+import { writeMessage } from "./write-message.ts";
 
 const EMPTY = Buffer.alloc(0);
-/** A body piece above this is written by itself instead of being copied behind the head. */
-const MAX_JOIN_BYTES = 16 * 1024;
 
 export interface AnswerOwner {
   /** The head as the client gets it. */
@@ -67,7 +66,7 @@ export class Answer {
       const { head } = parsed;
       at += head.bytes;
       if (head.status === 101) return this.switch(head, bytes.subarray(at));
-      if (head.status >= 200) return this.begin(head, bytes.subarray(at));
+      if (head.status >= 200) return this.begin(head, at === bytes.length ? EMPTY : bytes.subarray(at));
       // RFC 9110 §15.2: an HTTP/1.0 client does not know interim answers.
       if (this.asked.version === 1) this.to.write(this.owner.answerHead(head));
     }
@@ -101,15 +100,7 @@ export class Answer {
   private write(before: Buffer, body: Buffer): void {
     this.started = true;
     this.bytes += body.length;
-    if (before.length === 0) {
-      if (body.length > 0) this.to.write(body);
-      return;
-    }
-    if (body.length === 0 || body.length > MAX_JOIN_BYTES) {
-      this.to.write(before);
-      if (body.length > 0) this.to.write(body);
-      return;
-    }
-    this.to.write(Buffer.concat([before, body], before.length + body.length));
+    if (before.length > 0) writeMessage(this.to, before, body);
+    else if (body.length > 0) this.to.write(body);
   }
 }

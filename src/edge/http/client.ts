@@ -120,7 +120,7 @@ export class Client implements WireHandlers, Deadline, ClientSide {
     }
     if (this.phase !== "reading") return;
     this.phase = "open";
-    this.rest(at === 0 ? bytes : bytes.subarray(at), begun && at === 0);
+    this.rest(at === 0 ? bytes : at === bytes.length ? EMPTY : bytes.subarray(at), begun && at === 0);
   }
 
   /** What is left after reading. */
@@ -140,7 +140,7 @@ export class Client implements WireHandlers, Deadline, ClientSide {
     const exchange = new Exchange(this, head, this.service);
     this.exchange = exchange;
     this.count(exchange.meter);
-    return at + exchange.start(bytes.subarray(at));
+    return at + exchange.start(at === bytes.length ? EMPTY : bytes.subarray(at));
   }
 
   private count(meter: Meter | undefined): void {

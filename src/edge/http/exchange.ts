@@ -63,7 +63,7 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
   ) {
     this.upload = new Upload(head.framing, this);
     this.answer = new Answer(head, client.wire, this);
-    this.tally = tallyOf(service, requestIdOf(head) ?? service.requestId(), client.wire.remoteAddress);
+    this.tally = tallyOf(service);
     this.site = service.sites.find(head.host);
     if (!this.site) return;
     const { sticky } = this.site.front;
@@ -138,7 +138,7 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
       proto: wire.secure ? "https" : "http",
       requestId: this.tally.requestId,
       trusted: this.service.trusts(wire.remoteAddress),
-      targetHost: `${upstream.target.host}:${upstream.target.port}`,
+      targetHost: this.head.host === "" ? `${upstream.target.host}:${upstream.target.port}` : "",
     });
     this.upload.sendTo(upstream.wire, this.sent);
     this.armRequest();
@@ -248,7 +248,7 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
     const { head, upload, client, service } = this;
     this.upstream?.cancel();
     const keepAlive = head.keepAlive && upload.complete && !client.ended && !service.retiring;
-    const { requestId } = this.tally;
+    const requestId = requestIdOf(head) ?? this.tally.requestId;
     this.tally.error = failure.code;
     this.settle(failure.status);
     client.wire.write(
@@ -305,7 +305,7 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
     if (!service.log) return;
     tally.bytesIn = this.upload.bytes;
     tally.bytesOut = this.answer.bytes;
-    service.log(recordOf(head, site, { tally, status, now }));
+    service.log(recordOf(head, site, { tally, status, now, client: this.client.wire.remoteAddress }));
   }
 
   private get status(): number {

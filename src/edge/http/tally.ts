@@ -1,3 +1,4 @@
+import { requestIdOf } from "../http1/hop.ts";
 import type { RequestHead } from "../http1/message.ts";
 import type { Target } from "../route.ts";
 import type { AccessRecord, Service, Site } from "./service.ts";
@@ -8,8 +9,8 @@ export interface Tally {
   readonly startedAt: number;
   /** Monotonic ms. */
   readonly since: number;
+  /** Unless the request brought a good one. */
   readonly requestId: string;
-  readonly peer: string;
   retries: number;
   target: Target | undefined;
   bytesIn: number;
@@ -17,16 +18,21 @@ export interface Tally {
   error: string | undefined;
 }
 
-export function recordOf(
-  head: RequestHead,
-  site: Site | undefined,
-  { tally, status, now }: { tally: Tally; status: number; now: number },
-): AccessRecord {
+interface Ended {
+  readonly tally: Tally;
+  readonly status: number;
+  /** Monotonic ms. */
+  readonly now: number;
+  /** Address of the peer. */
+  readonly client: string;
+}
+
+export function recordOf(head: RequestHead, site: Site | undefined, { tally, status, now, client }: Ended): AccessRecord {
   const { target, error } = tally;
   const query = head.target.indexOf("?");
   return {
     time: new Date(tally.startedAt).toISOString(),
-    client: tally.peer,
+    client,
     method: head.method,
     host: head.host,
     path: query === -1 ? head.target : head.target.slice(0, query),
@@ -34,7 +40,7 @@ export function recordOf(
     bytes_in: tally.bytesIn,
     bytes_out: tally.bytesOut,
     duration_ms: Math.round((now - tally.since) * 1000) / 1000,
-    request_id: tally.requestId,
+    request_id: requestIdOf(head) ?? tally.requestId,
     user_agent: valueOf(head, "user-agent"),
     ...(target && { upstream: `${target.host}:${target.port}`, target: target.id }),
     ...(site && { front: site.front.id }),
@@ -48,12 +54,11 @@ export function valueOf({ headers }: RequestHead, wanted: string): string {
   return headers.find(([name]) => name.length === wanted.length && name.toLowerCase() === wanted)?.[1] ?? "";
 }
 
-export function tallyOf(service: Service, requestId: string, peer: string): Tally {
+export function tallyOf(service: Service): Tally {
   return {
     startedAt: service.log ? service.clock.now() : 0,
     since: service.clock.monotonic(),
-    requestId,
-    peer,
+    requestId: service.requestId(),
     retries: 0,
     target: undefined,
     bytesIn: 0,

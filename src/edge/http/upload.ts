@@ -1,6 +1,7 @@
 import { type BodyScanner, bodyScanner } from "../http1/body.ts";
 import type { Framing, Refusal } from "../http1/message.ts";
 import { HIGH_WATER, type Wire } from "../wire.ts";
+import { writeMessage } from "./write-message.ts";
 
 const EMPTY = Buffer.alloc(0);
 /** A body up to here is kept, so that it can be sent again. */
@@ -61,8 +62,7 @@ export class Upload {
   /** Writes the head and what there is of the body; what comes later follows by itself. */
   sendTo(wire: Wire, head: Buffer): void {
     this.wire = wire;
-    const { kept = EMPTY } = this;
-    wire.write(kept.length === 0 ? head : Buffer.concat([head, kept]));
+    writeMessage(wire, head, this.kept ?? EMPTY);
   }
 
   /** The target is gone: what comes is kept again. */
