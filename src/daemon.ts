@@ -167,6 +167,7 @@ function buildCore({ config, env, clock, journal, log, onError }: CoreOptions) {
     clock,
     log: (message, facts) => log.warn(facts, message),
     trustedProxies: config.trustedProxies,
+    memoryMib: config.edgeMemoryMib,
     ...(config.accessLog !== undefined && { accessLog: config.accessLog }),
   });
   const stacks = new Stacks({

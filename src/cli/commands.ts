@@ -184,6 +184,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["--number <n>", "of this worker"],
       ["--workers <n>", "how many there usually are"],
       ["--build <id>", "of the program that started it"],
+      ["--memory <MiB>", "above which it asks to be replaced"],
     ],
     hidden: true,
     load: async () => (await import("./edge-worker.ts")).edgeWorker,

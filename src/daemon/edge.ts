@@ -11,6 +11,7 @@ interface EdgeOptions {
   readonly clock: Clock;
   readonly log: (message: string, facts: Readonly<Record<string, unknown>>) => void;
   readonly trustedProxies: readonly string[];
+  readonly memoryMib: number;
   readonly accessLog?: string;
 }
 

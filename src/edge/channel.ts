@@ -3,15 +3,19 @@ import type { RouteTable } from "./route.ts";
 
 /** What daemon and worker tell each other over `worker-<n>.sock`: one JSON object a line. Both sides ignore types they do not know. */
 
-/** A worker that says who it is; the first message on every connection. Also an acknowledgement of the table it serves. */
-export interface Hello extends Served {
-  readonly type: "hello";
+/** Names a worker's process for good. */
+export interface WorkerIdentity {
   readonly number: number;
   readonly pid: number;
   /** Field 22 of /proc/PID/stat: with the pid it names this process and no later one. */
   readonly startTime: number;
   /** Which program it runs; a worker of another one is replaced. */
   readonly build: string;
+}
+
+/** A worker that says who it is; the first message on every connection. Also an acknowledgement of the table it serves. */
+export interface Hello extends Served, WorkerIdentity {
+  readonly type: "hello";
 }
 
 /** Complete, never a difference: whoever missed one message knows all after the next. */

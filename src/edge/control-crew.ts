@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { Clock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
-import type { FromWorker } from "./channel.ts";
-import { openLink, type LinkEvents, type WorkerIdentity, type WorkerLink } from "./control-link.ts";
+import type { FromWorker, WorkerIdentity } from "./channel.ts";
+import { openLink, type LinkEvents, type WorkerLink } from "./control-link.ts";
 import { spawnWorker, type SpawnOptions, type StartedWorker } from "./control-spawn.ts";
 import { workerRecord, workerSocket } from "./worker-paths.ts";
 import { RestartDelay } from "./control-delay.ts";

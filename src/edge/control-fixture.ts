@@ -8,10 +8,10 @@ import { edgeFolder } from "./table.ts";
 
 const MAIN = new URL("../main.ts", import.meta.url).pathname;
 /** As the daemon starts this program. */
-export const WORKER_COMMAND = [process.execPath, "--no-env-file", "--config=/dev/null", "--no-install", MAIN, "edge-worker"];
+const WORKER_COMMAND = [process.execPath, "--no-env-file", "--config=/dev/null", "--no-install", MAIN, "edge-worker"];
 
 /** Field 22 of /proc/PID/stat; undefined for whoever is gone, or only waits to be reaped. */
-export function identify(pid: number): { startTime: number } | undefined {
+function identify(pid: number): { startTime: number } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

@@ -18,6 +18,7 @@ export interface FleetOptions {
   readonly processes: Processes;
   readonly log: (message: string, facts: Readonly<Record<string, unknown>>) => void;
   readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly memoryMib?: number;
   readonly workers?: number;
   readonly lingerMs?: number;
   readonly ackTimeoutMs?: number;
@@ -58,13 +59,18 @@ export class Fleet {
       onConnect: (link) => this.connected(link),
       onChange: () => this.waiters.look(),
       onMessage: (link, message) => this.told(link, message),
-      onLost: (link) => this.book.lost(link.identity.number, link.served.cut),
+      onLost: (link) => this.lost(link),
     });
   }
 
   adopt(): Promise<void> {
     this.look();
     return this.crew.adopt();
+  }
+
+  /** All workers there should be, or none that is missed. */
+  keep(anyFront: boolean): void {
+    this.crew.want(anyFront ? this.size : 0);
   }
 
   highestVersion(): number {
@@ -88,7 +94,7 @@ export class Fleet {
    */
   async serve(version: number, anyFront: boolean): Promise<readonly ListenerProblem[]> {
     this.version = version;
-    this.crew.want(anyFront ? this.size : 0);
+    this.keep(anyFront);
     for (const link of this.crew.all()) link.send({ type: "nudge", version });
     const acknowledged = (): boolean => this.crew.complete && this.crew.all().every(({ served }) => served.answered >= version);
     const decided = (): boolean => acknowledged() || this.crew.hopeless;
@@ -177,6 +183,11 @@ export class Fleet {
     this.book.connected(link.identity.number);
     // It may have read the table just before the newest one was written, and not have been there for the nudge.
     if (link.served.answered < this.version) link.send({ type: "nudge", version: this.version });
+  }
+
+  private lost(link: WorkerLink): void {
+    this.book.lost(link.identity.number, link.served.cut);
+    if (link.counts && this.crew.wantedNow > 0) this.book.replaced("died");
   }
 
   private told(link: WorkerLink, message: FromWorker): void {

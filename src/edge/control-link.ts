@@ -1,9 +1,6 @@
 import type { Clock } from "../kernel/clock.ts";
-import type { FromWorker, Hello, Served, ToWorker } from "./channel.ts";
+import type { FromWorker, Served, ToWorker, WorkerIdentity } from "./channel.ts";
 import { connectChannel, type Channel } from "./channel-socket.ts";
-
-/** Names a process for good: its pid, and field 22 of /proc/PID/stat. */
-export type WorkerIdentity = Pick<Hello, "number" | "pid" | "startTime" | "build">;
 
 export interface LinkEvents {
   /** What it serves, or has in flight, has changed. */

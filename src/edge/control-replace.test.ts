@@ -66,9 +66,26 @@ test("a request that is under way while its worker is replaced is answered whole
   expect(second.status().workers[0]?.build).toBe("new");
 });
 
+test("a worker that is told to go by SIGTERM is replaced, and no connection is refused, reset or cut", async () => {
+  await using rig = new EdgeRig();
+  using server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("ok") });
+  const port = freePort();
+  const control = rig.control();
+  await control.start();
+  await control.put([httpFront(port, server.port ?? 0)]);
+  const load = startLoad(port, 4);
+  const first = control.status().workers[0]?.pid ?? 0;
+  process.kill(first, "SIGTERM");
+  await until("two others", () => control.status().workers.length === 2 && control.status().workers.every(({ pid }) => pid !== first));
+  await load.answered(50);
+  const { ok = 0, ...failed } = await load.stop();
+  expect(ok).toBeGreaterThan(50);
+  expect(failed).toEqual({});
+});
+
 test("a worker above its memory bound is replaced, and goes on without a daemon", async () => {
   await using rig = new EdgeRig();
-  const control = rig.control({ workers: 1, env: { ...process.env, ORCO_EDGE_MEMORY: "1" } });
+  const control = rig.control({ workers: 1, memoryMib: 1 });
   await control.start();
   await control.put([frontOf("a", freePort(), [])]);
   const [before] = control.status().workers;

@@ -13,6 +13,8 @@ export interface SpawnOptions {
   readonly build: string;
   /** Usual number of workers. */
   readonly workers: number;
+  /** Default: the command's own. */
+  readonly memoryMib?: number;
   /** Default: this process's own. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -27,7 +29,7 @@ export interface StartedWorker {
 }
 
 /** Starts a worker that outlives us: in a session of its own, without a pipe to us, in no folder. */
-export function spawnWorker({ folder, number, command, build, workers, env: own = process.env }: SpawnOptions): StartedWorker {
+export function spawnWorker({ folder, number, command, build, workers, memoryMib, env: own = process.env }: SpawnOptions): StartedWorker {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   rmSync(workerSocket(folder, number), { force: true });
   rmSync(workerRecord(folder, number), { force: true });
@@ -37,6 +39,7 @@ export function spawnWorker({ folder, number, command, build, workers, env: own 
     const env: Record<string, string | undefined> = { ...own };
     for (const name of MARKS) delete env[name];
     const args = ["--folder", folder, "--number", String(number), "--workers", String(workers), "--build", build];
+    if (memoryMib !== undefined) args.push("--memory", String(memoryMib));
     const child = Bun.spawn([...command, ...args], { cwd: "/", env, detached: true, stdio: ["ignore", fd, fd] });
     child.unref();
     const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;

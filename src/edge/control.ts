@@ -24,6 +24,8 @@ export interface EdgeControlOptions {
   readonly log: (message: string, facts: Readonly<Record<string, unknown>>) => void;
   /** Of the workers, less the marks of a service. Default: this process's own. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** A worker that needs more is replaced. Default: 512. */
+  readonly memoryMib?: number;
   /** Default: 2, or 1 on a machine with one core. */
   readonly workers?: number;
   readonly trustedProxies?: readonly string[];
@@ -59,7 +61,11 @@ export class EdgeControl implements Traffic {
     for (const front of table?.fronts ?? []) this.fronts.put(front);
     this.version = Math.max(table?.version ?? 0, this.fleet.highestVersion());
     this.served = new Set(this.fronts.listeners().keys());
-    if (table) this.turn = this.tryPublish([]).then(() => this.fleet.replaceOutdated());
+    const anyFront = this.fronts.size > 0;
+    // Not after the table is written: on a full disk there is nothing to write, and still something to serve.
+    this.fleet.keep(anyFront);
+    if (table && (anyFront || table.version < this.version)) this.turn = this.tryPublish([]).then(() => undefined);
+    void this.turn.then(() => this.fleet.replaceOutdated());
   }
 
   put(fronts: readonly Front[]): Promise<void> {

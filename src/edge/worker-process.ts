@@ -4,6 +4,7 @@ import { messageOf } from "../kernel/errors.ts";
 import { serveChannel } from "./channel-socket.ts";
 import { readTable } from "./table.ts";
 import { MemoryBound } from "./worker-memory.ts";
+import type { WorkerIdentity } from "./channel.ts";
 import { workerRecord, workerSocket } from "./worker-paths.ts";
 import { EdgePlane } from "./worker-plane.ts";
 import { EdgeWorker } from "./worker.ts";
@@ -19,7 +20,7 @@ export interface WorkerProcessOptions {
 }
 
 /** A worker that got SIGTERM by hand or at the end of the machine. */
-const POLITE_EXIT = { lingerMs: 500, timeoutMs: 10_000 };
+const POLITE_EXIT = { lingerMs: 2_000, timeoutMs: 10_000 };
 
 /** This process as an edge worker. Resolves when it serves the table on disk and can be talked to; it exits by itself. */
 export async function runWorker({ folder, number, workers, build, memoryBytes }: WorkerProcessOptions): Promise<void> {
@@ -44,10 +45,19 @@ export async function runWorker({ folder, number, workers, build, memoryBytes }:
     },
   });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => worker.leave(POLITE_EXIT));
-  writeFileSync(paths[1], JSON.stringify(identity), { mode: 0o600 });
+  writeRecord(paths[1], identity, log);
   await worker.start();
   serveChannel(paths[0], (channel) => worker.connected(channel));
   new MemoryBound({ clock, boundBytes: memoryBytes, log, tell: (message) => worker.tell(message) }).watch();
+}
+
+/** Only for whoever finds this worker stuck: on a full disk it does without. */
+function writeRecord(path: string, identity: WorkerIdentity, log: (message: string) => void): void {
+  try {
+    writeFileSync(path, JSON.stringify(identity), { mode: 0o600 });
+  } catch (error) {
+    log(`its record cannot be written: ${messageOf(error)}`);
+  }
 }
 
 /** One line each on standard error, which is the worker's log file. */

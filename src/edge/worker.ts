@@ -1,5 +1,5 @@
 import type { Clock } from "../kernel/clock.ts";
-import type { FromWorker, Hello, ListenerProblem, Served, ToWorker, WorkerPhase } from "./channel.ts";
+import type { FromWorker, ListenerProblem, Served, ToWorker, WorkerIdentity, WorkerPhase } from "./channel.ts";
 import type { Channel } from "./channel-socket.ts";
 import type { StatsAnswer } from "./metrics-counters.ts";
 import type { RouteTable } from "./route.ts";
@@ -23,7 +23,7 @@ export interface DataPlane {
 }
 
 export interface WorkerOptions {
-  readonly identity: Pick<Hello, "number" | "pid" | "startTime" | "build">;
+  readonly identity: WorkerIdentity;
   readonly clock: Clock;
   readonly plane: DataPlane;
   readonly read: () => TableFile;

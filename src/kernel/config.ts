@@ -102,6 +102,9 @@ export const configSchema = z.object({
     .startsWith("/")
     .optional()
     .register(settings, { env: ["ORCO_ACCESS_LOG"], expects: "the absolute path of a file" }),
+  edgeMemoryMib: wholeNumber({ min: 1, max: 1_048_576 })
+    .default(512)
+    .register(settings, { env: ["ORCO_EDGE_MEMORY"], expects: "a whole number of MiB above which a worker of the edge is replaced" }),
   logLevel: z
     .string()
     .toLowerCase()
