@@ -18,7 +18,7 @@ const MAX_SIZE_DIGITS = 13;
 /** Of the extensions of one chunk, which nobody is known to use. */
 export const MAX_EXTENSION_BYTES = 1024;
 /** Of all trailer lines together. */
-export const MAX_TRAILER_BYTES = MAX_HEAD_BYTES;
+const MAX_TRAILER_BYTES = MAX_HEAD_BYTES;
 
 const CR = 0x0d;
 const LF = 0x0a;

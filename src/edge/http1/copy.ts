@@ -1,3 +1,4 @@
+import type { Draft } from "./draft.ts";
 import { HOP, valueOf } from "./fields.ts";
 import type { Fields } from "./message.ts";
 
@@ -12,27 +13,33 @@ export interface Line {
 
 /** What Connection may list without naming a header that is to be dropped for it. */
 const OPTIONS = new Set(["close", "keep-alive", "upgrade", "te"]);
-/** The lists that nearly every head has: nothing is nominated by them. */
-const PLAIN_LISTS = new Set(["", "keep-alive", "close", "upgrade", "keep-alive,upgrade"]);
 
-/** Header lines with `rewrite` applied to the marked ones: undefined keeps a line as it is, "" drops it. Those Connection lists are dropped (RFC 9110 §7.6.1). */
-export function copyLines(fields: Fields, rewrite: (line: Line) => string | undefined): string {
+/** Copies header lines with `rewrite` applied to the marked ones: undefined keeps a line as it is, "" drops it. Those Connection lists are dropped (RFC 9110 §7.6.1). */
+export function copyLines(draft: Draft, fields: Fields, rewrite: (line: Line) => string | undefined): void {
   const { text, from, to } = fields;
-  const marks = marksWithNominated(fields);
-  let copied = "";
+  const marks = nominates(fields.connection) ? marksWithNominated(fields) : fields.marks;
   let at = from;
   for (let i = 0; i < marks.length; i += 4) {
-    const [what = 0, start = 0, colon = 0, end = 0] = [marks[i], marks[i + 1], marks[i + 2], marks[i + 3]];
-    const rewritten = rewrite({ what, text, start, colon, end });
+    const start = marks[i + 1] ?? 0;
+    const end = marks[i + 3] ?? 0;
+    const rewritten = rewrite({ what: marks[i] ?? 0, text, start, colon: marks[i + 2] ?? 0, end });
     if (rewritten === undefined) continue;
-    copied += text.slice(at, start) + rewritten;
+    draft.copy(at, start);
+    if (rewritten !== "") draft.add(rewritten);
     at = end;
   }
-  return copied + text.slice(at, to);
+  draft.copy(at, to);
 }
 
 export function nameOf({ text, start, colon }: Line): string {
   return text.slice(start, colon);
+}
+
+/** How many lines are marked as `wanted`. */
+export function count({ marks }: Fields, wanted: number): number {
+  let found = 0;
+  for (let i = 0; i < marks.length; i += 4) if (marks[i] === wanted) found++;
+  return found;
 }
 
 /** Values of all lines marked as `wanted`. */
@@ -44,10 +51,14 @@ export function valuesOf({ text, marks }: Fields, wanted: number): string[] {
   return values;
 }
 
+function nominates(connection: string): boolean {
+  return connection !== "" && connection !== "keep-alive" && connection !== "close" && connection !== "upgrade";
+}
+
 /** Marked lines are never dropped for being listed: Host, Content-Length and X-Forwarded-* are decided by their own rules. */
 function marksWithNominated({ text, from, to, marks, connection }: Fields): readonly number[] {
-  if (PLAIN_LISTS.has(connection)) return marks;
   const nominated = new Set(connection.split(",").filter((name) => !OPTIONS.has(name)));
+  if (nominated.size === 0) return marks;
   const all: number[] = [];
   let next = 0;
   for (let at = from; at < to;) {

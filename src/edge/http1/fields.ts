@@ -20,7 +20,7 @@ export const FORWARDED_HOST = 12;
 export const FORWARDED_OTHER = 13;
 export const REQUEST_ID = 14;
 /** One of these names with `_` for `-`: CGI and WSGI take both for the same header, so it could pass for ours. */
-export const ALIAS = 15;
+const ALIAS = 15;
 
 const KNOWN: readonly (readonly [name: string, what: number])[] = [
   ["host", HOST],

@@ -2,20 +2,9 @@ import { matchesAt, valueOf } from "./fields.ts";
 import { tokensOf } from "./lists.ts";
 import type { Framing, Refused } from "./message.ts";
 import { refuse } from "./refuse.ts";
+import type { Settled, Value } from "./settle.ts";
 
-/** What two kinds of lines say together. */
-interface Lengths {
-  readonly version: 0 | 1;
-  /** -1: no Content-Length. */
-  length: number;
-  chunked: boolean;
-}
-
-interface Value {
-  readonly text: string;
-  readonly colon: number;
-  readonly end: number;
-}
+type Lengths = Pick<Settled, "version" | "length" | "chunked">;
 
 /** Without sign, space, leading zero or list; 15 digits stay exact in a double. */
 const LENGTH = /:[\t ]*(?:0|[1-9][0-9]{0,14})[\t ]*\r\n/y;

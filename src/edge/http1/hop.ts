@@ -1,5 +1,22 @@
-import { copyLines, type Line, nameOf, valuesOf } from "./copy.ts";
-import * as field from "./fields.ts";
+import { copyLines, count, type Line, nameOf, valuesOf } from "./copy.ts";
+import { Draft } from "./draft.ts";
+import {
+  CONNECTION,
+  CONTENT_LENGTH,
+  EXPECT,
+  FORWARDED,
+  FORWARDED_FOR,
+  FORWARDED_HOST,
+  FORWARDED_OTHER,
+  FORWARDED_PROTO,
+  HOP,
+  HOST,
+  REQUEST_ID,
+  TE,
+  TRANSFER_ENCODING,
+  UPGRADE,
+  valueOf as cutValue,
+} from "./fields.ts";
 import { elementsOf } from "./lists.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
 
@@ -20,8 +37,9 @@ const REQUEST_ID_VALUE = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** The client's X-Request-Id when it sent exactly one and that is `[A-Za-z0-9._-]{1,64}`. */
 export function requestIdOf({ fields }: RequestHead): string | undefined {
-  const [first, ...more] = valuesOf(fields, field.REQUEST_ID);
-  return first !== undefined && more.length === 0 && REQUEST_ID_VALUE.test(first) ? first : undefined;
+  if (count(fields, REQUEST_ID) !== 1) return undefined;
+  const [id = ""] = valuesOf(fields, REQUEST_ID);
+  return REQUEST_ID_VALUE.test(id) ? id : undefined;
 }
 
 /**
@@ -30,33 +48,42 @@ export function requestIdOf({ fields }: RequestHead): string | undefined {
  */
 export function requestHeadFor(head: RequestHead, forwarding: Forwarding): Buffer {
   const id = requestIdOf(head);
-  const lines = copyLines(head.fields, (line) => requestLine(line, { head, forwarding, id }));
-  const start = `${head.method} ${head.target} HTTP/1.1\r\n${missingHost(head, forwarding)}`;
-  const end = `${connectionTo(head)}${forwardedLines(head, forwarding)}${id === undefined ? `X-Request-Id: ${forwarding.requestId}\r\n` : ""}\r\n`;
-  return Buffer.from(start + lines + end, "latin1");
+  const draft = new Draft(head.fields.text);
+  if (isCanonical(head)) draft.copy(0, head.fields.from);
+  else draft.add(`${head.method} ${head.target} HTTP/1.1\r\n${missingHost(head, forwarding)}`);
+  const about = { head, trusted: forwarding.trusted, id };
+  copyLines(draft, head.fields, (line) => requestLine(line, about));
+  const idLine = id === undefined ? `X-Request-Id: ${forwarding.requestId}\r\n` : "";
+  draft.add(`${connectionTo(head)}${forwardedLines(head, forwarding)}${idLine}\r\n`);
+  return draft.finish();
 }
 
-function requestLine(line: Line, about: { head: RequestHead; forwarding: Forwarding; id: string | undefined }): string | undefined {
-  const { head, forwarding, id } = about;
+/** The request line can go on as it came: only HTTP/1.1, and a target is never changed without getting shorter. */
+function isCanonical({ method, target, version, authority, fields }: RequestHead): boolean {
+  return version === 1 && authority === undefined && fields.from === method.length + target.length + "  HTTP/1.1\r\n".length;
+}
+
+function requestLine(line: Line, about: { head: RequestHead; trusted: boolean; id: string | undefined }): string | undefined {
+  const { head, trusted, id } = about;
   switch (line.what) {
-    case field.HOST:
+    case HOST:
       return head.authority === undefined ? undefined : `${nameOf(line)}: ${head.authority}\r\n`;
-    case field.CONTENT_LENGTH:
+    case CONTENT_LENGTH:
       return `${nameOf(line)}: ${valueOf(line)}\r\n`;
-    case field.TRANSFER_ENCODING:
+    case TRANSFER_ENCODING:
       return `${nameOf(line)}: chunked\r\n`;
-    case field.UPGRADE:
+    case UPGRADE:
       return head.upgrade === undefined ? "" : undefined;
-    case field.EXPECT:
+    case EXPECT:
       return head.expectContinue ? undefined : "";
-    case field.TE:
+    case TE:
       return takesTrailers(valueOf(line)) ? `${nameOf(line)}: trailers\r\n` : "";
-    case field.FORWARDED:
-    case field.FORWARDED_PROTO:
-    case field.FORWARDED_HOST:
-    case field.FORWARDED_OTHER:
-      return forwarding.trusted ? undefined : "";
-    case field.REQUEST_ID:
+    case FORWARDED:
+    case FORWARDED_PROTO:
+    case FORWARDED_HOST:
+    case FORWARDED_OTHER:
+      return trusted ? undefined : "";
+    case REQUEST_ID:
       return id === undefined ? "" : undefined;
     default:
       return "";
@@ -64,12 +91,12 @@ function requestLine(line: Line, about: { head: RequestHead; forwarding: Forward
 }
 
 function valueOf({ text, colon, end }: Line): string {
-  return field.valueOf(text, colon, end);
+  return cutValue(text, colon, end);
 }
 
 /** RFC 9112 §3.2: without Host a request is not HTTP/1.1, which is what targets are spoken to in. */
 function missingHost({ fields, authority }: RequestHead, { targetHost = "" }: Forwarding): string {
-  return valuesOf(fields, field.HOST).length > 0 ? "" : `Host: ${authority ?? targetHost}\r\n`;
+  return count(fields, HOST) > 0 ? "" : `Host: ${authority ?? targetHost}\r\n`;
 }
 
 /** RFC 9110 §10.1.4. */
@@ -79,18 +106,17 @@ function takesTrailers(value: string): boolean {
 
 /** RFC 9110 §7.8, §10.1.4: who sends Upgrade or TE lists it. */
 function connectionTo({ fields, upgrade }: RequestHead): string {
-  const listed = upgrade === undefined ? [] : ["Upgrade"];
-  if (valuesOf(fields, field.TE).some(takesTrailers)) listed.push("TE");
-  return listed.length === 0 ? "" : `Connection: ${listed.join(", ")}\r\n`;
+  const trailers = count(fields, TE) > 0 && valuesOf(fields, TE).some(takesTrailers);
+  if (upgrade === undefined) return trailers ? "Connection: TE\r\n" : "";
+  return trailers ? "Connection: Upgrade, TE\r\n" : "Connection: Upgrade\r\n";
 }
 
 function forwardedLines({ fields, host }: RequestHead, { peer, proto, trusted }: Forwarding): string {
-  const before = trusted ? valuesOf(fields, field.FORWARDED_FOR).filter((value) => value !== "") : [];
-  const told = (what: number): boolean => trusted && valuesOf(fields, what).length > 0;
-  const forLine = `X-Forwarded-For: ${before.length === 0 ? peer : `${before.join(", ")}, ${peer}`}\r\n`;
-  const protoLine = told(field.FORWARDED_PROTO) ? "" : `X-Forwarded-Proto: ${proto}\r\n`;
-  const hostLine = host === "" || told(field.FORWARDED_HOST) ? "" : `X-Forwarded-Host: ${host}\r\n`;
-  return forLine + protoLine + hostLine;
+  const hostLine = host === "" || (trusted && count(fields, FORWARDED_HOST) > 0) ? "" : `X-Forwarded-Host: ${host}\r\n`;
+  if (!trusted) return `X-Forwarded-For: ${peer}\r\nX-Forwarded-Proto: ${proto}\r\n${hostLine}`;
+  const before = valuesOf(fields, FORWARDED_FOR).map((value) => (value === "" ? "" : `${value}, `));
+  const protoLine = count(fields, FORWARDED_PROTO) > 0 ? "" : `X-Forwarded-Proto: ${proto}\r\n`;
+  return `X-Forwarded-For: ${before.join("")}${peer}\r\n${protoLine}${hostLine}`;
 }
 
 /** What is known of the client that gets a response. */
@@ -110,22 +136,25 @@ export function staysOpen({ framing }: ResponseHead, { clientVersion, keepAlive 
  * write its payload only (`dechunk`) and close. Interim responses (1xx) are for HTTP/1.1 clients only: the caller must not pass them to others.
  */
 export function responseHeadFor(head: ResponseHead, returning: Returning): Buffer {
-  const lines = copyLines(head.fields, (line) => responseLine(line, head, returning));
-  return Buffer.from(`HTTP/1.1 ${head.status} ${head.reason}\r\n${lines}${connectionBack(head, returning)}\r\n`, "latin1");
+  const draft = new Draft(head.fields.text);
+  draft.add(`HTTP/1.1 ${head.status} ${head.reason}\r\n`);
+  copyLines(draft, head.fields, (line) => responseLine(line, head, returning));
+  draft.add(`${connectionBack(head, returning)}\r\n`);
+  return draft.finish();
 }
 
 function responseLine(line: Line, { status, upgrade }: ResponseHead, { clientVersion }: Returning): string | undefined {
   const bodyless = status < 200 || status === 204;
   switch (line.what) {
-    case field.CONTENT_LENGTH:
+    case CONTENT_LENGTH:
       return bodyless ? "" : `${nameOf(line)}: ${valueOf(line)}\r\n`;
-    case field.TRANSFER_ENCODING:
+    case TRANSFER_ENCODING:
       return bodyless || clientVersion === 0 ? "" : `${nameOf(line)}: chunked\r\n`;
-    case field.UPGRADE:
+    case UPGRADE:
       return upgrade !== undefined && switches(status) ? undefined : "";
-    case field.CONNECTION:
-    case field.HOP:
-    case field.TE:
+    case CONNECTION:
+    case HOP:
+    case TE:
       return "";
     default:
       return undefined;

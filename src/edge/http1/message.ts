@@ -13,7 +13,7 @@ export type Framing =
 
 export interface RequestHead {
   readonly method: string;
-  /** Origin-form in the one canonical form that is forwarded (`/a//b` kept or folded one way only; see head.ts), or `*` for OPTIONS. */
+  /** Origin-form in the one canonical form that is forwarded (see target.ts), or `*` for OPTIONS. */
   readonly target: string;
   readonly version: 0 | 1;
   /** Authority of an absolute-form target, else Host, lower case with its port as given; "" for HTTP/1.0 without Host. */

@@ -92,7 +92,7 @@ function takeExpect(settled: Settled, value: Value): Refused | undefined {
   return undefined;
 }
 
-export function lowerCaseOf({ text, colon, end }: Value): string {
+function lowerCaseOf({ text, colon, end }: Value): string {
   return valueOf(text, colon, end).toLowerCase();
 }
 
