@@ -7,7 +7,7 @@ import * as field from "./contract-fields.ts";
 import type { AppContract } from "./contract.ts";
 
 /** A contract is some hundred bytes; whoever sends more has sent something else. */
-export const MAX_CONTRACT_BYTES = 256 * 1024;
+const MAX_CONTRACT_BYTES = 256 * 1024;
 /** After these the rest is noise. */
 const MAX_ERRORS = 20;
 const MAX_ENTRIES = 1000;

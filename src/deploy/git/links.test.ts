@@ -42,7 +42,7 @@ test("agrees with the kernel", () => {
       const root = mkdtempSync(join(tmpdir(), "orco-links-"));
       dirs.push(root);
       // Deep enough that what leads out still leads somewhere that exists.
-      const tree = join(root, "1/2/3/4/5/6/7/8/tree");
+      const tree = join(root, "1/2/3/4/5/tree");
       const links = new Map<string, string>();
       for (const folder of ["a/a", "a/b", "b/c", "c"]) mkdirSync(join(tree, folder), { recursive: true });
       for (const [index, { folders, target }] of drawn.entries()) {
@@ -59,7 +59,7 @@ test("agrees with the kernel", () => {
         else if (real !== undefined) expect([path, leadsOut(path, links), [...links]]).toEqual([path, false, [...links]]);
       }
     }),
-    { numRuns: 200 },
+    { numRuns: 60 },
   );
 });
 

@@ -27,7 +27,7 @@ const REASONS: readonly (readonly [said: RegExp, why: string])[] = [
 ];
 
 /** stderr of git as facts and logs may show it: plain lines, without credentials. */
-export function cleanStderr(stderr: string, remote?: RemoteUrl): string {
+function cleanStderr(stderr: string, remote?: RemoteUrl): string {
   const { user = "", password = "" } = remote?.credential ?? {};
   const secrets = [password, encodeURIComponent(password), ...(password === "" ? [user, encodeURIComponent(user)] : [])].filter(Boolean);
   const lines = stderr.split(/[\r\n]+/).map((line) => {
