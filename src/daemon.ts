@@ -18,7 +18,7 @@ import { Journal } from "./kernel/journal.ts";
 import { takeLock } from "./kernel/lock.ts";
 import { VERSION } from "./kernel/version.ts";
 import { stackWorkflows } from "./stack/changes/workflows.ts";
-import { prepareLaunch, secretValues } from "./stack/launch.ts";
+import { assignPorts, prepareLaunch, secretValues } from "./stack/launch.ts";
 import { configHash } from "./stack/config-hash.ts";
 import { stackSchema } from "./stack/schema.ts";
 import { StackRequests } from "./stack/service.ts";
@@ -177,7 +177,8 @@ function buildCore({ config, env, clock, journal, log, onError }: CoreOptions) {
     newId,
     traffic: edge,
     store: new StackStore(journal, clock, onError),
-    prepare: (request) => prepareLaunch(request, { instances, daemonEnv: env, freePorts }),
+    assign: (spec) => assignPorts(spec, freePorts),
+    prepare: (request) => prepareLaunch(request, { instances, daemonEnv: env }),
     secretsOf: (spec) => secretValues(spec, env),
     configHash,
     onProbe: (slot, probe, latencyMs) => metrics.probed(slot, probe, latencyMs),

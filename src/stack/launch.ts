@@ -13,7 +13,7 @@ import { aimProbes } from "./address.ts";
 import { frontedPorts } from "./fronts/fronted.ts";
 import { reasonOf } from "./load/files.ts";
 import { launchText } from "./load/launch.ts";
-import type { PortSpec, SecretRef, ServiceSpec } from "./spec.ts";
+import type { SecretRef, ServiceSpec } from "./spec.ts";
 
 /** It has not failed by being deaf: only requests are kept from it. */
 const LISTENS: HealthSpec = {
@@ -39,14 +39,14 @@ interface LaunchOptions {
   readonly instances: string;
   /** The daemon's own environment, for `secrets: {env}`. */
   readonly daemonEnv: Readonly<Record<string, string | undefined>>;
-  readonly freePorts: FreePorts;
 }
 
 /**
  * Resolves everything one start needs. Throws `port_in_use` (facts: port, pid, command), `invalid` for a secret that cannot be read.
  */
 export async function prepareLaunch({ slot, instance, spec, baseEnv, adopted }: LaunchRequest, options: LaunchOptions): Promise<Prepared> {
-  const ports = adopted ? (slot.ports ?? {}) : assignPorts(spec, options.freePorts);
+  const ports = slot.ports ?? {};
+  if (!adopted) refuseTaken(spec, ports);
   const own: Record<string, string> = {
     ORCO_STACK: slot.stack,
     ORCO_SERVICE: spec.name,
@@ -101,16 +101,15 @@ function hooksOf(spec: ServiceSpec, fill: (argv: readonly string[]) => string[])
   );
 }
 
-/** A host port that the edge fronts, or that is not declared, becomes a free port of orco's choice; any other the process binds itself. */
-function assignPorts(spec: ServiceSpec, freePorts: FreePorts): Record<string, number> {
-  const assigned: Record<string, number> = {};
+/**
+ * The ports of an instance that is to start: a host port that the edge fronts, or that is not declared, becomes a free port of orco's choice; any
+ * other the process binds itself.
+ */
+export function assignPorts(spec: ServiceSpec, freePorts: FreePorts): Record<string, number> {
   const fronted = new Set(frontedPorts(spec).map(({ host }) => host));
-  for (const port of spec.ports) {
-    const own = port.host !== undefined && !fronted.has(port.host) ? port.host : undefined;
-    if (own !== undefined) refuseTaken(spec.name, port);
-    assigned[String(port.container)] = own ?? freePorts.next();
-  }
-  return assigned;
+  return Object.fromEntries(
+    spec.ports.map(({ host, container }) => [String(container), host !== undefined && !fronted.has(host) ? host : freePorts.next()]),
+  );
 }
 
 /** Requests come as soon as it is ready: behind the edge a service without probes is ready when it listens. */
@@ -120,15 +119,15 @@ function impliedHealth(spec: ServiceSpec, ports: Readonly<Record<string, number>
   return port === undefined ? undefined : { ...LISTENS, tcp: { address: `127.0.0.1:${port}` } };
 }
 
-function refuseTaken(service: string, port: PortSpec): void {
-  if (port.host === undefined || port.protocol === "udp") return;
-  const holder = portHolder(port.host);
-  if (!holder) return;
-  const by = holder.pid === undefined ? "another process" : `pid ${holder.pid} (${holder.command ?? "unknown command"})`;
-  throw new OrcoError("port_in_use", `port ${port.host} is held by ${by}; stop it, or give ${service} another port`, {
-    port: port.host,
-    ...holder,
-  });
+/** Of the host's ports that the process binds itself. */
+function refuseTaken({ name, ports }: ServiceSpec, assigned: Readonly<Record<string, number>>): void {
+  for (const { host, container, protocol } of ports) {
+    if (host === undefined || protocol === "udp" || assigned[String(container)] !== host) continue;
+    const holder = portHolder(host);
+    if (!holder) continue;
+    const by = holder.pid === undefined ? "another process" : `pid ${holder.pid} (${holder.command})`;
+    throw new OrcoError("port_in_use", `port ${host} is held by ${by}; stop it, or give ${name} another port`, { port: host, ...holder });
+  }
 }
 
 /** `PORT_9090` beside PORT where a service has several. */

@@ -37,6 +37,7 @@ export function slotPorts(slot: Slot, stack: Surroundings, ports: StackPorts): S
     newId,
     policy: () => spec().restartPolicy,
     gate: () => gateOf(slot.service, stack.decided()),
+    assign: () => ports.assign(spec()),
     prepare: async (now, instance, how) => {
       // The edge listens before the first instance starts, and has let go of a port that this one binds: what is in the way is told by this one.
       if (how === "start" && spec().ports.some(({ host }) => host !== undefined)) await stack.fronts.served(slot.service);

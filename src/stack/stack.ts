@@ -22,6 +22,8 @@ export interface StackPorts {
   readonly logs: LogStore;
   readonly traffic: Traffic;
   readonly newId: () => string;
+  /** Ports of an instance that is to start: container port → port on this machine. */
+  readonly assign: (spec: ServiceSpec) => Readonly<Record<string, number>>;
   readonly prepare: (request: {
     slot: Slot;
     instance: string;

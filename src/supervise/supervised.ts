@@ -37,6 +37,8 @@ export interface SupervisorPorts {
   readonly policy: () => RestartPolicy;
   /** Evaluated at every poke; must be cheap and without side effects. */
   readonly gate: (slot: Slot) => Gate;
+  /** Free ports for the start that comes: on disk before it, for a daemon that adopts it must know them. */
+  readonly assign?: (slot: Slot) => Readonly<Record<string, number>>;
   /** Throws OrcoError; `executable_not_found`, `invalid` and `start_failed` are final, others are retried by policy. */
   readonly prepare: (slot: Slot, instance: string, how: "start" | "adopt") => Promise<Prepared>;
   readonly attach: (slot: Slot, spools: { stdout: string; stderr: string }) => Attachment;

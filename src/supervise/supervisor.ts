@@ -77,7 +77,7 @@ export class Supervisor {
       this.cell.change({ wanted, ...(wanted === "stop" && { message: undefined, reason }) }, "instance.wanted");
     const reopened = wanted === "run" && this.reopen(reason);
     if (force) this.force.abort();
-    this.wakeup.resolve();
+    this.poke();
     await Promise.all([wished, reopened]);
   }
 
@@ -177,6 +177,7 @@ export class Supervisor {
     const again = this.cell.slot.instance !== undefined;
     const change = {
       instance,
+      ...(this.ports.assign && { ports: this.ports.assign(this.cell.slot) }),
       reason,
       ready: false,
       startedAt: this.ports.clock.now(),
@@ -203,17 +204,16 @@ export class Supervisor {
     if (this.cell.slot.wanted === "stop") return this.endings.standDown();
     if (refused !== undefined) throw new OrcoError("hook_failed", refused);
     this.warnOfLimits(prepared);
-    void this.cell.change({ ports: prepared.ports });
     this.live = await goLive(prepared, this.liveOptions(false));
     if (!(await this.live.hook("postStart", signal)) && !signal.aborted) {
       const ending = { readyForMs: 0, failure: "hook_failed", message: "postStart hook failed" } as const;
       return this.endings.fail(this.live, ending, this.force.signal);
     }
     // Without a probe, started is all there is to know.
-    const ready = !prepared.health;
+    const [ready, { ports }] = [!prepared.health, prepared];
     void this.cell.move(
       "started",
-      { pid: this.live.handle.pid, ready, wasReady: ready, ...(ready && { readyAt: this.ports.clock.now() }) },
+      { pid: this.live.handle.pid, ports, ready, wasReady: ready, ...(ready && { readyAt: this.ports.clock.now() }) },
       "instance.running",
     );
   }

@@ -10,7 +10,7 @@ const spec = serviceSpec("api", { replicas: 2, ports: [port] });
 const direct = serviceSpec("api", { ports: [port], update: { ...spec.update, strategy: "recreate" } });
 
 function member(replica: number, over: Partial<Slot> = {}, own: ServiceSpec = spec): Member {
-  return { slot: slotOf("api", { replica, instance: `i${replica}`, ports: { "80": 4000 + replica }, ...over }), spec: own };
+  return { slot: slotOf("api", { replica, instance: `i${replica}`, ports: { "80": 4000 + replica }, wasReady: true, ...over }), spec: own };
 }
 
 const fronts = (members: readonly Member[], desired: ServiceSpec | undefined = spec) =>
@@ -34,7 +34,8 @@ test("a front per host port, on loopback unless an address is declared, with the
 });
 
 test.each([
-  ["starting", { state: "Starting", ready: false }, "draining"],
+  ["starting", { state: "Starting", ready: false, wasReady: false }, undefined],
+  ["not ready any more", { ready: false }, "draining"],
   ["held", { traffic: "held" }, undefined],
   ["let in", { traffic: "in" }, "active"],
   ["not wanted any more", { wanted: "stop" }, "draining"],

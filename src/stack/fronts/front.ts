@@ -65,6 +65,7 @@ function targetAt(member: Member, host: number, desired: ServiceSpec): Shared[] 
   if (id === undefined || port === undefined || slot.traffic === "held") return [];
   const target = { id, host: "127.0.0.1", port, weight: 1 };
   if (takesRequests(slot)) return [{ ...target, state: "active", share: slot.share }];
+  if (slot.wasReady !== true) return [];
   const goes = slot.state === "Stopping" || slot.wanted === "stop" || slot.traffic === "leaving";
   return [{ ...target, state: "draining", ...(goes && { drainTimeoutMs: desired.update.drainTimeoutMs }) }];
 }
