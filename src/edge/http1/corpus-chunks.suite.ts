@@ -25,6 +25,7 @@ export const CHUNKS: readonly Case[] = [
   ...refused("bad_chunk_end", {
     "chunk longer than its size": chunked("4\r\nhello\r\n0\r\n\r\n"),
     "chunk ended with bare LF": chunked("5\r\nhello\n0\r\n\r\n"),
+    "chunk ended with two CRs": chunked("5\r\nhello\r\r0\r\n\r\n"),
     "chunk ended with CR and more": chunked("5\r\nhello\rX0\r\n\r\n"),
   }),
   ...refused("bad_chunk_line", {

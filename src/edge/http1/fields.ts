@@ -111,7 +111,7 @@ function whatIs(text: string, at: number, colon: number): number {
 }
 
 function aliasOf(what: number): number {
-  return what === HOST || what === CONTENT_LENGTH || what === TRANSFER_ENCODING ? -what : ALIAS;
+  return what === CONTENT_LENGTH || what === TRANSFER_ENCODING ? -what : ALIAS;
 }
 
 /** `pattern` must be sticky. */

@@ -95,6 +95,50 @@ describe("a request head", () => {
     expect(request("GET / HTTP/1.1\r\nHost: [::FFFF:1.2.3.4]:65535\r\n\r\n").host).toBe("[::ffff:1.2.3.4]:65535"));
 });
 
+describe("what can become nothing valid any more is refused before it is complete", () => {
+  const requests = [
+    "\n",
+    "\r\r",
+    " ",
+    "G\0",
+    "GET  ",
+    "GET /\t",
+    "GET /\n",
+    "GET /\r\n",
+    "GET / HTTP/1.1\n",
+    "GET / HTTP/x",
+    "GET / HTTP/1.1 ",
+    "CONNECT a",
+  ];
+  test.each(requests)("%p", (text) => expect(refusal(text)).toBeDefined());
+  const lines = [
+    " ",
+    "\t",
+    "X ",
+    "X\n",
+    "X: y\n",
+    "X: y\r\r",
+    "X: \0",
+    ":",
+    "Content-Length: +1\r\n",
+    "Transfer-Encoding: x\r\n",
+    "Host: b\r\n",
+  ];
+  test.each(lines)("a line %p", (line) => expect(refusal(`GET / HTTP/1.1\r\n${HOST}${line}`)).toBeDefined());
+  const answers = [
+    "X",
+    "HTTP/2",
+    "HTTP/1.2",
+    "HTTP/1.1  ",
+    "HTTP/1.1 0",
+    "HTTP/1.1 2x",
+    "HTTP/1.1 200x",
+    "HTTP/1.1 200 O\0",
+    "HTTP/1.1 200 OK\n",
+  ];
+  test.each(answers)("an answer %p", (text) => expect(parseResponse(Buffer.from(text), { method: "GET" }).kind).toBe("refused"));
+});
+
 describe("sizes", () => {
   const filled = (bytes: number): string => {
     const start = `GET / HTTP/1.1\r\n${HOST}X: `;

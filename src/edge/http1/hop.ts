@@ -58,9 +58,9 @@ export function requestHeadFor(head: RequestHead, forwarding: Forwarding): Buffe
   return draft.finish();
 }
 
-/** The request line can go on as it came: only HTTP/1.1, and a target is never changed without getting shorter. */
-function isCanonical({ method, target, version, authority, fields }: RequestHead): boolean {
-  return version === 1 && authority === undefined && fields.from === method.length + target.length + "  HTTP/1.1\r\n".length;
+/** The request line can go on as it came: it is HTTP/1.1, and its target was not changed, for that always makes it shorter. */
+function isCanonical({ method, target, version, fields }: RequestHead): boolean {
+  return version === 1 && fields.from === method.length + target.length + "  HTTP/1.1\r\n".length;
 }
 
 function requestLine(line: Line, about: { head: RequestHead; trusted: boolean; id: string | undefined }): string | undefined {

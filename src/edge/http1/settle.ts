@@ -56,7 +56,7 @@ function take(settled: Settled, what: number, value: Value): Refused | undefined
   if (what === CONNECTION) return takeConnection(settled, value);
   if (what === UPGRADE) settled.upgrade += `,${lowerCaseOf(value)}`;
   if (what >= 0) return undefined;
-  return refuse(400, "ambiguous_header", "Host, Content-Length and Transfer-Encoding are not accepted with an underscore in their name");
+  return refuse(400, "ambiguous_header", "Content-Length and Transfer-Encoding are not accepted with an underscore in their name");
 }
 
 /** RFC 9112 §3.2. */
