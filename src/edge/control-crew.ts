@@ -144,7 +144,6 @@ export class Crew {
         return true;
       }
       this.links.set(number, link);
-      this.delay.started();
       this.options.onConnect(link);
       this.options.onChange();
       return true;
@@ -169,7 +168,7 @@ export class Crew {
     // Its number stays taken until it is certain that nobody listens on its socket.
     if (await this.connect(number)) return;
     this.links.delete(number);
-    this.delay.ended();
+    this.delay.ended(this.options.clock.monotonic() - link.since);
     this.options.log("edge worker is gone", { worker: number, pid: link.identity.pid, phase: link.served.phase });
     this.options.onLost(link);
     this.fill();

@@ -13,15 +13,18 @@ export interface LinkEvents {
 /** The daemon's view of one worker, as that one last told it. */
 export class WorkerLink {
   served: Served;
+  /** Monotonic ms of its hello. */
+  readonly since: number;
   /** It is being replaced: it goes on, but no longer counts. */
   condemned = false;
 
   constructor(
     readonly identity: WorkerIdentity,
-    hello: Served,
+    hello: { readonly served: Served; readonly since: number },
     private readonly channel: Channel<ToWorker>,
   ) {
-    this.served = hello;
+    this.served = hello.served;
+    this.since = hello.since;
   }
 
   get counts(): boolean {
@@ -48,7 +51,7 @@ export async function openLink(path: string, clock: Clock, events: LinkEvents): 
     message(message) {
       if (message.type === "hello" && !link) {
         const { number, pid, startTime, build } = message;
-        link = new WorkerLink({ number, pid, startTime, build }, message, channel);
+        link = new WorkerLink({ number, pid, startTime, build }, { served: message, since: clock.monotonic() }, channel);
         return hello.resolve(link);
       }
       if (!link) return;
