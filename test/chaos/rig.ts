@@ -28,6 +28,11 @@ export class ChaosRig extends Rig {
     super({ RATE_LIMIT_MAX: "0", ...env });
   }
 
+  /** What is started as the daemon. */
+  protected get program(): readonly string[] {
+    return [ORCO];
+  }
+
   get log(): string {
     return join(this.dir, "daemon.log");
   }
@@ -45,7 +50,7 @@ export class ChaosRig extends Rig {
   async begin(): Promise<number> {
     const fd = openSync(this.log, "a");
     const startedAt = performance.now();
-    const child = Bun.spawn([ORCO, "serve"], { cwd: this.dir, env: this.base(), stdin: "ignore", stdout: "ignore", stderr: fd });
+    const child = Bun.spawn([...this.program, "serve"], { cwd: this.dir, env: this.base(), stdin: "ignore", stdout: "ignore", stderr: fd });
     closeSync(fd);
     this.child = child;
     await until(
@@ -61,6 +66,11 @@ export class ChaosRig extends Rig {
     if (child.exitCode !== null) throw new Error(`the daemon ended at its start with ${child.exitCode}; see ${this.log}`);
     this.backMs.push(performance.now() - startedAt);
     return child.pid;
+  }
+
+  /** Resolves when it is dead and reaped, of whatever. */
+  async death(): Promise<void> {
+    await this.child?.exited;
   }
 
   /** kill -9; resolves when it is dead and reaped. */
