@@ -6,6 +6,7 @@ import { IdleUpstreams } from "./http/idle.ts";
 import { type Failure, pageOf } from "./http/page.ts";
 import { requestIds } from "./http/request-id.ts";
 import type { AccessRecord, Meter, Service, Site } from "./http/service.ts";
+import { strayRecord } from "./http/tally.ts";
 import { trustOf } from "./http/trust.ts";
 import { DEFAULT_TIMEOUTS } from "./route.ts";
 import type { Dial, Wire } from "./wire.ts";
@@ -94,8 +95,10 @@ export class HttpFrontend implements Service {
   }
 
   refused(wire: Wire, failure: Failure): void {
-    const page = pageOf(failure, { method: "GET", version: 1, accept: "", requestId: this.requestId(), keepAlive: false });
-    wire.write(page);
-    this.stray?.finished(failure.status, 0);
+    const { status, code } = failure;
+    const requestId = this.requestId();
+    wire.write(pageOf(failure, { method: "GET", version: 1, accept: "", requestId, keepAlive: false }));
+    this.stray?.finished(status, 0);
+    this.log?.(strayRecord({ time: this.clock.now(), client: wire.remoteAddress, status, code, requestId }));
   }
 }

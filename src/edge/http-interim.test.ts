@@ -81,6 +81,7 @@ test("a head that is none is answered 400 with its reason, and the connection en
   expect(text).toMatch(/\r\nX-Orco-Error: [a-z_]+\r\n/);
   expect(text).toContain("Connection: close");
   expect(edge.target.connections).toEqual([]);
+  expect(edge.records[0]).toMatchObject({ status: 400, client: "127.0.0.1", error: expect.stringMatching(/^[a-z_]+$/) });
 });
 
 test("a head above 16 KiB is answered 431", async () => {

@@ -146,3 +146,31 @@ test("a POST does not use a connection that has idled for more than a second", a
   expect((await edge.target.next()).text).toStartWith("POST /two");
   expect(first.text).not.toContain("/two");
 });
+
+test("who waits for 100 Continue is not the one who is late", async () => {
+  const clock = new FakeClock();
+  using edge = await EdgeFixture.start({ clock });
+  const client = edge.ask("POST / HTTP/1.1", "Content-Length: 5", "Expect: 100-continue");
+  const target = await edge.target.next();
+  await clock.advance(20_000);
+  target.write("HTTP/1.1 100 Continue\r\n\r\n");
+  await client.until("100 Continue");
+  client.write("hello");
+  await target.until("hello");
+});
+
+test("a stream whose reader does not read is cut after a while", async () => {
+  const clock = new FakeClock();
+  using edge = await EdgeFixture.start({ clock, front: { hosts: ["a.example"] } });
+  const client = edge.ask();
+  const target = await edge.target.next();
+  target.write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nbegin");
+  await client.until("begin");
+  client.socket.pause();
+  target.write(Buffer.alloc(64 * 1024 * 1024));
+  await edge.otherRequests();
+  await clock.advance(300_200);
+  await clock.advance(300_200);
+  await target.until((peer) => peer.closed);
+  expect(edge.records.find(({ host }) => host === "a.example")).toMatchObject({ error: "body_timeout" });
+});

@@ -2,7 +2,8 @@ import type { RequestHead } from "../http1/message.ts";
 import { parseRequest } from "../http1/head.ts";
 import { HIGH_WATER, type Wire, type WireHandlers } from "../wire.ts";
 import type { Deadline } from "./deadlines.ts";
-import { type ClientSide, Exchange } from "./exchange.ts";
+import type { ClientSide } from "./client-side.ts";
+import { Exchange } from "./exchange.ts";
 import { FAILURES, type Failure } from "./page.ts";
 import type { Meter, Service } from "./service.ts";
 

@@ -1,31 +1,20 @@
-import { requestHeadFor, requestIdOf, responseHeadFor, staysOpen } from "../http1/hop.ts";
+import { requestHeadFor, responseHeadFor, staysOpen } from "../http1/hop.ts";
 import type { Refusal, RequestHead, ResponseHead } from "../http1/message.ts";
-import { stickFrom, stickyCookie } from "../pool/sticky.ts";
-import { DEFAULT_TIMEOUTS, type FrontTimeouts } from "../route.ts";
-import { Splice } from "../splice.ts";
-import { FrameScanner } from "../websocket-frames.ts";
-import { HIGH_WATER, type Wire } from "../wire.ts";
+import { stickFrom } from "../pool/sticky.ts";
+import { DEFAULT_TIMEOUTS } from "../route.ts";
+import type { Splice } from "../splice.ts";
+import { HIGH_WATER } from "../wire.ts";
 import { Answer, type AnswerOwner, type Step } from "./answer.ts";
+import type { ClientSide } from "./client-side.ts";
 import { FAILURES, type Failure, pageOf } from "./page.ts";
+import { Patience } from "./patience.ts";
 import { Reach, type ReachOwner } from "./reach.ts";
+import { withSeat } from "./seat.ts";
 import type { Meter, Service, Site } from "./service.ts";
-import { recordOf, type Tally, tallyOf, valueOf } from "./tally.ts";
+import { Tally, valueOf } from "./tally.ts";
+import { tunnelOf } from "./tunnel.ts";
 import { Upload, type UploadOwner } from "./upload.ts";
 import type { Upstream, UpstreamUser } from "./upstream.ts";
-
-/** The connection that a request came on. */
-export interface ClientSide {
-  readonly wire: Wire;
-  /** It sends no more. */
-  readonly ended: boolean;
-  /** When `Exchange.expire` is called. */
-  dueAt: number;
-  /** The answer is written. */
-  over(keepAlive: boolean): void;
-  /** Somebody else takes the wire over; returns what was read too far. */
-  pass(): Buffer;
-  close(): void;
-}
 
 /**
  * reaching: looks for a target, or waits for one. asking: the request goes to the target, no answer yet. answering: the answer goes to the client.
@@ -44,6 +33,7 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
   private readonly tally: Tally;
   private readonly site: Site | undefined;
   private readonly reach: Reach | undefined;
+  private readonly patience: Patience;
   private phase: Phase = "reaching";
   private upstream: Upstream | undefined;
   /** The head as the target gets it. */
@@ -52,9 +42,9 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
   private keepAlive = false;
   /** An event stream: it may be silent for as long as it likes. */
   private streaming = false;
-  /** Of the slow side's queue when the deadline was last looked at. */
-  private queuedBefore = 0;
   private tunnel: Splice | undefined;
+  /** Its first connection turned out to be closed. */
+  private resent = false;
 
   constructor(
     private readonly client: ClientSide,
@@ -63,19 +53,19 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
   ) {
     this.upload = new Upload(head.framing, this);
     this.answer = new Answer(head, client.wire, this);
-    this.tally = tallyOf(service);
-    this.site = service.sites.find(head.host);
-    if (!this.site) return;
-    const { sticky } = this.site.front;
-    this.reach = new Reach(this, { site: this.site, service }, sticky && stickFrom(sticky, head.headers));
-    this.site.meter.addInFlight(1);
+    const site = service.sites.find(head.host);
+    this.site = site;
+    this.tally = new Tally(head, site, service);
+    this.patience = new Patience(client, service.deadlines, site?.front.timeouts ?? DEFAULT_TIMEOUTS);
+    const sticky = site?.front.sticky;
+    this.reach = site && new Reach(this, { site, service }, sticky && stickFrom(sticky, head.headers));
   }
 
   /** `body`: what came behind the head. Returns how much of it belongs to the request. */
   start(body: Buffer): number {
     const used = this.upload.take(body);
     if (this.phase !== "reaching") return used;
-    this.client.dueAt = Infinity;
+    this.patience.none();
     if (this.reach) this.reach.start();
     else this.fail(FAILURES.no_such_host);
     // Waiting for a target, the body of a big upload stays where it is.
@@ -91,12 +81,9 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
     return IDEMPOTENT.has(this.head.method) && this.upload.replayable;
   }
 
-  // The client
-
   clientDrain(): void {
-    if (this.phase !== "answering" || !this.upstream) return;
-    this.upstream.wire.resume();
-    this.armAnswer();
+    this.upstream?.wire.resume();
+    if (this.phase === "answering") this.patience.answering(this.client.wire, this.streaming);
   }
 
   /** Without more to come from it, an answer is what a client that half-closes waits for. */
@@ -119,15 +106,12 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
     if (this.phase === "reaching") return this.reach?.waited(this.service.clock.monotonic());
     if (this.phase === "passed" || this.phase === "over" || !upstream) return;
     const slow = this.phase === "answering" ? this.client.wire : upstream.wire;
-    if (slow.queued > 0 && slow.queued !== this.queuedBefore) return this.goOn(slow);
+    if (this.patience.progressed(slow)) return;
     if (this.phase === "answering") this.cutClient("body_timeout");
-    else this.fail(this.upload.complete || slow.queued > 0 ? FAILURES.response_timeout : FAILURES.request_timeout);
+    else this.fail(this.targetsTurn || slow.queued > 0 ? FAILURES.response_timeout : FAILURES.request_timeout);
   }
 
-  // The way to the target
-
   reached(upstream: Upstream): void {
-    if (upstream.wire.closed) return this.lost(upstream.reused);
     this.upstream = upstream;
     upstream.user = this;
     this.phase = "asking";
@@ -136,12 +120,12 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
     this.sent ??= requestHeadFor(this.head, {
       peer: wire.remoteAddress,
       proto: wire.secure ? "https" : "http",
-      requestId: this.tally.requestId,
+      requestId: this.tally.ownId,
       trusted: this.service.trusts(wire.remoteAddress),
       targetHost: this.head.host === "" ? `${upstream.target.host}:${upstream.target.port}` : "",
     });
     this.upload.sendTo(upstream.wire, this.sent);
-    this.armRequest();
+    this.patience.asking(upstream.wire, this.targetsTurn);
     if (!this.upload.complete) wire.resume();
   }
 
@@ -150,8 +134,7 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
   }
 
   triedAgain(): void {
-    this.tally.retries++;
-    this.site?.meter.retried();
+    this.tally.retried();
   }
 
   waitUntil(dueAt: number): void {
@@ -165,11 +148,9 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
     else if (this.phase !== "over") this.fail(FAILURES.drained);
   }
 
-  // The body of the request
-
   uploaded(queued: boolean): void {
-    if (this.phase !== "asking") return;
-    this.armRequest();
+    if (this.phase !== "asking" || !this.upstream) return;
+    this.patience.asking(this.upstream.wire, this.targetsTurn);
     if (queued && !this.upload.complete) this.client.wire.pause();
   }
 
@@ -179,12 +160,10 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
   }
 
   targetDrain(): void {
-    if (this.upload.complete) return;
+    if (this.upload.complete || !this.upstream) return;
     this.client.wire.resume();
-    if (this.phase === "asking") this.armRequest();
+    if (this.phase === "asking") this.patience.asking(this.upstream.wire, this.targetsTurn);
   }
-
-  // The answer
 
   targetData(bytes: Buffer): void {
     this.stepped(this.answer.take(bytes));
@@ -210,16 +189,13 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
     if (head.status < 200) return rewritten;
     this.keepAlive = staysOpen(head, returning);
     this.streaming = head.framing.kind !== "length" && EVENT_STREAM.test(head.fields.text);
-    return this.withCookie(rewritten);
+    return withSeat(rewritten, this.reach?.lease, { site: this.site, secure: client.wire.secure });
   }
 
   private stepped(step: Step): void {
     switch (step) {
       case "more":
-        if (this.answer.head) this.phase = "answering";
-        if (this.phase === "answering") this.armAnswer();
-        if (this.client.wire.queued > HIGH_WATER) this.upstream?.wire.pause();
-        return;
+        return this.goOn();
       case "done":
         return this.done(this.upload.complete && this.answer.head?.keepAlive === true);
       case "spilled":
@@ -231,12 +207,20 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
     }
   }
 
+  private goOn(): void {
+    const { wire } = this.client;
+    if (this.answer.head) this.phase = "answering";
+    if (wire.queued > HIGH_WATER) this.upstream?.wire.pause();
+    if (this.phase === "answering") this.patience.answering(wire, this.streaming);
+  }
+
   private done(reusable: boolean): void {
     const { upstream, keepAlive } = this;
     if (upstream) {
       upstream.user = undefined;
-      if (reusable) this.service.idle.put(upstream);
-      else if (this.upload.complete) upstream.finish();
+      const sent = upstream.wire.queued === 0;
+      if (reusable && sent) this.service.idle.put(upstream);
+      else if (this.upload.complete && sent) upstream.finish();
       else upstream.cancel();
     }
     this.settle(this.status);
@@ -248,7 +232,7 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
     const { head, upload, client, service } = this;
     this.upstream?.cancel();
     const keepAlive = head.keepAlive && upload.complete && !client.ended && !service.retiring;
-    const requestId = requestIdOf(head) ?? this.tally.requestId;
+    const { requestId } = this.tally;
     this.tally.error = failure.code;
     this.settle(failure.status);
     client.wire.write(
@@ -269,77 +253,42 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
   private lost(stale: boolean): void {
     this.upstream?.cancel();
     this.upstream = undefined;
-    if (!stale || !this.repeatable || this.tally.retries > 0) return this.fail(FAILURES.target_closed);
+    if (!stale || !this.repeatable || this.resent) return this.fail(FAILURES.target_closed);
+    this.resent = true;
     this.phase = "reaching";
-    this.client.dueAt = Infinity;
+    this.patience.none();
     this.triedAgain();
     this.reach?.dialAgain();
   }
 
   /** 101: what follows is no HTTP. */
   private switch(): void {
-    const { upstream, answer, client, reach } = this;
-    if (!upstream || !answer.head || this.head.upgrade === undefined) return this.fail(FAILURES.target_invalid);
+    const { upstream, answer, client, reach, head, service } = this;
+    if (!upstream || !answer.head || head.upgrade === undefined) return this.fail(FAILURES.target_invalid);
     this.phase = "passed";
     client.wire.write(this.answerHead(answer.head));
-    upstream.user = undefined;
-    const frames = this.head.upgrade === "websocket" ? new FrameScanner() : undefined;
-    const closed = (): void => {
-      upstream.close();
-      this.settle(101);
-      client.close();
-    };
-    const options = { client: client.wire, target: upstream.wire, clock: this.service.clock, targetClosed: () => reach?.release(), closed };
-    this.tunnel = new Splice(options, frames);
+    const ends = { released: () => reach?.release(), closed: () => this.settle(101) };
+    this.tunnel = tunnelOf({ client, upstream, clock: service.clock, protocol: head.upgrade, ...ends });
     this.tunnel.start(client.pass(), answer.rest);
   }
 
-  /** Counts and logs it. */
   private settle(status: number): void {
-    const { site, tally, service, head } = this;
     this.phase = "over";
     this.reach?.release();
-    const now = service.clock.monotonic();
-    site?.meter.addInFlight(-1);
-    (site?.meter ?? service.stray)?.finished(status, now - tally.since);
-    if (!service.log) return;
-    tally.bytesIn = this.upload.bytes;
-    tally.bytesOut = this.answer.bytes;
-    service.log(recordOf(head, site, { tally, status, now, client: this.client.wire.remoteAddress }));
+    const { upload, answer, client } = this;
+    this.tally.finish({ status, bytesIn: upload.bytes, bytesOut: answer.bytes, client: client.wire.remoteAddress });
   }
 
   private get status(): number {
     return this.answer.head?.status ?? 0;
   }
 
-  private get timeouts(): FrontTimeouts {
-    return this.site?.front.timeouts ?? DEFAULT_TIMEOUTS;
-  }
-
   private isReaching(): boolean {
     return this.phase === "reaching";
   }
 
-  private armRequest(): void {
-    const { timeouts, upload, upstream } = this;
-    const body = upstream && upstream.wire.queued > HIGH_WATER ? timeouts.bodyIdleMs : timeouts.clientMs;
-    this.client.dueAt = this.service.deadlines.in(upload.complete ? timeouts.responseHeadersMs : body);
-  }
-
-  private armAnswer(): void {
-    this.client.dueAt = this.service.deadlines.in(this.streaming ? 0 : this.timeouts.bodyIdleMs);
-  }
-
-  private goOn(slow: Wire): void {
-    this.queuedBefore = slow.queued;
-    this.client.dueAt = this.service.deadlines.in(this.timeouts.bodyIdleMs);
-  }
-
-  private withCookie(head: Buffer): Buffer {
-    const { sticky } = this.site?.front ?? {};
-    const stick = this.reach?.lease?.newStick;
-    if (!sticky || !("cookie" in sticky) || stick === undefined) return head;
-    const cookie = stickyCookie(sticky.cookie, { stick, secure: this.client.wire.secure });
-    return Buffer.concat([head.subarray(0, -2), Buffer.from(`Set-Cookie: ${cookie}\r\n\r\n`, "latin1")]);
+  /** The client has done its part: all of it is here, or it waits to be told to go on. */
+  private get targetsTurn(): boolean {
+    return this.upload.complete || (this.head.expectContinue && this.upload.bytes === 0);
   }
 }

@@ -38,6 +38,7 @@ export class IdleUpstreams {
     const idle = this.byTarget.get(upstream.target.id);
     if (!idle || idle.length >= MAX_IDLE) return upstream.finish();
     upstream.user = undefined;
+    upstream.wire.resume();
     upstream.reused = true;
     upstream.idleSince = this.clock.monotonic();
     upstream.dueAt = upstream.idleSince + IDLE_MS;

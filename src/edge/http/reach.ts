@@ -112,8 +112,9 @@ export class Reach implements HeldClaim {
 
   private dialled(upstream: Upstream, wire: Wire): void {
     upstream.opened(wire);
-    if (!this.over) this.owner.reached(upstream);
-    else this.from.service.idle.put(upstream);
+    if (this.over) this.from.service.idle.put(upstream);
+    else if (wire.closed) this.failed(upstream.target, undefined);
+    else this.owner.reached(upstream);
   }
 
   /** Nothing was sent yet: trying another target is always safe. */

@@ -38,11 +38,6 @@ export class Upload {
     return this.complete && this.kept !== undefined;
   }
 
-  /** Whether nothing that was sent so far is forgotten: what is to come can follow it. */
-  get whole(): boolean {
-    return this.kept !== undefined;
-  }
-
   /** Takes what belongs to the body and returns how many bytes that is. */
   take(bytes: Buffer): number {
     if (this.complete || !this.scanner || bytes.length === 0) return 0;
@@ -63,11 +58,7 @@ export class Upload {
   sendTo(wire: Wire, head: Buffer): void {
     this.wire = wire;
     writeMessage(wire, head, this.kept ?? EMPTY);
-  }
-
-  /** The target is gone: what comes is kept again. */
-  detach(): void {
-    this.wire = undefined;
+    if (this.bytes > MAX_REPLAY_BYTES) this.kept = undefined;
   }
 
   private keep(body: Buffer): void {

@@ -1,0 +1,16 @@
+import type { Wire } from "../wire.ts";
+
+/** The connection that a request came on, as its exchange sees it. */
+export interface ClientSide {
+  readonly wire: Wire;
+  /** It sends no more. */
+  readonly ended: boolean;
+  /** When `Exchange.expire` is called. */
+  dueAt: number;
+  /** The answer is written. */
+  over(keepAlive: boolean): void;
+  /** Somebody else takes the wire over; returns what was read too far. */
+  pass(): Buffer;
+  /** To be called by whoever took it over, when it is closed. */
+  close(): void;
+}
