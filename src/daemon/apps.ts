@@ -1,5 +1,6 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { Journal } from "../kernel/journal.ts";
+import { tellWebhooks } from "../deploy/alerts.ts";
 import { Apps } from "../deploy/apps.ts";
 import { deployWorkflow } from "../deploy/deploy.ts";
 import { repoOpener } from "../deploy/git/repo.ts";
@@ -43,7 +44,12 @@ export function buildApps({ env, ...parts }: AppsParts): Apps {
       },
     }),
     openRepo: ({ repo, dir }) => open({ url: repo, dir }),
-    alert: async () => undefined,
+    alert: async (app, release, told) => {
+      const body = { app: app.name, commit: release.commit, at: new Date(clock.now()).toISOString(), ...told };
+      const failed = await tellWebhooks(release, body, { clock, daemonEnv: env });
+      const events = failed.map((why) => appEvent(app.name, "alert.failed", { kind: told.kind, message: why }));
+      if (events.length > 0) await journal.append(events).catch(onError);
+    },
   });
 }
 

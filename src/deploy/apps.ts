@@ -9,6 +9,7 @@ import { secretValues } from "../supervise/secrets.ts";
 import { App, type AppPorts } from "./app.ts";
 import { AppTraffic } from "./app-traffic.ts";
 import { frontId, frontOf } from "./front.ts";
+import { parseRemoteUrl } from "./git/url.ts";
 import type { DeployHost } from "./host.ts";
 import type { Repo } from "./ports.ts";
 import { type AppRow, type Release, SLOT_NAMES } from "./record.ts";
@@ -82,8 +83,8 @@ export class Apps implements DeployHost {
   async put(row: AppRow): Promise<App> {
     const present = this.apps.get(row.name);
     if (present && present.row.repo !== row.repo) this.repos.delete(row.name);
-    if (!present) await this.options.store.save(row, "app.added", { repo: row.repo });
-    else await present.save(row, "app.changed", { repo: row.repo });
+    if (!present) await this.options.store.save(row, "app.added", { repo: parseRemoteUrl(row.repo).shown });
+    else await present.save(row, "app.changed", { repo: parseRemoteUrl(row.repo).shown });
     return present ?? this.open(row);
   }
 

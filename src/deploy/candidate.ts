@@ -3,7 +3,7 @@ import { hasEnded, type Slot } from "../supervise/instance.ts";
 import { portHolder } from "../supervise/port.ts";
 import type { App } from "./app.ts";
 import type { DeployHost } from "./host.ts";
-import { listeningPorts } from "./listening.ts";
+import { listeningPorts, listensElsewhere } from "./listening.ts";
 import { pollHealth, type HealthOutcome } from "./probe.ts";
 import { portOf, type Release } from "./record.ts";
 import type { SlotName } from "./view.ts";
@@ -82,21 +82,17 @@ async function unhealthy(candidate: Candidate, outcome: Exclude<HealthOutcome, {
   const found = app.slot(slot);
   const pid = app.supervisor(slot)?.running?.handle.pid;
   const clean = host.clean(app, slot, release);
-  const listening = outcome.status === undefined && pid !== undefined ? listeningPorts(pid) : [];
-  const elsewhere = listening.filter((one) => one !== port);
+  const elsewhere = outcome.status === undefined && pid !== undefined ? listensElsewhere(pid, port) : undefined;
   // The end of its log is read before the end of the instance is told.
   const lines = found ? await app.tail(slot, { sinceMs: found.createdAt, lines: SHOWN_LINES }) : [];
   const what = found?.exit ? `the process ended during boot: ${found.message ?? "no detail"}` : outcome.detail;
-  const hint =
-    elsewhere.length > 0 && !listening.includes(port)
-      ? `; it listens on ${elsewhere.join(", ")}, not on its PORT ${port}: let start_command use \${PORT}`
-      : "";
+  const hint = elsewhere === undefined ? "" : `; ${elsewhere}: let start_command use \${PORT}`;
   return new OrcoError("unhealthy", clean(`${what}${hint}`), {
     ...(outcome.status !== undefined && { last_status: outcome.status }),
     ...(outcome.body !== undefined && { body: clean(outcome.body) }),
     ...(outcome.location !== undefined && { location: clean(outcome.location) }),
     ...(found?.exit && { exit: { ...found.exit } }),
-    ...(listening.length > 0 && { listening }),
+    ...(elsewhere !== undefined && { listening: listeningPorts(pid ?? 0) }),
     log: lines.map(({ message }) => message),
   });
 }

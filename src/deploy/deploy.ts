@@ -4,10 +4,11 @@ import type { RunContext, Workflow } from "../workflow/define.ts";
 import type { App } from "./app.ts";
 import { awaitHealth, boot, type Candidate } from "./candidate.ts";
 import { askSchema, build, hook } from "./commands.ts";
+import { goLive } from "./go-live.ts";
 import type { DeployHost } from "./host.ts";
 import { contentToApprove, type DeployPlan, planDeploy, releaseOf } from "./plan.ts";
-import { discardAside, liveRelease, occupy, vacate } from "./record.ts";
-import { drain, retire, swap } from "./swap.ts";
+import { liveRelease, occupy, vacate } from "./record.ts";
+import { retire } from "./swap.ts";
 import type { DeployResult } from "./view.ts";
 
 /** How long a deploy waits for the approval it needs. */
@@ -33,11 +34,20 @@ export function deployWorkflow(host: DeployHost): Workflow {
       await approve(host, context, { app, plan });
       await prepare(context, { host, app, slot: plan.slot }, plan);
       const warnings = await goLive(context, { host, app, slot: plan.slot }, "deploy");
-      return result(context, app, plan, warnings) as unknown as Json;
+      void host.alert(app, releaseOf(plan, context.id), { kind: "deploy_succeeded", message: plan.subject, run: context.id });
+      return result(context, app, { ...plan, warnings }) as unknown as Json;
     } catch (error) {
+      tellFailure(host, { app, plan, run: context.id }, error);
       throw failed(error, plan, app);
     }
   };
+}
+
+/** A run that was cancelled, or that the next daemon goes on with, has not failed. */
+function tellFailure(host: DeployHost, { app, plan, run }: { app: App; plan: DeployPlan | undefined; run: string }, error: unknown): void {
+  const release = plan ? releaseOf(plan, run) : liveRelease(app.row);
+  if (!release || (error instanceof OrcoError && error.code === "cancelled")) return;
+  void host.alert(app, release, { kind: "deploy_failed", message: messageOf(error), run });
 }
 
 async function resolve(host: DeployHost, context: RunContext, { app, ref }: { app: App; ref: string }): Promise<DeployPlan> {
@@ -113,52 +123,18 @@ async function undoBoot({ app, slot }: Candidate, run: string): Promise<void> {
   if (app.slot(slot)?.config === run && app.row.live !== slot) await app.stop(slot, "deploy_failed");
 }
 
-/** The swap, and all that follows from it. Returns what went wrong after the swap, which is nobody's failure any more. */
-export async function goLive(context: RunContext, candidate: Candidate, by: "deploy" | "rollback"): Promise<string[]> {
-  const { host, app, slot } = candidate;
-  await context.step("swap", async () => {
-    await swap(app, slot, { at: app.clock.now(), run: context.id, by });
-    return null;
-  });
-  const warnings: string[] = [];
-  const after = async (name: string, act: (signal: AbortSignal) => Promise<string | null>): Promise<void> => {
-    try {
-      const warning = await context.step(name, act);
-      if (warning !== null) warnings.push(warning);
-    } catch (error) {
-      context.signal.throwIfAborted();
-      warnings.push(`${name}: ${messageOf(error)}`);
-    }
-  };
-  await after("drain", async (signal) => {
-    const cut = await drain(app, signal);
-    return cut > 0 ? `${cut} requests or connections were still open at drain_timeout_ms and were cut` : null;
-  });
-  await after("stop old", () => retire(app).then(() => null));
-  await after("prune", () => prune(candidate).then(() => null));
-  const release = app.row.slots[slot];
-  if (by === "deploy" && release?.contract.post_deploy !== undefined)
-    await after("post_deploy", async (signal) => {
-      await hook("post_deploy", { host, app, slot, release }, { signal, tell: (line) => context.progress(line) });
-      return null;
-    });
-  return warnings;
-}
-
-/** What was set aside has two successors now. */
-export async function prune({ host, app, slot }: Candidate): Promise<void> {
-  await host.dirs(app).prune(slot);
-  if (app.row.aside) await app.save(discardAside(app.row), "app.pruned", { commit: app.row.aside.release.commit });
-}
-
-function result(context: RunContext, app: App, { slot, commit, previousCommit }: DeployPlan, warnings: string[]): DeployResult {
+function result(
+  { id }: RunContext,
+  app: App,
+  { slot, commit, previousCommit, warnings }: DeployPlan & { warnings: string[] },
+): DeployResult {
   return {
     success: true,
     slot,
     commit,
     previous_commit: previousCommit,
     app: app.name,
-    run: context.id,
+    run: id,
     ...(warnings.length > 0 && { warnings }),
   };
 }

@@ -3,7 +3,7 @@ import type { Json } from "../kernel/event.ts";
 import type { Workflow } from "../workflow/define.ts";
 import type { App } from "./app.ts";
 import { awaitHealth, boot } from "./candidate.ts";
-import { goLive } from "./deploy.ts";
+import { goLive } from "./go-live.ts";
 import type { DeployHost } from "./host.ts";
 import type { RollbackResult, SlotName } from "./view.ts";
 
@@ -31,6 +31,8 @@ export function rollbackWorkflow(host: DeployHost): Workflow {
       });
       await context.step("health", (signal) => awaitHealth(candidate, signal).then(() => null));
       const warnings = await goLive(context, candidate, "rollback");
+      const release = app.row.slots[slot];
+      if (release) void host.alert(app, release, { kind: "rolled_back", message: `back to ${commit}`, run: context.id });
       const done: RollbackResult = {
         success: true,
         slot,

@@ -7,20 +7,24 @@ import type { App } from "./app.ts";
 import type { Apps } from "./apps.ts";
 import { decideAutoRollback } from "./auto-rollback.ts";
 import { parseContract } from "./contract-schema.ts";
+import { parseRemoteUrl } from "./git/url.ts";
 import type { DeployPlan } from "./plan.ts";
 import { liveRelease, SLOT_NAMES } from "./record.ts";
 import { choose } from "./rollback.ts";
+import { isServing } from "./front.ts";
 import { appStatus } from "./status.ts";
 import type { AppStatus, AppView, PutApp, ReleaseView, SlotName } from "./view.ts";
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 /** The name that the bare paths mean when there are several apps (deploy.md). */
 const DEFAULT_APP = "default";
-const MAX_REPO_CHARS = 4096;
 const PAGE = 200;
 
 /** Requests of people turned into runs. */
 export class AppRequests {
+  /** Of live releases, as last seen. */
+  private readonly healthy = new Map<string, boolean>();
+
   constructor(
     private readonly apps: Apps,
     private readonly runs: Runs,
@@ -41,11 +45,10 @@ export class AppRequests {
   /** Throws `invalid` with the pointer of the wrong field. */
   async put(name: string, { repo, contract }: PutApp): Promise<AppView> {
     if (!NAME.test(name)) throw new OrcoError("invalid", `app name ${JSON.stringify(name.slice(0, 80))} is not of the form ${NAME.source}`);
-    if (repo === "" || repo.length > MAX_REPO_CHARS || repo.startsWith("-"))
-      throw invalidRepo("is not the path or URL of a git repository");
+    parseRemoteUrl(repo);
     const present = this.apps.find(name)?.row;
     const now = this.apps.clock.now();
-    const parsed = contract === undefined || contract === null ? null : parseContract(contract, "/contract");
+    const parsed = contract === undefined || contract === null ? null : parseContract(contract, "contract", "/contract");
     const base = present ?? { name, createdAt: now, slots: {} };
     await this.apps.put({ ...base, repo, contract: parsed, updatedAt: now });
     return this.view(this.apps.require(name));
@@ -116,6 +119,7 @@ export class AppRequests {
 
   /** A live process came or went: its app may have to be rolled back. */
   watch(app: App, slot: SlotName): void {
+    if (app.row.live === slot) this.tellUnhealthy(app, slot);
     if (app.row.live !== slot || this.runs.underWay({ app: app.name }).length > 0) return;
     const decision = decideAutoRollback(app.row, app.slot(slot), this.apps.clock.now());
     if (!decision.roll) return;
@@ -126,11 +130,22 @@ export class AppRequests {
     );
   }
 
+  /** Once for every time that a live release stops being healthy by itself. */
+  private tellUnhealthy(app: App, slot: SlotName): void {
+    const found = app.slot(slot);
+    const healthy = found !== undefined && isServing(found);
+    const before = this.healthy.get(app.name);
+    this.healthy.set(app.name, healthy);
+    const release = liveRelease(app.row);
+    if (before !== true || healthy || !release || found?.wanted === "stop") return;
+    void this.apps.alert(app, release, { kind: "unhealthy", message: found?.message ?? found?.reason ?? "its process is gone" });
+  }
+
   private view(app: App): AppView {
     const { row } = app;
     return {
       name: row.name,
-      repo: redactUrl(row.repo),
+      repo: parseRemoteUrl(row.repo).shown,
       contract: row.contract,
       created_at: new Date(row.createdAt).toISOString(),
       updated_at: new Date(row.updatedAt).toISOString(),
@@ -190,17 +205,4 @@ function releaseView(run: RunRow, plan: { commit: string; subject?: string; slot
     at: new Date(run.endedAt ?? run.createdAt).toISOString(),
     ...(error && { error: { code: error.code, message: error.message } }),
   };
-}
-
-/** A repository's URL may carry a password. */
-function redactUrl(repo: string): string {
-  const url = URL.parse(repo);
-  if (!url || (url.username === "" && url.password === "")) return repo;
-  url.username = "***";
-  url.password = "";
-  return url.toString();
-}
-
-function invalidRepo(detail: string): OrcoError {
-  return new OrcoError("invalid", `repo ${detail}`, { errors: [{ pointer: "/repo", detail }] });
 }

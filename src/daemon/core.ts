@@ -1,0 +1,106 @@
+import { join } from "node:path";
+import { AppRequests } from "../deploy/service.ts";
+import type { Apps } from "../deploy/apps.ts";
+import { StackMetrics } from "../http/stack-metrics.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { LoadedConfig } from "../kernel/config.ts";
+import type { daemonLog } from "../kernel/daemon-log.ts";
+import { uuidv7 } from "../kernel/id.ts";
+import type { Journal } from "../kernel/journal.ts";
+import { stackWorkflows } from "../stack/changes/workflows.ts";
+import { configHash } from "../stack/config-hash.ts";
+import { assignPorts, prepareLaunch, secretValues } from "../stack/launch.ts";
+import { StackRequests } from "../stack/service.ts";
+import { Stacks } from "../stack/stacks.ts";
+import { StackStore } from "../stack/store.ts";
+import { LogStore } from "../supervise/logs/store.ts";
+import { FreePorts } from "../supervise/port.ts";
+import { ProcessRuntime } from "../supervise/runtimes/process.ts";
+import { Runs } from "../workflow/execute.ts";
+import { RunStore } from "../workflow/store.ts";
+import { buildApps, deployWorkflows } from "./apps.ts";
+import { buildEdge } from "./edge.ts";
+
+interface CoreOptions {
+  readonly config: LoadedConfig["config"];
+  readonly log: ReturnType<typeof daemonLog>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Every part of the control plane, wired. */
+export type Core = ReturnType<typeof buildCore>;
+
+export function buildCore({ config, env, clock, journal, log, onError }: CoreOptions) {
+  const { home } = config;
+  const newId = (): string => uuidv7(clock);
+  const instances = join(home, "instances");
+  const metrics = new StackMetrics();
+  const freePorts = new FreePorts();
+  const logs = new LogStore({ root: join(home, "logs"), clock, onError });
+  const runtime = new ProcessRuntime({ home, clock });
+  const edge = buildEdge({
+    home,
+    clock,
+    log: (message, facts) => log.warn(facts, message),
+    trustedProxies: config.trustedProxies,
+    memoryMib: config.edgeMemoryMib,
+    ...(config.accessLog !== undefined && { accessLog: config.accessLog }),
+  });
+  const stacks = new Stacks({
+    clock,
+    runtime,
+    logs,
+    newId,
+    traffic: edge,
+    store: new StackStore(journal, clock, onError),
+    assign: (spec) => assignPorts(spec, freePorts),
+    prepare: (request) => prepareLaunch(request, { instances, daemonEnv: env }),
+    secretsOf: (spec) => secretValues(spec, env),
+    configHash,
+    onProbe: (slot, probe, latencyMs) => metrics.probed(slot, probe, latencyMs),
+    onTransition: (slot) => slot.state === "Starting" && slot.restarts > 0 && metrics.restarted(slot),
+    onUpdate: (outcome) => metrics.updated(outcome),
+  });
+  const apps: Apps = buildApps({
+    home,
+    env,
+    clock,
+    journal,
+    runtime,
+    logs,
+    newId,
+    traffic: edge,
+    address: config.edgeAddress,
+    onSlot: (app, slot) => appRequests.watch(app, slot),
+    onError,
+  });
+  const workflows = { ...stackWorkflows(stacks), ...deployWorkflows(apps) };
+  const runs = new Runs({ store: new RunStore(journal), clock, newId, workflows, onError });
+  const appRequests = new AppRequests(apps, runs);
+  return { metrics, logs, runtime, edge, stacks, apps, runs, requests: new StackRequests(stacks, runs), appRequests };
+}
+
+/** Adopts what runs; then the edge forgets the fronts that belong to nobody any more. */
+export async function restore({ stacks, apps, edge }: Core): Promise<{ adopted: number; lost: number }> {
+  const [ofStacks, ofApps] = await Promise.all([stacks.restore(), apps.restore()]);
+  await edge.prune((id) => ofStack(id, stacks.names()) || apps.owns(id));
+  return { adopted: ofStacks.adopted + ofApps.adopted, lost: ofStacks.lost + ofApps.lost };
+}
+
+function ofStack(front: string, stacks: readonly string[]): boolean {
+  const [kind, name = ""] = front.split("/");
+  return kind === "stack" && stacks.includes(name);
+}
+
+/** Folders of instances that no slot knows: what ended is cleaned away, what runs is only named. */
+export async function sweepLeftovers({ runtime, stacks, apps }: Core, onRunning: (instance: string, pid: number) => void): Promise<void> {
+  const known = stacks.instances().union(apps.instances());
+  for (const instance of runtime.instances().filter((name) => !known.has(name))) {
+    const found = await runtime.adopt(instance);
+    if (found.kind === "running") onRunning(instance, found.handle.identity.pid);
+    else await runtime.forget(instance);
+  }
+}

@@ -1,0 +1,61 @@
+import { anonymousWarning, type HttpConfig } from "../http/bind.ts";
+import type { Services } from "../http/services.ts";
+import { describeConfig, type LoadedConfig } from "../kernel/config.ts";
+import type { Journal } from "../kernel/journal.ts";
+import { runView, runViews } from "../stack/run-view.ts";
+import type { RunView } from "../stack/view.ts";
+import type { RunRow } from "../workflow/run.ts";
+import type { Core } from "./core.ts";
+
+interface ServicesOptions {
+  readonly journal: Journal;
+  readonly loaded: LoadedConfig;
+  readonly http: HttpConfig;
+  readonly journalFailure: () => string | undefined;
+  readonly onShutdown: () => void;
+}
+
+/** The daemon as the HTTP layer sees it. */
+export function servicesOf({ stacks, apps, edge, runs, requests, appRequests }: Core, options: ServicesOptions): Services {
+  const { journal, loaded, http } = options;
+  const viewOf = (row: RunRow): RunView => runView(row, runs.steps(row.id));
+  return {
+    stacks: {
+      put: (name, body, how) => requests.put(name, body, how),
+      plan: (name, body) => requests.plan(name, body),
+      remove: (name, how) => requests.remove(name, how),
+      act: (request) => requests.act(request),
+      list: () => stacks.list(),
+      get: (name, how) => stacks.get(name, how),
+      graph: (name) => stacks.graph(name),
+      logs: (name, request) => stacks.logs(name, request),
+    },
+    apps: {
+      nameOf: (name) => appRequests.nameOf(name),
+      put: (name, body) => appRequests.put(name, body),
+      list: () => appRequests.list(),
+      get: (name) => appRequests.get(name),
+      remove: (name) => appRequests.remove(name),
+      status: (name) => appRequests.status(name),
+      releases: (name, page) => appRequests.releases(name, page),
+      logs: (name, request) => appRequests.logs(name, request),
+      deploy: async (name, ref) => viewOf(await appRequests.deploy(name, ref)),
+      rollback: async (name) => viewOf(await appRequests.rollback(name)),
+    },
+    runs: runViews(runs),
+    journal,
+    ready: () => {
+      const why = options.journalFailure();
+      const warning = anonymousWarning(http);
+      return [{ name: "journal", ok: why === undefined, detail: why ?? "writable", ...(warning !== undefined && { warning }) }];
+    },
+    config: () => describeConfig(loaded),
+    shutdown: async () => {
+      const downs = await Promise.all(stacks.names().map((name) => requests.remove(name, {})));
+      await Promise.all(downs.map(({ id }) => runs.settled(id)));
+      await apps.stopAll();
+      await edge.shutdown();
+      options.onShutdown();
+    },
+  };
+}
