@@ -13,6 +13,10 @@ const BENCHES: Record<string, () => Promise<{ run: Bench }>> = {
   cli: () => load("cli"),
   logs: () => load("logs"),
   journal: () => load("journal"),
+  "edge-http": () => load("edge-http"),
+  "edge-tcp": () => load("edge-tcp"),
+  "edge-routes": () => load("edge-routes"),
+  swap: () => load("swap"),
 };
 
 function load(name: string): Promise<{ run: Bench }> {
