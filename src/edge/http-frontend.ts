@@ -51,7 +51,7 @@ export class HttpFrontend implements Service {
     this.dial = dial;
     this.stray = stray;
     this.deadlines = new Deadlines(clock);
-    this.idle = new IdleUpstreams(clock);
+    this.idle = new IdleUpstreams(this.deadlines);
     this.requestId = requestIds(clock);
   }
 

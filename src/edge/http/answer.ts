@@ -1,14 +1,15 @@
 import { bodyScanner, dechunk } from "../http1/body.ts";
+import type { Draft } from "../http1/draft.ts";
 import { parseResponse } from "../http1/head.ts";
 import type { Refusal, RequestHead, ResponseHead } from "../http1/message.ts";
 import type { Wire } from "../wire.ts";
-import { writeMessage } from "./write-message.ts";
+import { send } from "./send.ts";
 
 const EMPTY = Buffer.alloc(0);
 
 export interface AnswerOwner {
   /** The head as the client gets it. */
-  answerHead(head: ResponseHead): Buffer;
+  answerHead(head: ResponseHead): Draft;
 }
 
 /** Finds the end of the body. `payload`: what is to be passed on instead of the bytes consumed. */
@@ -51,7 +52,7 @@ export class Answer {
   }
 
   take(bytes: Buffer): Step {
-    return this.head ? this.pass(bytes, EMPTY) : this.takeHead(this.rest.length === 0 ? bytes : Buffer.concat([this.rest, bytes]));
+    return this.head ? this.pass(bytes) : this.takeHead(this.rest.length === 0 ? bytes : Buffer.concat([this.rest, bytes]));
   }
 
   private takeHead(bytes: Buffer): Step {
@@ -66,9 +67,9 @@ export class Answer {
       const { head } = parsed;
       at += head.bytes;
       if (head.status === 101) return this.switch(head, bytes.subarray(at));
-      if (head.status >= 200) return this.begin(head, at === bytes.length ? EMPTY : bytes.subarray(at));
+      if (head.status >= 200) return this.begin(head, bytes, at);
       // RFC 9110 §15.2: an HTTP/1.0 client does not know interim answers.
-      if (this.asked.version === 1) this.to.write(this.owner.answerHead(head));
+      if (this.asked.version === 1) this.to.write(this.owner.answerHead(head).view());
     }
   }
 
@@ -78,29 +79,38 @@ export class Answer {
     return "switched";
   }
 
-  private begin(head: ResponseHead, body: Buffer): Step {
+  private begin(head: ResponseHead, bytes: Buffer, at: number): Step {
+    const { framing } = head;
     this.head = head;
     this.rest = EMPTY;
-    this.scanner = head.framing.kind === "chunked" && this.asked.version === 0 ? dechunk() : bodyScanner(head.framing);
-    return this.pass(body, this.owner.answerHead(head));
+    const draft = this.owner.answerHead(head);
+    // Nearly every answer: all of it came at once.
+    if (framing.kind === "length" && framing.bytes === bytes.length - at) {
+      this.begun(draft, bytes, at);
+      return "done";
+    }
+    this.scanner = framing.kind === "chunked" && this.asked.version === 0 ? dechunk() : bodyScanner(framing);
+    return this.pass(at === bytes.length ? EMPTY : bytes.subarray(at), draft);
   }
 
-  private pass(bytes: Buffer, before: Buffer): Step {
+  private pass(bytes: Buffer, draft?: Draft): Step {
     const scan = this.scanner?.scan(bytes);
     if (!scan || "refused" in scan) return "invalid";
     const spilled = scan.done && scan.consumed < bytes.length;
     // Of a HEAD with a body the head is right; of two answers in one nobody knows which one is meant.
     if (spilled && !this.started && this.head?.framing.kind !== "none") return "invalid";
-    if (scan.payload) this.write(before, Buffer.concat(scan.payload));
-    else this.write(before, scan.consumed === bytes.length ? bytes : bytes.subarray(0, scan.consumed));
+    const whole = scan.consumed === bytes.length ? bytes : bytes.subarray(0, scan.consumed);
+    const body = scan.payload ? Buffer.concat(scan.payload) : whole;
+    if (draft) this.begun(draft, body, 0);
+    else if (body.length > 0) this.to.write(body);
+    if (!draft) this.bytes += body.length;
     if (spilled) return "spilled";
     return scan.done ? "done" : "more";
   }
 
-  private write(before: Buffer, body: Buffer): void {
+  private begun(draft: Draft, body: Buffer, from: number): void {
     this.started = true;
-    this.bytes += body.length;
-    if (before.length > 0) writeMessage(this.to, before, body);
-    else if (body.length > 0) this.to.write(body);
+    this.bytes += body.length - from;
+    send(this.to, draft, { body, from });
   }
 }

@@ -38,7 +38,7 @@ export class Client implements WireHandlers, Deadline, ClientSide {
     readonly wire: Wire,
     readonly service: Service,
   ) {
-    this.idleSince = service.clock.monotonic();
+    this.idleSince = service.deadlines.now;
     this.dueAt = service.deadlines.in(service.clientMs);
     service.deadlines.watch(this);
   }
@@ -91,7 +91,7 @@ export class Client implements WireHandlers, Deadline, ClientSide {
     this.exchange = undefined;
     if (this.phase !== "open" && this.phase !== "reading") return;
     if (!keepAlive) return this.finish();
-    this.idleSince = this.service.clock.monotonic();
+    this.idleSince = this.service.deadlines.now;
     this.dueAt = this.idleSince + (this.service.retiring ? RETIRE_MS : KEEP_ALIVE_MS);
     if (this.phase === "reading") return;
     this.wire.resume();

@@ -11,10 +11,10 @@ test("whoever is over time is told once", async () => {
   const deadlines = new Deadlines(clock);
   const expired: number[] = [];
   deadlines.watch(entry(deadlines.in(250), expired));
-  await clock.advance(200);
+  await clock.advance(300);
   expect(expired).toEqual([]);
   await clock.advance(800);
-  expect(expired).toEqual([300]);
+  expect(expired).toEqual([400]);
 });
 
 test("a deadline that moves on does not expire", async () => {
@@ -27,6 +27,19 @@ test("a deadline that moves on does not expire", async () => {
   moving.dueAt = deadlines.in(150);
   await clock.advance(100);
   expect(expired).toEqual([]);
+});
+
+test("nobody is told too early, whenever the deadline was set", async () => {
+  const clock = new FakeClock();
+  const deadlines = new Deadlines(clock);
+  deadlines.watch(entry(Infinity, []));
+  await clock.advance(199);
+  const expired: number[] = [];
+  deadlines.watch(entry(deadlines.in(100), expired));
+  await clock.advance(99);
+  expect(expired).toEqual([]);
+  await clock.advance(102);
+  expect(expired).toEqual([300]);
 });
 
 test("0 is no limit, and nobody watched needs no timer", async () => {

@@ -1,4 +1,5 @@
-import { requestHeadFor, responseHeadFor, staysOpen } from "../http1/hop.ts";
+import type { Draft } from "../http1/draft.ts";
+import { draftRequest, draftResponse, staysOpen } from "../http1/hop.ts";
 import type { Refusal, RequestHead, ResponseHead } from "../http1/message.ts";
 import { stickFrom } from "../pool/sticky.ts";
 import { DEFAULT_TIMEOUTS } from "../route.ts";
@@ -9,7 +10,7 @@ import type { ClientSide } from "./client-side.ts";
 import { FAILURES, type Failure, pageOf } from "./page.ts";
 import { Patience } from "./patience.ts";
 import { Reach, type ReachOwner } from "./reach.ts";
-import { withSeat } from "./seat.ts";
+import { seatLine } from "./seat.ts";
 import type { Meter, Service, Site } from "./service.ts";
 import { Tally, valueOf } from "./tally.ts";
 import { tunnelOf } from "./tunnel.ts";
@@ -36,8 +37,6 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
   private readonly patience: Patience;
   private phase: Phase = "reaching";
   private upstream: Upstream | undefined;
-  /** The head as the target gets it. */
-  private sent: Buffer | undefined;
   /** Told to the client with the head of the answer. */
   private keepAlive = false;
   /** An event stream: it may be silent for as long as it likes. */
@@ -117,14 +116,14 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
     this.phase = "asking";
     this.tally.target = upstream.target;
     const { wire } = this.client;
-    this.sent ??= requestHeadFor(this.head, {
+    const draft = draftRequest(this.head, {
       peer: wire.remoteAddress,
       proto: wire.secure ? "https" : "http",
       requestId: this.tally.ownId,
       trusted: this.service.trusts(wire.remoteAddress),
       targetHost: this.head.host === "" ? `${upstream.target.host}:${upstream.target.port}` : "",
     });
-    this.upload.sendTo(upstream.wire, this.sent);
+    this.upload.sendTo(upstream.wire, draft);
     this.patience.asking(upstream.wire, this.targetsTurn);
     if (!this.upload.complete) wire.resume();
   }
@@ -179,17 +178,19 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
     else if (this.phase === "asking") this.lost(this.upstream?.reused === true && this.answer.untouched);
   }
 
-  answerHead(head: ResponseHead): Buffer {
-    const { upload, service, client } = this;
+  answerHead(head: ResponseHead): Draft {
+    const { upload, service, client, site } = this;
+    const final = head.status >= 200;
     const returning = {
       clientVersion: this.head.version,
       keepAlive: this.head.keepAlive && upload.complete && !service.retiring && !client.ended,
+      extra: final ? seatLine(this.reach?.lease, { site, secure: client.wire.secure }) : "",
     };
-    const rewritten = responseHeadFor(head, returning);
-    if (head.status < 200) return rewritten;
-    this.keepAlive = staysOpen(head, returning);
-    this.streaming = head.framing.kind !== "length" && EVENT_STREAM.test(head.fields.text);
-    return withSeat(rewritten, this.reach?.lease, { site: this.site, secure: client.wire.secure });
+    if (final) {
+      this.keepAlive = staysOpen(head, returning);
+      this.streaming = head.framing.kind !== "length" && EVENT_STREAM.test(head.fields.text);
+    }
+    return draftResponse(head, returning);
   }
 
   private stepped(step: Step): void {
@@ -266,7 +267,7 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
     const { upstream, answer, client, reach, head, service } = this;
     if (!upstream || !answer.head || head.upgrade === undefined) return this.fail(FAILURES.target_invalid);
     this.phase = "passed";
-    client.wire.write(this.answerHead(answer.head));
+    client.wire.write(this.answerHead(answer.head).view());
     const ends = { released: () => reach?.release(), closed: () => this.settle(101) };
     this.tunnel = tunnelOf({ client, upstream, clock: service.clock, protocol: head.upgrade, ...ends });
     this.tunnel.start(client.pass(), answer.rest);

@@ -1,4 +1,4 @@
-import type { Clock } from "../../kernel/clock.ts";
+import type { Deadlines } from "./deadlines.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** Shorter than what common servers grant (Node and uvicorn: 5 s), so that few connections are closed under a request. */
@@ -12,7 +12,7 @@ const MAX_IDLE = 256;
 export class IdleUpstreams {
   private byTarget = new Map<string, Upstream[]>();
 
-  constructor(private readonly clock: Clock) {}
+  constructor(private readonly deadlines: Deadlines) {}
 
   /** Connections of all other targets are closed: one that drains must not wait for them. */
   serve(targets: Iterable<string>): void {
@@ -27,7 +27,7 @@ export class IdleUpstreams {
     const idle = this.byTarget.get(target);
     const last = idle?.at(-1);
     if (!idle || !last) return undefined;
-    if (!repeatable && this.clock.monotonic() - last.idleSince > FRESH_MS) return undefined;
+    if (!repeatable && this.deadlines.now - last.idleSince > FRESH_MS) return undefined;
     idle.pop();
     last.dueAt = Infinity;
     return last;
@@ -40,7 +40,7 @@ export class IdleUpstreams {
     upstream.user = undefined;
     upstream.wire.resume();
     upstream.reused = true;
-    upstream.idleSince = this.clock.monotonic();
+    upstream.idleSince = this.deadlines.now;
     upstream.dueAt = upstream.idleSince + IDLE_MS;
     idle.push(upstream);
   }

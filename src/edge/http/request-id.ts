@@ -8,5 +8,5 @@ export function requestIds(clock: Clock): () => string {
     .toString(16)
     .padStart(PREFIX_BITS / 4, "0");
   let count = 0;
-  return () => `${prefix}-${(++count).toString(16)}`;
+  return () => `${prefix}-${++count}`;
 }

@@ -1,7 +1,8 @@
 import { type BodyScanner, bodyScanner } from "../http1/body.ts";
+import type { Draft } from "../http1/draft.ts";
 import type { Framing, Refusal } from "../http1/message.ts";
 import { HIGH_WATER, type Wire } from "../wire.ts";
-import { writeMessage } from "./write-message.ts";
+import { send } from "./send.ts";
 
 const EMPTY = Buffer.alloc(0);
 /** A body up to here is kept, so that it can be sent again. */
@@ -55,9 +56,9 @@ export class Upload {
   }
 
   /** Writes the head and what there is of the body; what comes later follows by itself. */
-  sendTo(wire: Wire, head: Buffer): void {
+  sendTo(wire: Wire, head: Draft): void {
     this.wire = wire;
-    writeMessage(wire, head, this.kept ?? EMPTY);
+    send(wire, head, { body: this.kept ?? EMPTY });
     if (this.bytes > MAX_REPLAY_BYTES) this.kept = undefined;
   }
 

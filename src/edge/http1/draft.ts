@@ -1,44 +1,46 @@
 import { MAX_HEAD_BYTES } from "./message.ts";
 
-/** Where a received text lies while a head is cut from it: within one call of `finish`, so one place serves all. */
-const SOURCE = Buffer.allocUnsafeSlow(MAX_HEAD_BYTES);
+/** A rewritten head is the received one and a few lines more; behind it there is room for the beginning of a body. */
+const SPACE = Buffer.allocUnsafeSlow(8 * MAX_HEAD_BYTES);
+/** Views of the first bytes of the space by their number: making one costs more than filling it. */
+const VIEWS: (Buffer | undefined)[] = Array.from({ length: 4096 });
 
 /**
- * A head on its way out: stretches of a received one and lines of our own, one after the other.
- * Copying bytes into one buffer of the right size is several times faster than joining cut strings and turning them into bytes.
+ * A message on its way out: stretches of a received head, lines of our own, and the beginning of a body, one after the other.
+ * All drafts share one place: between the first and the last call for one there may be none for another. Writing each stretch
+ * where it belongs is several times faster than joining cut strings and turning them into bytes.
  */
 export class Draft {
-  readonly #text: string;
-  /** Lines of our own, and for each stretch its two ends. */
-  readonly #parts: (string | number)[] = [];
   #length = 0;
 
   /** `text`: the received head, latin1. */
-  constructor(text: string) {
-    this.#text = text;
-  }
+  constructor(private readonly text: string) {}
 
   /** A stretch of the received text. */
   copy(from: number, to: number): void {
-    if (to <= from) return;
-    this.#parts.push(from, to);
-    this.#length += to - from;
+    if (to > from) this.add(this.text.slice(from, to));
   }
 
   add(line: string): void {
-    this.#parts.push(line);
-    this.#length += line.length;
+    this.#length += SPACE.write(line, this.#length, "latin1");
   }
 
+  /** Bytes from `from` on behind the head; false and nothing done when there is no room for all of them. */
+  append(bytes: Buffer, from = 0): boolean {
+    if (this.#length + bytes.length - from > SPACE.length) return false;
+    this.#length += bytes.copy(SPACE, this.#length, from);
+    return true;
+  }
+
+  /** Good until the next draft begins. */
+  view(): Buffer {
+    const length = this.#length;
+    if (length >= VIEWS.length) return SPACE.subarray(0, length);
+    return (VIEWS[length] ??= SPACE.subarray(0, length));
+  }
+
+  /** To be kept. */
   finish(): Buffer {
-    SOURCE.write(this.#text, 0, "latin1");
-    const bytes = Buffer.allocUnsafe(this.#length);
-    let at = 0;
-    for (let i = 0; i < this.#parts.length; i++) {
-      const part = this.#parts[i];
-      if (typeof part === "string") at += bytes.write(part, at, "latin1");
-      else at += SOURCE.copy(bytes, at, part, Number(this.#parts[++i]));
-    }
-    return bytes;
+    return Buffer.from(this.view());
   }
 }

@@ -47,6 +47,11 @@ export function requestIdOf({ fields }: RequestHead): string | undefined {
  * what concerns one hop only is left out, what a target must be told is appended.
  */
 export function requestHeadFor(head: RequestHead, forwarding: Forwarding): Buffer {
+  return draftRequest(head, forwarding).finish();
+}
+
+/** The same, to be written at once. */
+export function draftRequest(head: RequestHead, forwarding: Forwarding): Draft {
   const id = requestIdOf(head);
   const draft = new Draft(head.fields.text);
   if (isCanonical(head)) draft.copy(0, head.fields.from);
@@ -55,7 +60,7 @@ export function requestHeadFor(head: RequestHead, forwarding: Forwarding): Buffe
   copyLines(draft, head.fields, (line) => requestLine(line, about));
   const idLine = id === undefined ? `X-Request-Id: ${forwarding.requestId}\r\n` : "";
   draft.add(`${connectionTo(head)}${forwardedLines(head, forwarding)}${idLine}\r\n`);
-  return draft.finish();
+  return draft;
 }
 
 /** The request line can go on as it came: it is HTTP/1.1, and its target was not changed, for that always makes it shorter. */
@@ -124,6 +129,8 @@ export interface Returning {
   readonly clientVersion: 0 | 1;
   /** The edge would take another request on this connection. */
   readonly keepAlive: boolean;
+  /** Whole lines to add. */
+  readonly extra?: string;
 }
 
 /** Whether the client's connection can stay open after this response. A body that only the end of the connection ends does not allow it. */
@@ -136,11 +143,16 @@ export function staysOpen({ framing }: ResponseHead, { clientVersion, keepAlive 
  * write its payload only (`dechunk`) and close. Interim responses (1xx) are for HTTP/1.1 clients only: the caller must not pass them to others.
  */
 export function responseHeadFor(head: ResponseHead, returning: Returning): Buffer {
+  return draftResponse(head, returning).finish();
+}
+
+/** The same, to be written at once. */
+export function draftResponse(head: ResponseHead, returning: Returning): Draft {
   const draft = new Draft(head.fields.text);
   draft.add(`HTTP/1.1 ${head.status} ${head.reason}\r\n`);
   copyLines(draft, head.fields, (line) => responseLine(line, head, returning));
-  draft.add(`${connectionBack(head, returning)}\r\n`);
-  return draft.finish();
+  draft.add(`${returning.extra ?? ""}${connectionBack(head, returning)}\r\n`);
+  return draft;
 }
 
 function responseLine(line: Line, { status, upgrade }: ResponseHead, { clientVersion }: Returning): string | undefined {
