@@ -253,3 +253,30 @@ scenario("a daemon killed in mid-update, and again: requests go on, and the upda
   await requests.stop();
   expect((await stack.service("web")).replicas).toEqual({ ready: 2, live: 2, desired: 2 });
 });
+
+scenario("a canary outlives its daemon with its share, and is promoted under the next one", async (own) => {
+  const port = freePort();
+  const update = "strategy: canary, weight: 20%";
+  const stack = own.stack(web({ port, version: "v1", update }));
+  await stack.up();
+  stack.edit(web({ port, version: "v2", update }));
+  await stack.ok("apply", "-d");
+  await stack.whenService("web", "to have a canary", ({ update: under }) => under?.phase === "canary");
+  const requests = new Requests(`http://127.0.0.1:${port}/`);
+  const [run] = (await own.client.runs({ stack: stack.name })).runs;
+  const before = await stack.pids();
+  await own.killDaemon();
+  await answered(requests, 500);
+  await own.serve();
+  expect((await stack.service("web")).update).toMatchObject({ strategy: "canary", phase: "canary" });
+  expect(await stack.pids()).toEqual(before);
+  await answered(requests, 500);
+  const share = requests.share(0, ({ version }) => version === "v2");
+  expect([share > 0.15, share < 0.25]).toEqual([true, true]);
+  await stack.ok("promote", "web");
+  expect(await own.client.waitRun(run?.id ?? "")).toMatchObject({ status: "completed" });
+  const since = performance.now();
+  await answered(requests, 50);
+  expect(versions(requests, since)).toEqual(new Set(["v2"]));
+  await requests.stop();
+});

@@ -7,7 +7,7 @@ const rig = sharedRig();
 test("an apply finishes what a failed one left undone", async () => {
   const body = (db: string, api: string): string => `
     services:
-      db: { command: "exec sleep ${db}" }
+      db: { command: "exec sleep ${db}", update: { observationWindow: 2s } }
       api: { command: "exec sleep ${api}", dependsOn: [db] }
   `;
   const stack = rig.stack(body("1000", "1000"));

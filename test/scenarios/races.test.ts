@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { environOf } from "../../src/supervise/proc.ts";
 import { sharedRig } from "./rig.ts";
 
 /** The mistakes of other tools, by name (stack.md, "Races that hurt users of other tools"). */
@@ -185,11 +186,7 @@ function pidsWith(line: string): number[] {
   return rig
     .instances()
     .map((found) => Number(found.split(" ")[0]))
-    .filter((pid) => environOf(pid).includes(line));
-}
-
-function environOf(pid: number): string[] {
-  return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+    .filter((pid) => environOf(pid)?.includes(line));
 }
 
 function commandLine(pid: number): string {
