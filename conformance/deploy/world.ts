@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Api } from "./api.ts";
 import { Fixture } from "./fixture.ts";
+import { closer } from "./leaving.ts";
 import { Implementation, type Placeholders } from "./implementation.ts";
 import { SetupError, type SuiteOptions } from "./options.ts";
 import { freePorts, type Ports } from "./ports.ts";
@@ -19,16 +20,14 @@ export interface World {
   readonly implementation?: Implementation;
   /** Resolves when GET /status is answered. */
   readonly answers: () => Promise<void>;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Makes the repository and brings the orchestrator to where `POST /deploy` can be sent. Throws `SetupError`. */
 export async function openWorld(options: SuiteOptions): Promise<World> {
-  const folder = mkdtempSync(join(tmpdir(), "orco-conformance-"));
-  const given = await freePorts();
-  const ports = options.proxy === undefined ? given : { ...given, port: portOf(options.proxy) };
-  const url = options.url ?? `http://127.0.0.1:${ports.apiPort}`;
   if (options.repo !== undefined) refuseUsed(options.repo);
+  const ports = await portsOf(options);
+  const folder = mkdtempSync(join(tmpdir(), "orco-conformance-"));
   const fixture = await Fixture.create(folder, { ...(options.repo !== undefined && { repo: options.repo }) });
   const contract = contractOf(fixture, ports, options);
   const values = placeholders(folder, fixture, ports);
@@ -36,35 +35,39 @@ export async function openWorld(options: SuiteOptions): Promise<World> {
   mkdirSync(values["home"] as string);
   await fixture.commit({}, contract);
 
-  const { healthTimeoutMs, drainTimeoutMs, killGraceMs } = options.timing;
-  const patienceMs = healthTimeoutMs + drainTimeoutMs + killGraceMs + START_MS;
-  const api = new Api({ url, headers: options.headers, patienceMs });
-  const { start, stop } = options;
-  const implementation =
-    start === undefined ? undefined : new Implementation({ start, ...(stop !== undefined && { stop }) }, values, folder);
-  const world: World = {
-    fixture,
-    api,
-    proxy: new URL(options.proxy ?? `http://127.0.0.1:${ports.port}`),
-    contract,
-    ...(implementation && { implementation }),
-    answers: () => answers(api, implementation),
-    close: async () => {
-      await registration.undo();
-      await implementation?.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
+  const api = apiOf(ports, options);
+  const implementation = implementationOf(options, values, folder);
   const registration = new Registration(options, { api, fixture, contract, values });
+  const close = closer(async () => {
+    await registration.undo().catch(() => undefined);
+    await implementation?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
   try {
     implementation?.start();
-    await world.answers();
+    await answers(api, implementation);
     await registration.make();
-    return world;
   } catch (error) {
-    await world.close();
+    await close();
     throw error;
   }
+  const proxy = new URL(options.proxy ?? `http://127.0.0.1:${ports.port}`);
+  return { fixture, api, proxy, contract, close, answers: () => answers(api, implementation), ...(implementation && { implementation }) };
+}
+
+function implementationOf({ start, stop }: SuiteOptions, values: Placeholders, folder: string): Implementation | undefined {
+  return start === undefined ? undefined : new Implementation({ start, ...(stop !== undefined && { stop }) }, values, folder);
+}
+
+function apiOf({ apiPort }: Ports, { url, headers, timing }: SuiteOptions): Api {
+  const { healthTimeoutMs, drainTimeoutMs, killGraceMs } = timing;
+  const patienceMs = healthTimeoutMs + drainTimeoutMs + killGraceMs + START_MS;
+  return new Api({ url: url ?? `http://127.0.0.1:${apiPort}`, headers, patienceMs });
+}
+
+async function portsOf({ proxy }: SuiteOptions): Promise<Ports> {
+  const free = await freePorts();
+  return proxy === undefined ? free : { ...free, port: portOf(proxy) };
 }
 
 function contractOf(fixture: Fixture, ports: Ports, { timing, contract }: SuiteOptions): Record<string, unknown> {

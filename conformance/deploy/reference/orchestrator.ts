@@ -78,7 +78,7 @@ export class Orchestrator {
       if (is("rollback-to-nothing") && !commit) return { success: true, slot: "blue", commit: null };
       if (!slot || !commit) throw new Refusal(409, "there is no previous slot to go back to");
       await this.boot(slot, commit, is("unchecked-rollback"));
-      await this.promote(slot, { ...commits, [slot]: commit }, is("one-way-rollback") ? null : undefined);
+      await this.promote(slot, { ...commits, [slot]: commit });
       return { success: true, slot, commit: this.shown(commit) };
     });
   }
@@ -112,16 +112,16 @@ export class Orchestrator {
   }
 
   /** The traffic moves; what is under way on the old slot gets its time. */
-  private async promote(slot: SlotName, commits: State["commits"], previous?: null): Promise<void> {
+  private async promote(slot: SlotName, commits: State["commits"]): Promise<void> {
     const { contract, is } = this.options;
-    const { live: old, previous: before } = this.state;
-    const isRollback = before === slot && this.state.commits[slot] === commits[slot];
+    const { live: old } = this.state;
+    const isRollback = this.state.commits[slot] === commits[slot];
     const swap = (): void => this.proxy.swap(this.portOf(slot));
     if (is("late-swap")) void sleep(LATE_SWAP_MS).then(swap);
     else if (!is("no-swap") && !(is("rollback-no-swap") && isRollback)) swap();
     if (is("close-on-swap")) this.proxy.dropClients();
-    this.save({ live: slot, previous: is("no-previous") ? null : (previous ?? old), commits, lastDeployTime: new Date().toISOString() });
-    if (previous === null) this.save({ previous: null });
+    const forgets = is("no-previous") || (is("one-way-rollback") && isRollback);
+    this.save({ live: slot, previous: forgets ? null : old, commits, lastDeployTime: new Date().toISOString() });
     void this.keepRunning(slot);
     const process = old && this.processes.get(old);
     if (!process || old === slot || is("late-swap") || is("no-swap") || is("rollback-no-swap")) return;
@@ -136,7 +136,7 @@ export class Orchestrator {
       await process?.ended;
       if (this.state.live !== slot || this.processes.get(slot) !== process) return;
       if (process && this.options.is("no-restart")) return;
-      if (process) await sleep(RESTART_MS);
+      await sleep(RESTART_MS);
       const next = this.run(slot);
       await next.healthy().then(
         () => this.proxy.swap(next.port),

@@ -55,8 +55,6 @@ export class Proxy {
       if (response.headersSent) response.socket?.destroy();
       else response.writeHead(502).end(`${error.message}\n`);
     });
-    // Bun leaves "close" out at times when the client goes away just after the answer.
-    response.on("finish", () => this.underWay.delete(response));
     response.on("close", () => {
       this.underWay.delete(response);
       outgoing.destroy();
