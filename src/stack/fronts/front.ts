@@ -18,7 +18,7 @@ export interface FrontsInput {
 }
 
 /** `stack/demo/api/8080` */
-export function frontId(stack: string, service: string, host: number): string {
+function frontId(stack: string, service: string, host: number): string {
   return `stack/${stack}/${service}/${host}`;
 }
 

@@ -1,5 +1,6 @@
 import type { Traffic } from "../../edge/traffic.ts";
 import type { Clock } from "../../kernel/clock.ts";
+import { errnoOf } from "../../kernel/errors.ts";
 import type { FrontSync } from "./sync.ts";
 
 export interface Withdrawal {
@@ -21,7 +22,7 @@ const LATE_MS = 2000;
 
 /**
  * Resolves when an instance that is to stop gets nothing new and nothing of it is in flight, at the latest a little after the drain timeout:
- * a table that cannot be written must not keep an instance alive for ever. Never rejects.
+ * a table that cannot be written must not keep an instance alive for ever. Where the edge cannot listen there is no traffic. Never rejects.
  */
 export async function withdraw(withdrawal: Withdrawal, { traffic, sync, clock }: WithdrawPorts): Promise<void> {
   const { service, targets, drainTimeoutMs, force } = withdrawal;
@@ -32,7 +33,7 @@ export async function withdraw(withdrawal: Withdrawal, { traffic, sync, clock }:
   const drained = sync
     .served(service)
     .then(() => Promise.all(targets.map((target) => traffic.drained(target, signal))))
-    .catch(() => late);
+    .catch((error: unknown) => (errnoOf(error) === "port_in_use" ? undefined : late));
   await Promise.race([drained, late]);
   over.abort();
 }
