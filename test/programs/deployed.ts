@@ -28,7 +28,7 @@ if (behaviour.exitAfterMs !== undefined) {
 }
 process.on("SIGTERM", () => {
   if (behaviour.ignoreTerm) return;
-  void server.stop().then(() => process.exit(0));
+  void Promise.resolve(server.stop()).then(() => process.exit(0));
 });
 
 const server = behaviour.health === "http09" ? raw() : serve();
