@@ -62,7 +62,7 @@ function configuration(job: Job & { home: string; port: number; option: string }
   return `
 global
   nbthread 1
-  maxconn 8000
+  maxconn 4000
   stats socket ${home}/admin.sock mode 600 level admin expose-fd listeners
 defaults
   mode ${protocol}

@@ -49,6 +49,7 @@ export interface BenchControl {
 
 /** An edge with a home of its own, and one worker once there is a front. */
 export function startControl(ground: Ground): BenchControl {
+  let closed: Promise<void> | undefined;
   const control = new EdgeControl({
     home: ground.home("orco-edge"),
     clock: systemClock(),
@@ -57,9 +58,8 @@ export function startControl(ground: Ground): BenchControl {
     workers: 1,
     processes: { identify, kill: (pid) => process.kill(pid, "SIGKILL") },
     portHolder: () => undefined,
-    log: (message, facts) => console.error(`edge: ${message} ${JSON.stringify(facts)}`),
+    log: (message, facts) => closed === undefined && console.error(`edge: ${message} ${JSON.stringify(facts)}`),
   });
-  let closed: Promise<void> | undefined;
   const close = () => (closed ??= control.shutdown());
   ground.closing(close);
   return { control, close };
