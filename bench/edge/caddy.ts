@@ -21,7 +21,7 @@ async function open(ground: Ground, { target }: Job): Promise<Running> {
   const home = ground.home("caddy");
   const port = await freePort();
   const file = join(home, "caddy.json");
-  const admin = join(home, "admin.sock");
+  const admin = await freePort();
   await Bun.write(file, configuration({ admin, port, target }));
   const server = await startServer([program(), "run", "--config", file], { port, home, env: environment(home, { GOMAXPROCS: "1" }) });
   ground.closing(server.close);
@@ -32,8 +32,7 @@ async function open(ground: Ground, { target }: Job): Promise<Running> {
     close: server.close,
     swap: async (next) => {
       // What `caddy reload` sends.
-      const answer = await fetch("http://localhost/load", {
-        unix: admin,
+      const answer = await fetch(`http://127.0.0.1:${admin}/load`, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: configuration({ admin, port, target: next }),
@@ -43,7 +42,7 @@ async function open(ground: Ground, { target }: Job): Promise<Running> {
   };
 }
 
-function configuration({ admin, port, target }: { admin: string; port: number; target: number }): string {
+function configuration({ admin, port, target }: { admin: number; port: number; target: number }): string {
   const proxy = {
     handler: "reverse_proxy",
     upstreams: [{ dial: `127.0.0.1:${target}` }],
@@ -51,7 +50,7 @@ function configuration({ admin, port, target }: { admin: string; port: number; t
   };
   const server = { listen: [`127.0.0.1:${port}`], automatic_https: { disable: true }, protocols: ["h1"], routes: [{ handle: [proxy] }] };
   return JSON.stringify({
-    admin: { listen: `unix/${admin}`, config: { persist: false } },
+    admin: { listen: `127.0.0.1:${admin}`, config: { persist: false } },
     logging: { logs: { default: { level: "ERROR" } } },
     apps: { http: { servers: { bench: server } } },
   });
