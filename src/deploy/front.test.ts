@@ -71,7 +71,9 @@ describe("the front of an app", () => {
   test("a live process that ended, or failed its health check, gets nothing; one that has just been swapped in does", () => {
     expect(targets({}, { green: slot("green", { state: "Pending", ready: false }) })).toEqual([]);
     expect(targets({}, { green: slot("green", { ready: false }) })).toEqual([]);
-    expect(targets({}, { green: slot("green", { ready: false, wasReady: false }) })?.length).toBe(1);
+    const swappedIn = slot("green", { ready: false, wasReady: false, startedAt: 900 });
+    expect(targets({}, { green: swappedIn })?.length).toBe(1);
+    expect(targets({}, { green: { ...swappedIn, startedAt: 2000 } })).toEqual([]); // a new daemon has started it again: nobody has seen it healthy
     expect(targets({}, { green: slot("green", { ready: false, wasReady: false, restarts: 1 }) })).toEqual([]);
     expect(targets({}, { green: slot("green", { state: "Stopping", ready: false }) })?.[0]?.[2]).toBe("draining");
   });

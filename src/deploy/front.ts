@@ -1,6 +1,6 @@
 import { DEFAULT_HOLD_TIMEOUT_MS, DEFAULT_TIMEOUTS, type Front, type Target } from "../edge/route.ts";
 import { isLive, type Slot } from "../supervise/instance.ts";
-import { liveRelease, portOf, SLOT_NAMES, type AppRow } from "./record.ts";
+import { liveRelease, portOf, type Release, SLOT_NAMES, type AppRow } from "./record.ts";
 import type { SlotName } from "./view.ts";
 
 export function frontId(app: string): string {
@@ -30,12 +30,16 @@ function targetOf(row: AppRow, name: SlotName, slot: Slot | undefined): Target |
   const release = row.slots[name];
   if (!release || slot?.instance === undefined || !isLive(slot.state)) return undefined;
   const to = { id: slot.instance, host: "127.0.0.1", port: portOf(name, release.contract), weight: 1 };
-  if (name === row.live && isServing(slot)) return { ...to, state: "active" };
+  if (name === row.live && isServing(slot, release)) return { ...to, state: "active" };
   const leaves = name === row.draining || (name === row.live && slot.state === "Stopping");
   return leaves ? { ...to, state: "draining", drainTimeoutMs: release.contract.drain_timeout_ms } : undefined;
 }
 
-/** Its process runs and answers its health endpoint. Of its first start the deploy has seen that itself, maybe before its probe did. */
-export function isServing({ state, ready, wasReady, restarts }: Slot): boolean {
-  return state === "Running" && (ready || (wasReady !== true && restarts === 0));
+/**
+ * Its process runs and answers its health endpoint. The first start before its promotion a deploy has seen healthy, maybe before its own probe did; a
+ * candidate (no `release`) is taken at that word too. What starts after its promotion proves itself first.
+ */
+export function isServing({ state, ready, wasReady, restarts, startedAt = 0 }: Slot, release?: Pick<Release, "promoted">): boolean {
+  const seenHealthy = wasReady !== true && restarts === 0 && startedAt <= (release?.promoted?.at ?? Infinity);
+  return state === "Running" && (ready || seenHealthy);
 }

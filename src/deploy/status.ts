@@ -7,7 +7,7 @@ import type { AppStatus, SlotName } from "./view.ts";
 export function appStatus(row: AppRow, slot: Slot | undefined, run: string | undefined): AppStatus {
   const live = liveRelease(row);
   const previous = previousRelease(row);
-  const healthy = slot !== undefined && live !== undefined && isServing(slot);
+  const healthy = slot !== undefined && live !== undefined && isServing(slot, live);
   const message = healthy ? undefined : whyNot(row, slot);
   return {
     live_slot: row.live ?? null,
