@@ -86,13 +86,8 @@ export function buildCore({ config, env, clock, journal, log, onError }: CoreOpt
 /** Adopts what runs; then the edge forgets the fronts that belong to nobody any more. */
 export async function restore({ stacks, apps, edge }: Core): Promise<{ adopted: number; lost: number }> {
   const [ofStacks, ofApps] = await Promise.all([stacks.restore(), apps.restore()]);
-  await edge.prune((id) => ofStack(id, stacks.names()) || apps.owns(id));
+  await edge.prune((id) => stacks.holdsFront(id) || apps.owns(id));
   return { adopted: ofStacks.adopted + ofApps.adopted, lost: ofStacks.lost + ofApps.lost };
-}
-
-function ofStack(front: string, stacks: readonly string[]): boolean {
-  const [kind, name = ""] = front.split("/");
-  return kind === "stack" && stacks.includes(name);
 }
 
 /** Folders of instances that no slot knows: what ended is cleaned away, what runs is only named. */
