@@ -54,7 +54,7 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
     ),
   );
   core.runs.resume();
-  await core.apps.tidy((app) => core.runs.underWay({ app }).length > 0);
+  core.apps.tidy((app) => core.runs.underWay({ app }).length > 0);
   const stopTidying = keepTidy({
     journal,
     clock,

@@ -22,20 +22,23 @@ export class AppTraffic {
   private put: Front | undefined;
   private busy: Promise<void> | undefined;
   private retry: (() => void) | undefined;
-  private closed = false;
+  private state: "new" | "open" | "closed" = "new";
 
-  constructor(private readonly options: AppTrafficOptions) {}
+  constructor(private readonly options: AppTrafficOptions) {
+    // What a former daemon put is served still.
+    this.put = options.traffic.front(frontId(options.app));
+  }
+
+  /** Everything that belongs to the app is known: a front made of half of it would send nobody anywhere. */
+  open(): void {
+    this.state = "open";
+    this.refresh();
+  }
 
   /** Something may have changed. Errors are told and tried again. */
   refresh(): void {
-    if (this.closed || this.busy || isDeepStrictEqual(this.put, this.options.wanted())) return;
-    this.sync().catch((error: unknown) => {
-      this.options.onError(error);
-      this.retry ??= this.options.clock.after(RETRY_MS, () => {
-        this.retry = undefined;
-        this.refresh();
-      });
-    });
+    if (this.state !== "open" || this.busy || isDeepStrictEqual(this.put, this.options.wanted())) return;
+    this.sync().catch(this.options.onError);
   }
 
   /** Resolves when every worker serves the front as it is wanted now. Throws as `Traffic.put` does. */
@@ -46,6 +49,9 @@ export class AppTraffic {
     this.busy = this.write(wanted);
     try {
       await this.busy;
+    } catch (error) {
+      this.tryAgain();
+      throw error;
     } finally {
       this.busy = undefined;
     }
@@ -74,14 +80,23 @@ export class AppTraffic {
   }
 
   async remove(): Promise<void> {
-    this.closed = true;
+    this.close();
     while (this.busy) await this.busy.catch(() => undefined);
     await this.options.traffic.remove([frontId(this.options.app)]);
   }
 
   close(): void {
-    this.closed = true;
+    this.state = "closed";
     this.retry?.();
+  }
+
+  /** Whoever called hears of it too, but may not ask again. */
+  private tryAgain(): void {
+    if (this.state !== "open") return;
+    this.retry ??= this.options.clock.after(RETRY_MS, () => {
+      this.retry = undefined;
+      this.refresh();
+    });
   }
 
   private async write(wanted: Front | undefined): Promise<void> {

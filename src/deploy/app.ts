@@ -41,7 +41,10 @@ const LOGGING = { maxFileSizeBytes: 16 * 1024 * 1024, maxFiles: 4, format: "auto
 /** One app: its row, and a supervisor for each slot in which something is to run. Changed by runs; everything else reads. */
 export class App {
   private readonly supervisors = new Map<SlotName, Supervisor>();
+  private readonly stopping = new Map<SlotName, Promise<void>>();
   private readonly listeners = new Set<() => void>();
+  private writing: Promise<void> = Promise.resolve();
+  private settling: Promise<void> | undefined;
   readonly traffic: AppTraffic;
 
   constructor(
@@ -80,12 +83,31 @@ export class App {
     return Object.fromEntries([...this.supervisors.keys()].map((name) => [name, this.slot(name)]));
   }
 
-  /** On disk first, then known. Throws `disk_full`. */
-  async save(row: AppRow, type: string, data: JsonObject = {}): Promise<void> {
-    if (row === this.current) return;
-    await this.ports.store.save(row, type, data);
-    this.current = row;
-    this.changed();
+  /**
+   * One change after the other: `make` sees the row as those before left it. On disk first, then known; what `make` gives back unchanged is not
+   * written. Throws `disk_full`.
+   */
+  change(make: (row: AppRow) => AppRow, type: string, data: JsonObject = {}): Promise<void> {
+    const mine = this.writing.then(async () => {
+      const row = make(this.current);
+      if (row === this.current) return;
+      await this.ports.store.save(row, type, data);
+      this.current = row;
+      this.changed();
+    });
+    this.writing = mine.catch(() => undefined);
+    return mine;
+  }
+
+  /** Joins work of this kind that is under way. */
+  alone(work: () => Promise<void>): Promise<void> {
+    this.settling ??= work().finally(() => (this.settling = undefined));
+    return this.settling;
+  }
+
+  /** Resolves when every change that was asked for is on disk, or has failed. */
+  written(): Promise<void> {
+    return this.writing;
   }
 
   /** Runs the release that the slot holds; what runs there already of this release is kept. */
@@ -114,8 +136,14 @@ export class App {
     return this.supervise(name, slot);
   }
 
-  /** Stops what runs in the slot, tree and all, and forgets it. */
-  async stop(name: SlotName, reason: string): Promise<void> {
+  /** Stops what runs in the slot, tree and all, and forgets it. Two at once are one. */
+  stop(name: SlotName, reason: string): Promise<void> {
+    const under = this.stopping.get(name) ?? this.stopNow(name, reason).finally(() => this.stopping.delete(name));
+    this.stopping.set(name, under);
+    return under;
+  }
+
+  private async stopNow(name: SlotName, reason: string): Promise<void> {
     const supervisor = this.supervisors.get(name);
     if (!supervisor) return;
     void supervisor.want("stop", reason);

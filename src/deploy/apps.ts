@@ -4,6 +4,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { OrcoError } from "../kernel/errors.ts";
 import type { Front } from "../edge/route.ts";
 import type { Traffic } from "../edge/traffic.ts";
+import { hasEnded } from "../supervise/instance.ts";
 import { Redactor } from "../supervise/logs/redact.ts";
 import { secretValues } from "../supervise/secrets.ts";
 import { App, type AppPorts } from "./app.ts";
@@ -13,9 +14,9 @@ import { parseRemoteUrl } from "./git/url.ts";
 import type { DeployHost } from "./host.ts";
 import type { Repo } from "./ports.ts";
 import { type AppRow, type Release, SLOT_NAMES } from "./record.ts";
-import { SlotDirs } from "./slot-dirs.ts";
+import { SlotDirs, sweepApps } from "./slot-dirs.ts";
 import { prepareSlot, secretRefs, slotEnv } from "./slot-launch.ts";
-import { retire } from "./swap.ts";
+import { settle } from "./settle.ts";
 import type { SlotName } from "./view.ts";
 
 interface AppsOptions extends Omit<AppPorts, "prepare" | "secretsOf" | "onSlot"> {
@@ -30,10 +31,14 @@ interface AppsOptions extends Omit<AppPorts, "prepare" | "secretsOf" | "onSlot">
   readonly onError: (error: unknown) => void;
 }
 
+/** How soon the start of what is live is tried again when it could not be written. */
+const REVIVE_MS = 1000;
+
 /** Every app of this daemon. */
 export class Apps implements DeployHost {
   private readonly apps = new Map<string, App>();
   private readonly repos = new Map<string, Repo>();
+  private readonly leaving = new Set<string>();
 
   constructor(private readonly options: AppsOptions) {}
 
@@ -51,18 +56,30 @@ export class Apps implements DeployHost {
     for (const row of this.options.store.apps()) {
       const app = this.open(row);
       for (const slot of this.options.store.slots(row.name)) kinds.push(await app.adopt(slot));
-      if (row.live && !app.slot(row.live)) await app.boot(row.live, "initial_start");
-      await this.dirs(app).sweep();
+      this.revive(app);
+      app.traffic.open();
     }
+    await sweepApps(join(this.options.home, "apps"), this.apps, this.options.onError);
     return { adopted: kinds.filter((kind) => kind === "running").length, lost: kinds.filter((kind) => /exited|gone/.test(kind)).length };
   }
 
-  /** What a run that was cancelled after its swap left undone. `isBusy`: a run of the app will see to it. */
-  async tidy(isBusy: (app: string) => boolean): Promise<void> {
+  /** Settles apps beside what follows. `isBusy`: a run of the app will see to it. */
+  tidy(isBusy: (app: string) => boolean): void {
     for (const app of this.apps.values()) {
-      if (isBusy(app.name)) continue;
-      if (app.row.draining) await retire(app);
+      void this.dirs(app).sweep(isBusy(app.name));
+      if (!isBusy(app.name)) settle(this, app).catch(this.options.onError);
     }
+  }
+
+  /** What is live is to run, also when a daemon died in the midst of stopping everything. Tried until it can be written. */
+  private revive(app: App): void {
+    const { live } = app.row;
+    const present = live && app.slot(live);
+    if (!live || this.apps.get(app.name) !== app || (present?.wanted === "run" && !hasEnded(present))) return;
+    app.boot(live, "initial_start").catch((error: unknown) => {
+      this.options.onError(error);
+      this.clock.after(REVIVE_MS, () => this.revive(app));
+    });
   }
 
   names(): string[] {
@@ -79,17 +96,42 @@ export class Apps implements DeployHost {
     return app;
   }
 
-  /** A new app, or another repo or contract for one: the next deploy uses them. */
-  async put(row: AppRow): Promise<App> {
-    const present = this.apps.get(row.name);
-    if (present && present.row.repo !== row.repo) this.repos.delete(row.name);
-    if (!present) await this.options.store.save(row, "app.added", { repo: parseRemoteUrl(row.repo).shown });
-    else await present.save(row, "app.changed", { repo: parseRemoteUrl(row.repo).shown });
-    return present ?? this.open(row);
+  /** A new app, or another repo or contract for one: the next deploy uses them. Throws `conflict` while it is being removed. */
+  async put({ name, ...given }: Pick<AppRow, "name" | "repo" | "contract" | "updatedAt">): Promise<void> {
+    const told = { repo: parseRemoteUrl(given.repo).shown };
+    const present = this.apps.get(name);
+    if (present) {
+      this.assertStays(name);
+      await present.change((row) => ({ ...row, ...given }), "app.changed", told);
+      this.repos.delete(name);
+      return;
+    }
+    const row: AppRow = { name, createdAt: given.updatedAt, slots: {}, ...given };
+    await this.options.store.save(row, "app.added", told);
+    // Somebody may have added it at the same moment.
+    if (!this.apps.has(name)) this.open(row).traffic.open();
+    else await this.put({ name, ...given });
   }
 
-  /** Stops everything of the app, and forgets it. */
-  async remove(app: App): Promise<void> {
+  /** Throws `conflict` once somebody removes it. */
+  assertStays(name: string): void {
+    if (this.leaving.has(name)) throw new OrcoError("conflict", `app ${name} is being removed`, { app: name });
+  }
+
+  /** Stops everything of the app, and forgets it, when `quiet` has ended its runs: none begins meanwhile. Throws `conflict`: somebody else does it. */
+  async remove(app: App, quiet: () => Promise<unknown>): Promise<void> {
+    this.assertStays(app.name);
+    this.leaving.add(app.name);
+    try {
+      await quiet();
+      await this.forget(app);
+    } finally {
+      this.leaving.delete(app.name);
+    }
+  }
+
+  private async forget(app: App): Promise<void> {
+    await app.written();
     await Promise.all(SLOT_NAMES.map((slot) => app.stop(slot, "removed")));
     await app.traffic.remove();
     app.close();

@@ -4,11 +4,12 @@ import type { RunContext, Workflow } from "../workflow/define.ts";
 import type { App } from "./app.ts";
 import { awaitHealth, boot, type Candidate } from "./candidate.ts";
 import { askSchema, build, hook } from "./commands.ts";
-import { goLive } from "./go-live.ts";
+import { goLive, settleMs } from "./go-live.ts";
 import type { DeployHost } from "./host.ts";
 import { contentToApprove, type DeployPlan, planDeploy, releaseOf } from "./plan.ts";
-import { liveRelease, occupy, vacate } from "./record.ts";
-import { retire } from "./swap.ts";
+import { liveRelease, occupy } from "./record.ts";
+import { giveBack, settle } from "./settle.ts";
+import { leaveTraffic } from "./swap.ts";
 import type { DeployResult } from "./view.ts";
 
 /** How long a deploy waits for the approval it needs. */
@@ -84,6 +85,7 @@ async function prepare(context: RunContext, candidate: Candidate, plan: DeployPl
   const release = releaseOf(plan, context.id);
   await context.step("checkout", (signal) => checkout(candidate, plan, { run: context.id, signal }), {
     undo: () => undoCheckout(candidate, context.id),
+    undoTimeoutMs: settleMs(app),
   });
   const tell = (line: string): void => context.progress(line);
   if (plan.contract.build_command !== undefined)
@@ -100,10 +102,9 @@ async function checkout(candidate: Candidate, plan: DeployPlan, { run, signal }:
   const { host, app, slot } = candidate;
   const repo = host.repo(app);
   const dirs = host.dirs(app);
-  // Left over from a run that was cancelled after its swap.
-  if (app.row.draining === slot) await retire(app);
+  if (app.row.slots[slot]?.run !== run) await settle(host, app);
   await app.stop(slot, "replaced");
-  await app.save(occupy(app.row, slot, releaseOf(plan, run)), "app.checkout", { slot_name: slot, commit: plan.commit, run });
+  await app.change((row) => occupy(row, slot, releaseOf(plan, run)), "app.checkout", { slot_name: slot, commit: plan.commit, run });
   await dirs.clear(slot, app.row.aside?.slot === slot);
   await repo.keep(slot, plan.commit);
   await repo.checkout(plan.commit, dirs.of(slot), signal);
@@ -111,16 +112,13 @@ async function checkout(candidate: Candidate, plan: DeployPlan, { run, signal }:
 }
 
 async function undoCheckout({ host, app, slot }: Candidate, run: string): Promise<void> {
-  if (app.row.slots[slot]?.run !== run || app.row.live === slot) return;
-  await app.stop(slot, "deploy_failed");
-  const aside = app.row.aside?.slot === slot ? app.row.aside.release : undefined;
-  await host.dirs(app).restore(slot, aside !== undefined);
-  if (aside) await host.repo(app).keep(slot, aside.commit);
-  await app.save(vacate(app.row, slot, run), "app.checkout_undone", { slot_name: slot, run });
+  await giveBack({ host, app, slot }, run);
+  // Cancelled after its swap: it stays live.
+  if (app.row.live === slot && app.row.slots[slot]?.run === run) await settle(host, app);
 }
 
 async function undoBoot({ app, slot }: Candidate, run: string): Promise<void> {
-  if (app.slot(slot)?.config === run && app.row.live !== slot) await app.stop(slot, "deploy_failed");
+  if (app.slot(slot)?.config === run && app.row.live !== slot) await leaveTraffic(app, slot, "deploy_failed");
 }
 
 function result(

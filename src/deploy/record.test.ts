@@ -80,13 +80,19 @@ describe("the row of an app", () => {
         const swapped = promote(taken, slot, { at: 1, run: "run-50", by: "deploy" });
         expect(promote(swapped, slot, { at: 2, run: "run-50", by: "deploy" })).toBe(swapped);
         expect(vacate(swapped, slot, "run-50")).toBe(swapped);
-        const { live, previous, lastDeployAt } = taken;
-        const undone = vacate(demote(swapped, slot, { live, previous, lastDeployAt }), slot, "run-50");
-        expect({ ...undone, draining: undefined }).toEqual({ ...row, draining: undefined });
+        const undone = drained(demote(swapped, slot));
+        expect(vacate(undone, slot, "run-50")).toEqual(row);
+        const back = row.previous && promote(row, row.previous, { at: 99, run: "run-99", by: "rollback" });
+        if (back && row.previous) expect(without(drained(demote(back, row.previous)))).toEqual(without(row));
       }),
     );
   });
 });
+
+/** A swap that was taken back leaves its mark on the release. */
+function without(row: AppRow): unknown {
+  return { ...row, slots: Object.fromEntries(Object.entries(row.slots).map(([slot, { promoted: _, ...rest }]) => [slot, rest])) };
+}
 
 function step(row: AppRow, what: string, at: number): AppRow {
   if (what === "deploy") return deployed(row, at);

@@ -101,20 +101,29 @@ export function promote(row: AppRow, slot: SlotName, promoted: NonNullable<Relea
   };
 }
 
-/** A swap that could not be carried out is taken back. */
-export function demote(row: AppRow, slot: SlotName, before: Pick<AppRow, "live" | "previous" | "lastDeployAt">): AppRow {
+/** A swap that could not be carried out is taken back, as long as whoever left has not been retired: then it is the other one that is drained. */
+export function demote(row: AppRow, slot: SlotName): AppRow {
   if (row.live !== slot) return row;
-  const { live: _live, previous: _previous, draining: _draining, lastDeployAt: _at, ...rest } = row;
-  return { ...rest, ...before };
+  const { live: _live, previous: _previous, draining: left, lastDeployAt: _at, ...rest } = row;
+  const lastDeployAt = left && row.slots[left]?.promoted?.at;
+  return {
+    ...rest,
+    ...(left !== undefined && { live: left }),
+    ...(row.slots[slot]?.promoted?.by === "rollback" && { previous: slot }),
+    ...(lastDeployAt !== undefined && { lastDeployAt }),
+    draining: slot,
+  };
 }
 
 /** What was set aside is gone for good. */
 export function discardAside(row: AppRow): AppRow {
+  if (!row.aside) return row;
   const { aside: _gone, ...rest } = row;
   return rest;
 }
 
 export function drained(row: AppRow): AppRow {
+  if (!row.draining) return row;
   const { draining: _gone, ...rest } = row;
   return rest;
 }

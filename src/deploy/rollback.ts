@@ -3,8 +3,10 @@ import type { Json } from "../kernel/event.ts";
 import type { Workflow } from "../workflow/define.ts";
 import type { App } from "./app.ts";
 import { awaitHealth, boot } from "./candidate.ts";
-import { goLive } from "./go-live.ts";
+import { goLive, settleMs } from "./go-live.ts";
 import type { DeployHost } from "./host.ts";
+import { settle } from "./settle.ts";
+import { leaveTraffic } from "./swap.ts";
 import type { RollbackResult, SlotName } from "./view.ts";
 
 interface Target {
@@ -20,14 +22,17 @@ interface Target {
 export function rollbackWorkflow(host: DeployHost): Workflow {
   return async (context, input) => {
     const app = host.require((input as unknown as { readonly app: string }).app);
-    const target = (await context.step("choose", async () => choose(app) as unknown as Json)) as unknown as Target;
+    const target = (await context.step("choose", () => settledTarget(host, app))) as unknown as Target;
     const { slot, commit } = target;
     const candidate = { host, app, slot };
     try {
       await context.step("boot", () => boot(candidate, "rollback").then(() => null), {
         undo: async () => {
-          if (app.row.live !== slot) await app.stop(slot, "rollback_failed");
+          if (app.row.live !== slot) await leaveTraffic(app, slot, "rollback_failed");
+          // Cancelled after its swap: it stays live.
+          else await settle(host, app);
         },
+        undoTimeoutMs: settleMs(app),
       });
       await context.step("health", (signal) => awaitHealth(candidate, signal).then(() => null));
       const warnings = await goLive(context, candidate, "rollback");
@@ -47,6 +52,11 @@ export function rollbackWorkflow(host: DeployHost): Workflow {
       throw new OrcoError(error.code, error.message, { ...error.facts, app: app.name, slot, commit }, { cause: error });
     }
   };
+}
+
+async function settledTarget(host: DeployHost, app: App): Promise<Json> {
+  await settle(host, app);
+  return choose(app) as unknown as Json;
 }
 
 /** Throws `no_previous_slot`. */

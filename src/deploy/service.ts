@@ -24,6 +24,7 @@ const PAGE = 200;
 export class AppRequests {
   /** Of live releases, as last seen. */
   private readonly healthy = new Map<string, boolean>();
+  private stopping = false;
 
   constructor(
     private readonly apps: Apps,
@@ -46,11 +47,8 @@ export class AppRequests {
   async put(name: string, { repo, contract }: PutApp): Promise<AppView> {
     if (!NAME.test(name)) throw new OrcoError("invalid", `app name ${JSON.stringify(name.slice(0, 80))} is not of the form ${NAME.source}`);
     parseRemoteUrl(repo);
-    const present = this.apps.find(name)?.row;
-    const now = this.apps.clock.now();
     const parsed = contract === undefined || contract === null ? null : parseContract(contract, "contract", "/contract");
-    const base = present ?? { name, createdAt: now, slots: {} };
-    await this.apps.put({ ...base, repo, contract: parsed, updatedAt: now });
+    await this.apps.put({ name, repo, contract: parsed, updatedAt: this.apps.clock.now() });
     return this.view(this.apps.require(name));
   }
 
@@ -91,8 +89,19 @@ export class AppRequests {
 
   async remove(name: string): Promise<void> {
     const app = this.apps.require(name);
-    await Promise.all(this.runs.underWay({ app: name }).map(({ id }) => this.runs.cancel(id, "the app is removed").catch(() => undefined)));
-    await this.apps.remove(app);
+    const cancel = ({ id }: RunRow): Promise<unknown> => this.runs.cancel(id, "the app is removed").catch(() => undefined);
+    await this.apps.remove(app, () => Promise.all(this.runs.underWay({ app: name }).map(cancel)));
+  }
+
+  /**
+   * Everything stops; the next daemon starts what is live. Changes under way are undone first: they would boot what nobody stops any more. Those that
+   * wait for a person wait on.
+   */
+  async stopAll(): Promise<void> {
+    this.stopping = true;
+    const active = this.apps.names().flatMap((app) => this.runs.underWay({ app }).filter((run) => !this.isWaiting(run)));
+    await Promise.all(active.map(({ id }) => this.runs.cancel(id, "orco is shutting down").catch(() => undefined)));
+    await this.apps.stopAll();
   }
 
   /** Newest first. */
@@ -120,20 +129,25 @@ export class AppRequests {
   /** A live process came or went: its app may have to be rolled back. */
   watch(app: App, slot: SlotName): void {
     if (app.row.live === slot) this.tellUnhealthy(app, slot);
-    if (app.row.live !== slot || this.runs.underWay({ app: app.name }).length > 0) return;
+    if (app.row.live !== slot || this.runs.underWay({ app: app.name }).some((run) => !this.isWaiting(run))) return;
     const decision = decideAutoRollback(app.row, app.slot(slot), this.apps.clock.now());
     if (!decision.roll) return;
     const release = liveRelease(app.row);
-    void this.rollback(app.name, decision.why).then(
-      (run) => release && this.apps.alert(app, release, { kind: "auto_rolled_back", message: decision.why, run: run.id }),
-      () => undefined, // there is nothing to go back to, or somebody is at it
-    );
+    void this.rollback(app.name, decision.why)
+      .then(({ id }) => this.runs.settled(id))
+      .then(
+        ({ id: run, status, error }) => {
+          const message = status === "completed" ? decision.why : `${decision.why}; going back failed: ${error?.message ?? status}`;
+          return release && this.apps.alert(app, release, { kind: status === "completed" ? "auto_rolled_back" : "unhealthy", message, run });
+        },
+        () => undefined, // there is nothing to go back to, or somebody is at it
+      );
   }
 
   /** Once for every time that a live release stops being healthy by itself. */
   private tellUnhealthy(app: App, slot: SlotName): void {
     const found = app.slot(slot);
-    const healthy = found !== undefined && isServing(found);
+    const healthy = found !== undefined && isServing(found, liveRelease(app.row));
     const before = this.healthy.get(app.name);
     this.healthy.set(app.name, healthy);
     const release = liveRelease(app.row);
@@ -154,6 +168,8 @@ export class AppRequests {
   }
 
   private async submit({ kind, app, input, onBusy }: { kind: string; app: string; input: JsonObject; onBusy: "queue" | "reject" }) {
+    this.apps.assertStays(app);
+    if (this.stopping) throw new OrcoError("unavailable", "orco is shutting down; ask again when it is back", { app });
     try {
       return await this.runs.submit({ kind, lane: laneOf(app), input, labels: { app }, onBusy });
     } catch (error) {

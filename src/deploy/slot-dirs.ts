@@ -4,6 +4,8 @@ import { join } from "node:path";
 import type { SlotName } from "./view.ts";
 
 const TRASH = ".trash-";
+/** A checkout that was cut off (git/checkout.ts). */
+const PARTIAL = /^\.(?:blue|green)\.partial$/;
 
 /**
  * Worktrees of one app: `slots/{blue,green}`. While a deploy takes a slot, what was there waits as `slots/<slot>.previous`: as long as that
@@ -47,10 +49,10 @@ export class SlotDirs {
     await this.discard(this.aside(slot));
   }
 
-  /** What a daemon that died had begun to remove. */
-  async sweep(): Promise<void> {
+  /** What a daemon that died had begun to remove; `isBusy`: a checkout may be under way. */
+  async sweep(isBusy: boolean): Promise<void> {
     const names = await readdir(this.root).catch(() => []);
-    for (const name of names) if (name.startsWith(TRASH)) this.removeLater(join(this.root, name));
+    for (const name of names) if (name.startsWith(TRASH) || (!isBusy && PARTIAL.test(name))) this.removeLater(join(this.root, name));
   }
 
   private aside(slot: SlotName): string {
@@ -68,4 +70,12 @@ export class SlotDirs {
   private removeLater(path: string): void {
     rm(path, { recursive: true, force: true, maxRetries: 3 }).catch(this.onError);
   }
+}
+
+/** Folders of apps that are known no more: their removal was cut off after it was on disk. A new app of that name must not find them. */
+export async function sweepApps(root: string, known: { has(app: string): boolean }, onError: (error: unknown) => void): Promise<void> {
+  const names = await readdir(root).catch(() => []);
+  await Promise.all(
+    names.filter((name) => !known.has(name)).map((name) => rm(join(root, name), { recursive: true, force: true }).catch(onError)),
+  );
 }

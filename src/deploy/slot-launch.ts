@@ -1,6 +1,8 @@
 import { join, resolve } from "node:path";
 import type { HealthSpec } from "../supervise/health.ts";
+import { OrcoError } from "../kernel/errors.ts";
 import { Redactor } from "../supervise/logs/redact.ts";
+import { portHolder } from "../supervise/port.ts";
 import { giveSecrets, type SecretRef } from "../supervise/secrets.ts";
 import type { Prepared } from "../supervise/supervised.ts";
 import type { AppContract } from "./contract.ts";
@@ -35,6 +37,7 @@ export async function prepareSlot(request: SlotLaunchRequest, options: SlotLaunc
   const { app, slot, release, instance, adopted } = request;
   const { contract } = release;
   const port = portOf(slot, contract);
+  if (!adopted) refuseStranger(port);
   const { variables, values } = await giveSecrets(secretRefs(contract, options.dirOf(app, slot)), {
     instance,
     dir: join(options.instances, instance, "secrets"),
@@ -51,6 +54,14 @@ export async function prepareSlot(request: SlotLaunchRequest, options: SlotLaunc
     ports: { [String(port)]: port },
     clean: new Redactor(values).clean,
   };
+}
+
+/** Or its health would be asked of whoever holds the port. Tried again: the other one may go. */
+function refuseStranger(port: number): void {
+  const holder = portHolder(port, "127.0.0.1");
+  if (!holder) return;
+  const by = holder.pid === undefined ? "another process" : `pid ${holder.pid} (${holder.command})`;
+  throw new OrcoError("unavailable", `port ${port} is held by ${by}; stop it, and the app starts again by itself`, { port, ...holder });
 }
 
 /** What the start command, the build and the hooks of a slot see, secrets aside. */

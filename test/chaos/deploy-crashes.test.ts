@@ -130,7 +130,7 @@ async function once({ rig, app, scenario, n, death }: { rig: DeployRig; app: App
   });
   rig.disarm();
   if (!(await rig.answers())) await rig.begin();
-  const run = rig.runs(app.name).find(({ id }) => id !== last?.id);
+  const run = rig.runs(app.name).find(({ id }) => id > (last?.id ?? ""));
   try {
     if (run) await rig.client.waitRun(run.id);
     const after = await rig.assertSettled(app);
@@ -143,7 +143,10 @@ async function once({ rig, app, scenario, n, death }: { rig: DeployRig; app: App
   }
 }
 
-function check(scenario: Scenario, { before, after, ended, commit }: { before: AppRow; after: AppRow; ended: string; commit: string }): void {
+function check(
+  scenario: Scenario,
+  { before, after, ended, commit }: { before: AppRow; after: AppRow; ended: string; commit: string },
+): void {
   expect(scenario.ends).toContain(ended);
   const commitIn = (row: AppRow, slot: "live" | "previous") => row.slots[row[slot] ?? "blue"]?.commit;
   const [live, previous] = [commitIn(after, "live"), commitIn(after, "previous")];

@@ -94,7 +94,9 @@ export class DeployRig extends ChaosRig {
     expect([status.live_slot, status.live_commit]).toEqual([row.live ?? null, live?.commit ?? null]);
     expect([status.previous_slot, status.previous_commit]).toEqual([row.previous ?? null, previous?.commit ?? null]);
     for (const slot of Object.keys(row.slots) as ("blue" | "green")[])
-      expect(`${slot} ${await this.treeIn(app, slot)}`).toBe(`${slot} ${await app.git("rev-parse", `${row.slots[slot]?.commit}^{tree}`)}`.trim());
+      expect(`${slot} ${await this.treeIn(app, slot)}`).toBe(
+        `${slot} ${await app.git("rev-parse", `${row.slots[slot]?.commit}^{tree}`)}`.trim(),
+      );
     expect(this.folders(app.name).toSorted()).toEqual(Object.keys(row.slots).toSorted());
     await until("one process only", () => this.processes().length === 1 || undefined, SETTLE_MS).catch(() => undefined);
     expect(this.processes()).toHaveLength(1);
