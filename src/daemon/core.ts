@@ -9,12 +9,13 @@ import { uuidv7 } from "../kernel/id.ts";
 import type { Journal } from "../kernel/journal.ts";
 import { stackWorkflows } from "../stack/changes/workflows.ts";
 import { configHash } from "../stack/config-hash.ts";
-import { assignPorts, prepareLaunch, secretValues } from "../stack/launch.ts";
+import { assignPorts, prepareLaunch } from "../stack/launch.ts";
 import { StackRequests } from "../stack/service.ts";
 import { Stacks } from "../stack/stacks.ts";
 import { StackStore } from "../stack/store.ts";
 import { LogStore } from "../supervise/logs/store.ts";
 import { FreePorts } from "../supervise/port.ts";
+import { secretValues } from "../supervise/secrets.ts";
 import { ProcessRuntime } from "../supervise/runtimes/process.ts";
 import { Runs } from "../workflow/execute.ts";
 import { RunStore } from "../workflow/store.ts";
@@ -58,7 +59,7 @@ export function buildCore({ config, env, clock, journal, log, onError }: CoreOpt
     store: new StackStore(journal, clock, onError),
     assign: (spec) => assignPorts(spec, freePorts),
     prepare: (request) => prepareLaunch(request, { instances, daemonEnv: env }),
-    secretsOf: (spec) => secretValues(spec, env),
+    secretsOf: (spec) => secretValues(spec.secrets, env),
     configHash,
     onProbe: (slot, probe, latencyMs) => metrics.probed(slot, probe, latencyMs),
     onTransition: (slot) => slot.state === "Starting" && slot.restarts > 0 && metrics.restarted(slot),

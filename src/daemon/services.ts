@@ -16,7 +16,7 @@ interface ServicesOptions {
 }
 
 /** The daemon as the HTTP layer sees it. */
-export function servicesOf({ stacks, apps, edge, runs, requests, appRequests }: Core, options: ServicesOptions): Services {
+export function servicesOf({ stacks, edge, runs, requests, appRequests }: Core, options: ServicesOptions): Services {
   const { journal, loaded, http } = options;
   const viewOf = (row: RunRow): RunView => runView(row, runs.steps(row.id));
   return {
@@ -53,7 +53,7 @@ export function servicesOf({ stacks, apps, edge, runs, requests, appRequests }: 
     shutdown: async () => {
       const downs = await Promise.all(stacks.names().map((name) => requests.remove(name, {})));
       await Promise.all(downs.map(({ id }) => runs.settled(id)));
-      await apps.stopAll();
+      await appRequests.stopAll();
       await edge.shutdown();
       options.onShutdown();
     },

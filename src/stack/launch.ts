@@ -1,19 +1,16 @@
-import { readFileSync } from "node:fs";
-import { chown, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf, OrcoError } from "../kernel/errors.ts";
+import { OrcoError } from "../kernel/errors.ts";
 import type { Slot } from "../supervise/instance.ts";
 import { Redactor } from "../supervise/logs/redact.ts";
 import type { HealthSpec } from "../supervise/health.ts";
 import { type FreePorts, portHolder } from "../supervise/port.ts";
 import type { LaunchSpec } from "../supervise/runtime.ts";
+import { giveSecrets } from "../supervise/secrets.ts";
 import type { Hook, HookName, Prepared } from "../supervise/supervised.ts";
-import { runAs } from "../supervise/user.ts";
 import { aimProbes } from "./address.ts";
 import { frontedPorts } from "./fronts/fronted.ts";
-import { reasonOf } from "./load/files.ts";
 import { launchText } from "./load/launch.ts";
-import type { SecretRef, ServiceSpec } from "./spec.ts";
+import type { ServiceSpec } from "./spec.ts";
 
 /** It has not failed by being deaf: only requests are kept from it. */
 const LISTENS: HealthSpec = {
@@ -56,7 +53,8 @@ export async function prepareLaunch({ slot, instance, spec, baseEnv, adopted }: 
   const port = portVariable(spec, ports);
   const vars = { ...own, ...(port !== undefined && { PORT: port }) };
   const given = { ...(port !== undefined && { PORT: port }), ...numberedPorts(ports) };
-  const { variables, values } = await secretsFor(spec, {
+  const { variables, values } = await giveSecrets(spec.secrets, {
+    ...(spec.user !== undefined && { user: spec.user }),
     instance,
     dir: join(options.instances, instance, "secrets"),
     daemonEnv: options.daemonEnv,
@@ -140,87 +138,4 @@ function portVariable(spec: ServiceSpec, ports: Readonly<Record<string, number>>
   const first = spec.ports[0];
   const port = first && ports[String(first.container)];
   return port === undefined ? undefined : String(port);
-}
-
-interface SecretsOptions {
-  readonly instance: string;
-  readonly dir: string;
-  readonly daemonEnv: Readonly<Record<string, string | undefined>>;
-  readonly write: boolean;
-}
-
-interface Secrets {
-  readonly variables: Readonly<Record<string, string>>;
-  readonly values: readonly string[];
-}
-
-/** Variables that carry secrets, or the directory that holds them as files (0400). */
-async function secretsFor(spec: ServiceSpec, { instance, dir, daemonEnv, write }: SecretsOptions): Promise<Secrets> {
-  const variables: Record<string, string> = {};
-  const values: string[] = [];
-  for (const [name, ref] of Object.entries(spec.secrets)) {
-    const value = await readSecret(name, ref, daemonEnv).catch((error: unknown) => {
-      if (write) throw error;
-      // It runs already: what it was given is no longer ours to refuse.
-      return "";
-    });
-    values.push(value);
-    if (ref.as === "env") {
-      variables[name] = value;
-      continue;
-    }
-    variables["ORCO_SECRETS_DIR"] = dir;
-    if (!write) continue;
-    await mkdir(dir, { recursive: true, mode: 0o700 });
-    await writeSecret(ref.path ?? join(dir, name), value, { instance, user: spec.user });
-  }
-  return { variables, values };
-}
-
-/** Takes the place of what is there, a link too; other replicas may be reading it. */
-async function writeSecret(path: string, value: string, { instance, user }: { instance: string; user: string | undefined }): Promise<void> {
-  const fresh = `${path}.${instance}`;
-  const owner = user === undefined ? undefined : runAs(user);
-  await writeFile(fresh, value, { mode: 0o400, flag: "wx" });
-  if (owner) await chown(fresh, owner.uid, owner.gid);
-  await rename(fresh, path);
-}
-
-/** Throws `invalid` naming the secret and where it was looked for; never its value. */
-async function readSecret(name: string, ref: SecretRef, daemonEnv: Readonly<Record<string, string | undefined>>): Promise<string> {
-  if ("env" in ref.from) {
-    const value = daemonEnv[ref.from.env];
-    if (value === undefined)
-      throw new OrcoError(
-        "invalid",
-        `secret ${name}: ${ref.from.env} is not set in the daemon's environment; set it and start the daemon again`,
-        { secret: name },
-      );
-    return value;
-  }
-  try {
-    return (await readFile(ref.from.file, "utf8")).replace(/\r?\n$/, "");
-  } catch (error) {
-    throw new OrcoError("invalid", `secret ${name}: cannot read ${ref.from.file}: ${reasonOf(errnoOf(error), error)}`, {
-      secret: name,
-      file: ref.from.file,
-    });
-  }
-}
-
-/** Values of a service's secrets as they are now, for redaction; those that cannot be read have none to hide. */
-export function secretValues(spec: ServiceSpec, daemonEnv: Readonly<Record<string, string | undefined>>): string[] {
-  return Object.values(spec.secrets).flatMap((ref) => {
-    const value = "env" in ref.from ? daemonEnv[ref.from.env] : readIfThere(ref.from.file);
-    return value === undefined || value === "" ? [] : [value.replace(/\r?\n$/, "")];
-  });
-}
-
-function readIfThere(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    return undefined;
-  }
 }

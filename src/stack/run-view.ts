@@ -55,8 +55,7 @@ export function runViews(runs: Runs) {
   return {
     list: ({ stack, limit, before }: { stack?: string; limit: number; before?: string }): RunView[] =>
       runs
-        .list(limit, before)
-        .filter(({ labels }) => stack === undefined || labels["stack"] === stack)
+        .list(limit, { before, label: stack === undefined ? undefined : { stack } })
         .map((row) => withoutContent(view(row))),
     get: (id: string): RunView => view(runs.get(id)),
     settled: async (id: string, signal?: AbortSignal, how: { orWaiting?: boolean } = {}): Promise<RunView> =>

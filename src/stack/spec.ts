@@ -2,6 +2,7 @@ import type { HealthSpec } from "../supervise/health.ts";
 import type { LoggingSpec } from "../supervise/logs/record.ts";
 import type { RestartPolicy } from "../supervise/restart.ts";
 import type { Limits, StopSpec } from "../supervise/runtime.ts";
+import type { SecretRef } from "../supervise/secrets.ts";
 
 /**
  * A stack as the daemon keeps it: parsed, interpolated, merged, defaults filled in, validated. Durations in ms, sizes in bytes.
@@ -82,13 +83,6 @@ export type HookName = "preStart" | "postStart" | "preStop" | "postStop";
 export interface HookSpec {
   readonly command: readonly string[];
   readonly timeoutMs: number;
-}
-
-export interface SecretRef {
-  /** Absolute path, or name of a variable in the daemon's environment. */
-  readonly from: { readonly file: string } | { readonly env: string };
-  readonly as: "env" | "file";
-  readonly path?: string;
 }
 
 export interface PortSpec {

@@ -1,5 +1,6 @@
 import { messageOf, OrcoError } from "../kernel/errors.ts";
-import { isLive, type Slot } from "../supervise/instance.ts";
+import { adoptSlot } from "../supervise/adopt-slot.ts";
+import type { Slot } from "../supervise/instance.ts";
 import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
 import type { Handle } from "../supervise/runtime.ts";
 import type { StackHost } from "./changes/host.ts";
@@ -31,7 +32,11 @@ export class Stacks implements StackHost {
     const found = this.options.store
       .stacks()
       .map((record) => ({ stack: this.put(record), slots: this.options.store.slots(record.spec.name) }));
-    const outcomes = await Promise.all(found.flatMap(({ stack, slots }) => slots.map((slot) => this.adopt(stack, slot))));
+    const outcomes = await Promise.all(
+      found.flatMap(({ stack, slots }) =>
+        slots.map((slot) => adoptSlot(slot, this.options.runtime, (found, adopted) => stack.supervise(found, adopted))),
+      ),
+    );
     for (const { stack } of found) stack.fronts.start();
     return {
       adopted: outcomes.filter((kind) => kind === "running").length,
@@ -185,29 +190,6 @@ export class Stacks implements StackHost {
     const stack = new Stack(record, this.options);
     this.stacks.set(record.spec.name, stack);
     return stack;
-  }
-
-  private async adopt(stack: Stack, slot: Slot): Promise<"running" | "exited" | "gone" | "idle"> {
-    const kind = await this.adoptInstance(stack, slot);
-    const supervisor = stack.all().find((one) => one.slot.id === slot.id);
-    const ended = (slot.draining ?? []).filter((instance) => !isLive(slot.state) || instance !== slot.instance);
-    for (const instance of ended) {
-      const found = await this.options.runtime.adopt(instance);
-      const spools = found.kind === "running" ? undefined : found.spools;
-      if (spools) supervisor?.endings.drains.resume(instance, spools, Promise.resolve());
-      else supervisor?.endings.drains.drop(instance);
-    }
-    return kind;
-  }
-
-  private async adoptInstance(stack: Stack, slot: Slot): Promise<"running" | "exited" | "gone" | "idle"> {
-    if (!isLive(slot.state) || slot.instance === undefined) {
-      stack.supervise(slot);
-      return "idle";
-    }
-    const adopted = await this.options.runtime.adopt(slot.instance);
-    stack.supervise(slot, adopted);
-    return adopted.kind;
   }
 
   /** CPU since the last look, as a share of one core; since the start at the first look. */

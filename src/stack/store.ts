@@ -1,7 +1,7 @@
 import type { Clock } from "../kernel/clock.ts";
-import { errnoOf, OrcoError } from "../kernel/errors.ts";
-import type { EventLog, Json, JsonObject, NewEvent, Write } from "../kernel/event.ts";
+import type { EventLog, JsonObject, NewEvent, Write } from "../kernel/event.ts";
 import type { Slot } from "../supervise/instance.ts";
+import { slotFacts, SlotRows } from "../supervise/slot-rows.ts";
 import type { SlotEvent } from "../supervise/supervised.ts";
 import type { ServiceSpec, StackSpec } from "./spec.ts";
 import type { UpdateRow } from "./updates.ts";
@@ -17,19 +17,17 @@ interface Rows {
   query(sql: string, params?: readonly (string | number | null)[]): unknown[];
 }
 
-/** How often rows that a full disk kept back are tried again. */
-const RETRY_MS = 1000;
-
-/** Stacks and slots in the journal's database. Slot rows never get lost: what cannot be written now is written when it can. */
+/** Stacks and slots in the journal's database. */
 export class StackStore {
-  private readonly pending = new Map<string, Slot>();
-  private retrying = false;
+  private readonly slotRows: SlotRows;
 
   constructor(
     private readonly journal: EventLog & Rows,
     private readonly clock: Clock,
-    private readonly onError: (error: unknown) => void,
-  ) {}
+    onError: (error: unknown) => void,
+  ) {
+    this.slotRows = new SlotRows({ journal, clock, onError, eventOf: slotEvent });
+  }
 
   stacks(): StackRecord[] {
     return this.rows<StackRecord>("SELECT spec AS row FROM stacks ORDER BY name");
@@ -97,49 +95,21 @@ export class StackStore {
       sql: "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING",
       params: [specKey(slot.stack, slot.config), JSON.stringify(spec)],
     };
-    await this.journal.append([slotEvent(slot, { type: "instance.created", from: "Pending" })], [keep, slotInsert(slot)]);
+    await this.slotRows.add(slot, [keep]);
   }
 
   async removeSlot(slot: Slot): Promise<void> {
-    this.pending.delete(slot.id);
-    const gone: Write = { sql: "DELETE FROM slots WHERE id = ?", params: [slot.id] };
     const unused: Write = {
       sql: `DELETE FROM meta WHERE key = ?
             AND NOT EXISTS (SELECT 1 FROM slots WHERE stack = ? AND service = ? AND json_extract(row, '$.config') = ?)`,
       params: [specKey(slot.stack, slot.config), slot.stack, slot.service, slot.config],
     };
-    await this.journal.append([slotEvent(slot, { type: "instance.removed", from: slot.state })], [gone, unused]);
+    await this.slotRows.remove(slot, [unused]);
   }
 
   /** Never rejects: supervision goes on over a full disk, and the row follows when there is room. */
-  async record(slot: Slot, event: SlotEvent): Promise<void> {
-    // What waits of this slot is older than this: it must not be written after it.
-    this.pending.delete(slot.id);
-    try {
-      await this.journal.append([slotEvent(slot, event)], [slotUpdate(slot)]);
-      this.pending.delete(slot.id);
-    } catch (error) {
-      this.onError(error);
-      this.pending.set(slot.id, slot);
-      void this.retry();
-    }
-  }
-
-  private async retry(): Promise<void> {
-    if (this.retrying) return;
-    this.retrying = true;
-    while (this.pending.size > 0) {
-      await this.clock.sleep(RETRY_MS);
-      const slots = [...this.pending.values()];
-      try {
-        await this.journal.append([], slots.map(slotUpdate));
-        for (const slot of slots) if (this.pending.get(slot.id) === slot) this.pending.delete(slot.id);
-      } catch (error) {
-        const known = (error instanceof OrcoError && error.code === "disk_full") || errnoOf(error) === "ENOSPC";
-        if (!known) this.onError(error);
-      }
-    }
-    this.retrying = false;
+  record(slot: Slot, event: SlotEvent): Promise<void> {
+    return this.slotRows.record(slot, event);
   }
 
   private rows<T>(sql: string, params: readonly (string | number | null)[] = []): T[] {
@@ -155,38 +125,11 @@ function updateKey(stack: string, service: string): string {
   return `update/${stack}/${service}`;
 }
 
-function slotInsert(slot: Slot): Write {
-  return {
-    sql: "INSERT INTO slots (id, stack, service, replica, row) VALUES (?, ?, ?, ?, ?)",
-    params: [slot.id, slot.stack, slot.service, slot.replica, JSON.stringify(slot)],
-  };
-}
-
-/** Never brings back a slot that was removed. */
-function slotUpdate(slot: Slot): Write {
-  return { sql: "UPDATE slots SET row = ? WHERE id = ?", params: [JSON.stringify(slot), slot.id] };
-}
-
 function stackEvent(stack: string, type: string, data: JsonObject): NewEvent {
   return { topic: `stack/${stack}`, type, data: { stack, ...data } };
 }
 
 function slotEvent(slot: Slot, event: SlotEvent): NewEvent {
-  const data: Record<string, Json | undefined> = {
-    stack: slot.stack,
-    service: slot.service,
-    replica: slot.replica,
-    slot: slot.id,
-    instance: slot.instance,
-    from: event.from,
-    state: slot.state,
-    ready: slot.ready,
-    reason: slot.reason,
-    message: event.detail ?? slot.message,
-    restarts: slot.restarts,
-    pid: slot.pid,
-    exit: slot.exit === undefined ? undefined : { ...slot.exit },
-  };
-  const known = Object.entries(data).filter((entry): entry is [string, Json] => entry[1] !== undefined);
-  return { topic: `stack/${slot.stack}`, type: event.type, data: Object.fromEntries(known) };
+  const { service, replica } = slot;
+  return stackEvent(slot.stack, event.type, { service, replica, ...slotFacts(slot, event) });
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { chown, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf, messageOf, OrcoError } from "../kernel/errors.ts";
+import { errnoOf, fileTrouble, OrcoError } from "../kernel/errors.ts";
 import { runAs } from "./user.ts";
 
 /** Where a secret's value is read from at each start, and how the process gets it. Paths are absolute. */
@@ -37,6 +37,7 @@ export async function giveSecrets(refs: Readonly<Record<string, SecretRef>>, opt
   for (const [name, ref] of Object.entries(refs)) {
     const value = await readSecret(name, ref, daemonEnv).catch((error: unknown) => {
       if (write) throw error;
+      // It runs already: what it was given is no longer ours to refuse.
       return "";
     });
     values.push(value);
@@ -73,8 +74,7 @@ export async function readSecret(name: string, ref: Pick<SecretRef, "from">, dae
   try {
     return (await readFile(file, "utf8")).replace(/\r?\n$/, "");
   } catch (error) {
-    const why = errnoOf(error) === "ENOENT" ? "there is no such file" : messageOf(error);
-    throw new OrcoError("invalid", `secret ${name}: cannot read ${file}: ${why}`, { secret: name, file });
+    throw new OrcoError("invalid", `secret ${name}: cannot read ${file}: ${fileTrouble(error)}`, { secret: name, file });
   }
 }
 

@@ -1,4 +1,4 @@
-import { errnoOf, messageOf } from "../../kernel/errors.ts";
+import { errnoOf, fileTrouble } from "../../kernel/errors.ts";
 import { parseDotenv } from "./dotenv.ts";
 import { MAX_ENV_FILE_BYTES } from "./limits.ts";
 import type { Report } from "./report.ts";
@@ -47,13 +47,6 @@ export function readText(readFile: ReadFile, path: string): { text: string } | {
     return text === undefined ? { problem: `cannot read ${path}: no such file`, missing: true } : { text };
   } catch (failure) {
     const code = errnoOf(failure);
-    return { problem: `cannot read ${path}: ${reasonOf(code, failure)}`, missing: code === "ENOENT" };
+    return { problem: `cannot read ${path}: ${fileTrouble(failure)}`, missing: code === "ENOENT" };
   }
-}
-
-export function reasonOf(code: string | undefined, failure: unknown): string {
-  if (code === "ENOENT") return "no such file";
-  if (code === "EACCES" || code === "EPERM") return "permission denied";
-  if (code === "EISDIR") return "it is a directory";
-  return messageOf(failure);
 }

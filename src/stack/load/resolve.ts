@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
-import type { PortSpec, SecretRef, ServiceSpec } from "../spec.ts";
+import type { SecretRef } from "../../supervise/secrets.ts";
+import type { PortSpec, ServiceSpec } from "../spec.ts";
 import { Place } from "./field.ts";
 import { type ReadFile, readEnvFile } from "./files.ts";
 import { resolveHealth } from "./health.ts";
