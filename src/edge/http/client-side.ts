@@ -3,7 +3,7 @@ import type { Wire } from "../wire.ts";
 /** The connection that a request came on, as its exchange sees it. */
 export interface ClientSide {
   readonly wire: Wire;
-  /** It sends no more. */
+  /** No other request will come. */
   readonly ended: boolean;
   /** When `Exchange.expire` is called. */
   dueAt: number;

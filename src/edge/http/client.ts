@@ -22,7 +22,7 @@ type Phase = "open" | "reading" | "lingering" | "passed" | "gone";
 export class Client implements WireHandlers, Deadline, ClientSide {
   dueAt: number;
   /** The client sends no more. */
-  ended = false;
+  private halfClosed = false;
   private phase: Phase = "open";
   /** Bytes of requests that were not read yet. */
   private kept: Buffer = EMPTY;
@@ -43,6 +43,11 @@ export class Client implements WireHandlers, Deadline, ClientSide {
     service.deadlines.watch(this);
   }
 
+  /** The client sends no more, and all that it sent was read: requests of before its end are answered. */
+  get ended(): boolean {
+    return this.halfClosed && this.kept.length === 0;
+  }
+
   data(bytes: Buffer): void {
     if (this.phase !== "open") return;
     const { exchange } = this;
@@ -58,9 +63,9 @@ export class Client implements WireHandlers, Deadline, ClientSide {
   }
 
   end(): void {
-    this.ended = true;
+    this.halfClosed = true;
     if (this.exchange) this.exchange.clientEnd();
-    else if (this.phase === "open") this.finish();
+    else if (this.phase === "open" && !this.waitsForRoom) this.finish();
   }
 
   close(): void {
@@ -130,11 +135,16 @@ export class Client implements WireHandlers, Deadline, ClientSide {
     if (this.exchange) return;
     this.wire.resume();
     if (bytes.length === 0 || this.wire.queued > HIGH_WATER) {
-      if (this.ended && bytes.length === 0) this.finish();
+      if (this.halfClosed && bytes.length === 0) this.finish();
       return;
     }
-    if (this.ended) this.finish();
+    if (this.halfClosed) this.finish();
     else if (!begun) this.dueAt = this.service.deadlines.in(this.service.clientMs);
+  }
+
+  /** Requests are there, and the answers to others have to be read first. */
+  private get waitsForRoom(): boolean {
+    return this.kept.length > 0 && this.wire.queued > HIGH_WATER;
   }
 
   private begin(head: RequestHead, bytes: Buffer, at: number): number {
