@@ -46,7 +46,7 @@ export function runsTable(found: readonly RunView[], columns?: number): string {
     run.kind,
     run.status,
     clockTime(run.created_at),
-    run.stack ?? "-",
+    run.stack ?? (run.app === undefined ? "-" : `app ${run.app}`),
     run.service ?? "-",
     messageOf(run),
   ]);
@@ -54,7 +54,7 @@ export function runsTable(found: readonly RunView[], columns?: number): string {
 }
 
 export function runTitle(run: RunView): string {
-  const about = [run.kind, run.stack, run.service].filter(Boolean).join(" ");
+  const about = [run.kind, run.stack ?? run.app, run.service].filter(Boolean).join(" ");
   return `${run.id}  ${about}  ${run.status}`;
 }
 

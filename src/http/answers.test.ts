@@ -11,6 +11,7 @@ const RUN: Required<RunView> = {
   status: "failed",
   stack: "demo",
   service: "api",
+  app: "blog",
   created_at: "t",
   started_at: "t",
   finished_at: "t",

@@ -88,6 +88,7 @@ const Run = z
     status: z.enum(["queued", "running", "completed", "failed", "cancelled"]),
     stack: z.string().optional(),
     service: z.string().optional(),
+    app: z.string().optional(),
     created_at: z.string(),
     started_at: z.string().optional(),
     finished_at: z.string().optional(),

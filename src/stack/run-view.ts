@@ -5,7 +5,7 @@ import type { RunView, WaitingView } from "./view.ts";
 
 /** A run as the wire shows it. */
 export function runView(row: RunRow, steps: readonly StepRow[]): RunView {
-  const { stack, service } = row.labels;
+  const { stack, service, app } = row.labels;
   const waiting = waitingView(steps);
   return {
     id: row.id,
@@ -13,6 +13,7 @@ export function runView(row: RunRow, steps: readonly StepRow[]): RunView {
     status: row.status,
     ...(stack !== undefined && { stack }),
     ...(service !== undefined && { service }),
+    ...(app !== undefined && { app }),
     created_at: new Date(row.createdAt).toISOString(),
     ...(row.startedAt !== undefined && { started_at: new Date(row.startedAt).toISOString() }),
     ...(row.endedAt !== undefined && { finished_at: new Date(row.endedAt).toISOString() }),

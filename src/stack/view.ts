@@ -60,6 +60,8 @@ export interface RunView {
   readonly status: RunStatus;
   readonly stack?: string;
   readonly service?: string;
+  /** The app it deploys. */
+  readonly app?: string;
   readonly created_at: string;
   readonly started_at?: string;
   readonly finished_at?: string;
