@@ -24,6 +24,8 @@ const PAGE = 200;
 export class AppRequests {
   /** Of live releases, as last seen. */
   private readonly healthy = new Map<string, boolean>();
+  /** Apps that go back by themselves now: a second rollback would lead forward again. */
+  private readonly leaving = new Set<string>();
   private stopping = false;
 
   constructor(
@@ -83,7 +85,7 @@ export class AppRequests {
       kind: "rollback",
       app: name,
       input: { app: name, ...(why !== undefined && { why }) },
-      onBusy: why === undefined ? "reject" : "queue",
+      onBusy: "reject",
     });
   }
 
@@ -131,17 +133,21 @@ export class AppRequests {
     if (app.row.live === slot) this.tellUnhealthy(app, slot);
     if (app.row.live !== slot || this.runs.underWay({ app: app.name }).some((run) => !this.isWaiting(run))) return;
     const decision = decideAutoRollback(app.row, app.slot(slot), this.apps.clock.now());
-    if (!decision.roll) return;
+    if (!decision.roll || this.leaving.has(app.name)) return;
+    this.leaving.add(app.name);
+    // There may be nothing to go back to, or somebody is at it: then the next crash asks again.
+    void this.leave(app, decision.why)
+      .catch(() => undefined)
+      .finally(() => this.leaving.delete(app.name));
+  }
+
+  private async leave(app: App, why: string): Promise<void> {
     const release = liveRelease(app.row);
-    void this.rollback(app.name, decision.why)
-      .then(({ id }) => this.runs.settled(id))
-      .then(
-        ({ id: run, status, error }) => {
-          const message = status === "completed" ? decision.why : `${decision.why}; going back failed: ${error?.message ?? status}`;
-          return release && this.apps.alert(app, release, { kind: status === "completed" ? "auto_rolled_back" : "unhealthy", message, run });
-        },
-        () => undefined, // there is nothing to go back to, or somebody is at it
-      );
+    const { id: run } = await this.rollback(app.name, why);
+    const { status, error } = await this.runs.settled(run);
+    if (!release) return;
+    if (status === "completed") void this.apps.alert(app, release, { kind: "auto_rolled_back", message: why, run });
+    else void this.apps.alert(app, release, { kind: "unhealthy", message: `${why}; going back failed: ${error?.message ?? status}`, run });
   }
 
   /** Once for every time that a live release stops being healthy by itself. */
@@ -183,9 +189,14 @@ export class AppRequests {
     }
   }
 
-  private *runsOf(name: string, before: string | undefined): Generator<RunRow> {
-    for (let page = this.runs.list(PAGE, before); page.length > 0; page = this.runs.list(PAGE, page.at(-1)?.id))
-      yield* page.filter(({ lane }) => lane === laneOf(name));
+  private *runsOf(name: string, from: string | undefined): Generator<RunRow> {
+    const lane = laneOf(name);
+    for (let before = from; ;) {
+      const page = this.runs.list(PAGE, { before, lane });
+      if (page.length === 0) return;
+      yield* page;
+      before = page.at(-1)?.id;
+    }
   }
 
   /** For a person. */

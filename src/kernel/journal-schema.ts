@@ -12,7 +12,8 @@ export interface Schema {
   readonly migrations: Readonly<Record<number, string>>;
 }
 
-const APPS = "CREATE TABLE apps (name TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT, WITHOUT ROWID";
+const APPS = `CREATE TABLE apps (name TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX runs_by_lane ON runs (lane, id)`;
 
 export const SCHEMA: Schema = { version: 2, create, migrations: { 1: APPS } };
 

@@ -52,6 +52,7 @@ CREATE TABLE runs (
 ) STRICT;
 CREATE INDEX runs_by_time ON runs (created_at, id);
 CREATE INDEX runs_by_status ON runs (status);
+CREATE INDEX runs_by_lane ON runs (lane, id);
 
 CREATE TABLE run_steps (
   run  TEXT NOT NULL,

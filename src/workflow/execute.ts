@@ -8,7 +8,7 @@ import { Execution, type RunEnd } from "./execution.ts";
 import { Lanes } from "./lane.ts";
 import { LateEnds, RETRY_MS } from "./late-ends.ts";
 import { hasEnded, RUN, type RunRow, runError, type StepRow, type Unwinding } from "./run.ts";
-import type { RunStore } from "./store.ts";
+import type { RunStore, RunsWanted } from "./store.ts";
 
 export interface RunRequest {
   readonly kind: string;
@@ -78,8 +78,9 @@ export class Runs {
     return this.options.store.steps(id);
   }
 
-  list(limit: number, before?: string): readonly RunRow[] {
-    return this.options.store.list(limit, before);
+  /** Newest first. */
+  list(limit: number, wanted: RunsWanted = {}): readonly RunRow[] {
+    return this.options.store.list(limit, wanted);
   }
 
   /** Runs under way that carry these labels. */

@@ -6,6 +6,13 @@ export interface Queryable extends EventLog {
   query(sql: string, params?: readonly (string | number | null)[]): unknown[];
 }
 
+/** Which runs: strictly before the id, of one lane (by an index), with one label (looked for row by row). */
+export interface RunsWanted {
+  readonly before?: string | undefined;
+  readonly lane?: string;
+  readonly label?: { readonly stack: string } | undefined;
+}
+
 /**
  * Runs and steps in the journal's database: each change is one event plus one row, in one transaction. Events have the topic `run/<id>`
  * and carry `{run, kind, …labels}` and
@@ -42,9 +49,13 @@ export class RunStore {
     return rows<StepRow>(this.journal.query("SELECT row FROM run_steps WHERE run = ? ORDER BY rowid", [id]));
   }
 
-  /** Newest first, strictly before `before` where given. */
-  list(limit: number, before?: string): RunRow[] {
-    return rows<RunRow>(this.journal.query("SELECT row FROM runs WHERE id < ? ORDER BY id DESC LIMIT ?", [before ?? "~", limit]));
+  /** Newest first; `RunsWanted` says which. */
+  list(limit: number, { before = "~", lane, label }: RunsWanted = {}): RunRow[] {
+    const [name, value] = Object.entries(label ?? {})[0] ?? [];
+    const where = ["id < ?", ...(lane === undefined ? [] : ["lane = ?"]), ...(name === undefined ? [] : ["row ->> ? = ?"])];
+    const params = [before, ...(lane === undefined ? [] : [lane]), ...(name === undefined ? [] : [`$.labels.${name}`, value ?? ""])];
+    const sql = `SELECT row FROM runs WHERE ${where.join(" AND ")} ORDER BY id DESC LIMIT ?`;
+    return rows<RunRow>(this.journal.query(sql, [...params, limit]));
   }
 
   withStatus(...statuses: readonly RunStatus[]): RunRow[] {
