@@ -40,12 +40,12 @@ function documentRoutes(site: Site): void {
   const body = { schema: DeployBody, required: true };
   endpoint(site, { method: "post", params: none, query: none, ...deploy, body }, async (c, input) => {
     const { app, commit: ref = "" } = input.body.kind === "json" ? input.body.value : {};
-    return answer(site, c, { kind: "deploy", submit: () => apps.deploy(apps.nameOf(app), ref) });
+    return answer(site, c, { kind: "deploy", submit: async () => apps.deploy(apps.nameOf(app), ref) });
   });
   const rollback = { path: "/rollback", id: "rollback", summary: "Go back to the previous release", answers: rollbackAnswers };
   endpoint(site, { method: "post", params: none, query: none, ...rollback, body: { schema: RollbackBody } }, async (c, input) => {
     const { app } = input.body.kind === "json" ? input.body.value : {};
-    return answer(site, c, { kind: "rollback", submit: () => apps.rollback(apps.nameOf(app)) });
+    return answer(site, c, { kind: "rollback", submit: async () => apps.rollback(apps.nameOf(app)) });
   });
   const status = { path: "/status", id: "getStatus", summary: "What is live", answers: { 200: json("Status", "AppStatus") } };
   endpoint(site, { method: "get", params: none, query: z.strictObject({ app: stackName.optional() }), ...status }, (c, input) =>
