@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import type { AppRow } from "../../src/deploy/record.ts";
 import type { RouteTable } from "../../src/edge/route.ts";
 import type { RunRow, StepRow } from "../../src/workflow/run.ts";
+import { commandOf } from "../../src/supervise/proc.ts";
 import type { AppUnderTest } from "../scenarios/app-under-test.ts";
 import { until } from "../until.ts";
 import { ChaosRig } from "./rig.ts";
@@ -89,7 +90,7 @@ export class DeployRig extends ChaosRig {
     expect({ draining: row.draining, aside: row.aside, slots: Object.keys(row.slots).toSorted() }).toEqual({
       draining: undefined,
       aside: undefined,
-      slots: [row.live, row.previous].filter((slot) => slot !== undefined).toSorted() as string[],
+      slots: [row.live, row.previous].filter((slot) => slot !== undefined).toSorted(),
     });
     expect([status.live_slot, status.live_commit]).toEqual([row.live ?? null, live?.commit ?? null]);
     expect([status.previous_slot, status.previous_commit]).toEqual([row.previous ?? null, previous?.commit ?? null]);
@@ -107,6 +108,11 @@ export class DeployRig extends ChaosRig {
   /** Of the apps themselves, without the shims above them. */
   processes(): string[] {
     return this.instances().filter((line) => line.includes("deployed.ts") && line.split(" ")[1] === process.execPath);
+  }
+
+  /** Pids of the edge's workers. */
+  workers(): number[] {
+    return this.marked().flatMap(({ pid }) => (commandOf(pid).includes("edge-worker") ? [pid] : []));
   }
 
   /** Targets that get new requests, by the table on disk; undefined while there is none. */

@@ -10,7 +10,7 @@ interface Death {
 }
 
 const file = join(process.env["ORCO_HOME"] ?? "", "../death.json");
-const append = Journal.prototype.append;
+const append = Object.getOwnPropertyDescriptor(Journal.prototype, "append")?.value as Journal["append"];
 const fate: { death?: Death; writes: number } = { writes: 0 };
 
 Journal.prototype.append = async function mortal(this: Journal, events, writes) {
