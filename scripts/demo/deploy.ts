@@ -19,30 +19,35 @@ export async function deployAct(stage: Stage, say: (text: string) => void): Prom
   await orcoOk(stage, "deploy");
   const load = startLoad(stage.appUrl);
   try {
-    await repo.commit({ version: "v2", healthy: true });
-    await timed(say, "deploy v2", () => orcoOk(stage, "deploy"));
-    await expectLive(stage, "v2");
-
-    await repo.commit({ version: "v3", healthy: false });
-    const broken = await orco(stage, "deploy");
-    if (broken.code !== 1) throw new Error(`the broken v3 exited with ${broken.code}:\n${broken.stderr || broken.stdout}`);
-    say(`deploy v3 exits 1:\n${broken.stderr}`);
-    await expectLive(stage, "v2");
-
-    await timed(say, "rollback", () => orcoOk(stage, "rollback"));
-    await expectLive(stage, "v1");
+    await afterFirst(stage, repo, say);
   } finally {
-    const { answered, failures } = await load.stop();
-    say(`${answered} requests answered meanwhile, ${failures.length} failed`);
-    if (failures.length > 0) throw new Error(`requests failed: ${failures.slice(0, 3).join("; ")}`);
+    await load.stop();
   }
+  const { answered, failures } = await load.stop();
+  say(`${answered} requests answered meanwhile, ${failures.length} failed`);
+  if (failures.length > 0) throw new Error(`requests failed: ${failures.slice(0, 3).join("; ")}`);
   const { releases } = JSON.parse((await orcoOk(stage, "releases", "--json")).stdout) as { releases: ReleaseView[] };
   say(releases.map(({ kind, subject, state }) => `${kind} ${subject}: ${state}`).join("\n"));
 }
 
+async function afterFirst(stage: Stage, repo: Repository, say: (text: string) => void): Promise<void> {
+  await repo.commit({ version: "v2", healthy: true });
+  await timed(say, "deploy v2", () => orcoOk(stage, "deploy"));
+  await expectLive(stage, "v2");
+
+  await repo.commit({ version: "v3", healthy: false });
+  const broken = await orco(stage, "deploy");
+  if (broken.code !== 1) throw new Error(`the broken v3 exited with ${broken.code}:\n${broken.stderr || broken.stdout}`);
+  say(`deploy v3 exits 1:\n${broken.stderr}`);
+  await expectLive(stage, "v2");
+
+  await timed(say, "rollback", () => orcoOk(stage, "rollback"));
+  await expectLive(stage, "v1");
+}
+
 function contractOf({ env, appUrl, slotPort }: Stage): object {
   return {
-    start_command: `"${env["ORCO_BUN"]}" server.ts`,
+    start_command: `"${env["ORCO_BUN"]}" server.mjs`,
     port: Number(new URL(appUrl).port),
     internal_port: slotPort,
     health_timeout_ms: 1000,

@@ -1,11 +1,12 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { AppStatus, AppView } from "../deploy/view.ts";
-import { messageOf } from "../kernel/errors.ts";
+import { messageOf, OrcoError } from "../kernel/errors.ts";
 import { ensureDaemon } from "./daemon-start.ts";
 import { type Context, textOption } from "./context.ts";
 import { appMeant } from "./deploy.ts";
 import { usageError } from "./exit.ts";
+import { repoMeant } from "./repo-meant.ts";
 import { oneLine } from "./sanitize.ts";
 import { alignRows } from "./table.ts";
 
@@ -32,30 +33,49 @@ async function add(context: Context, name: string): Promise<undefined> {
   const { io, options, global } = context;
   const given = textOption(options, "repo");
   if (given === undefined) throw usageError(`app add needs a repository: orco app add ${name} --repo <path|url>`);
-  const repo = isUrl(given) ? given : resolve(io.cwd, given);
-  if (!isUrl(given) && !existsSync(repo)) throw usageError(`there is nothing at ${repo}; --repo takes the path or URL of a git repository`);
+  const repo = repoMeant(given, io.cwd);
   const contract = contractFrom(context);
   const client = await ensureDaemon(context);
-  const view = await client.putApp(name, { repo, ...(contract !== undefined && { contract }) });
+  const view = await client.putApp(name, { repo, ...(contract !== undefined && { contract }) }).catch((error: unknown) => {
+    throw ofCommandLine(error);
+  });
   if (global.json) io.out(`${JSON.stringify(view)}\n`);
-  else context.note(`app ${name} deploys from ${view.repo}; next: orco deploy --app ${name} [commit]`);
+  else context.note(`${addedText(view)}; next: orco deploy --app ${name} [commit]`);
   return undefined;
 }
 
-/** `https://…`, `ssh://…`, or scp's `user@host:path`. */
-function isUrl(repo: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(repo) || /^[\w.-]+@[\w.-]+:/.test(repo);
+function addedText({ name, repo, created_at: created, updated_at: updated }: AppView): string {
+  return created === updated ? `app ${name} deploys from ${repo}` : `app ${name} was there; it now deploys from ${repo}`;
+}
+
+/** What the daemon refuses of an app was on the command line. */
+function ofCommandLine(error: unknown): unknown {
+  if (!(error instanceof OrcoError) || error.code !== "invalid") return error;
+  return new OrcoError(error.code, error.message, { ...error.facts, usage: true });
 }
 
 function contractFrom({ io, options }: Context): unknown {
   const file = textOption(options, "contract");
   if (file === undefined) return undefined;
+  const wrong = (why: string): OrcoError => usageError(`--contract ${file}: ${why}`);
+  let text: string;
   try {
-    return JSON.parse(readFileSync(resolve(io.cwd, file), "utf8")) as unknown;
+    text = readFileSync(resolve(io.cwd, file), "utf8");
   } catch (error) {
-    throw usageError(`--contract ${file}: ${messageOf(error)}`);
+    throw wrong(READ_TROUBLE[(error as NodeJS.ErrnoException).code ?? ""] ?? messageOf(error));
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw wrong(`it is not JSON: ${messageOf(error).replace(/^JSON Parse error: /, "")}`);
   }
 }
+
+const READ_TROUBLE: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EISDIR: "that is a folder; it takes a JSON file",
+  EACCES: "it may not be read",
+};
 
 async function list(context: Context): Promise<undefined> {
   const apps = await (await context.client()).apps();

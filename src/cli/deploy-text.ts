@@ -9,10 +9,15 @@ export function deployFailed(run: RunView): OrcoError {
   const log = Array.isArray(facts["log"]) ? facts["log"].map(String) : [];
   const previous = facts["previous_commit"];
   const parts = [
-    String(error.message),
-    ...(typeof facts["body"] === "string" && facts["body"] !== "" ? [`it answered: ${facts["body"].replaceAll("\n", "\n  ")}`] : []),
-    ...(log.length > 0 ? ["last lines of its log:", ...log.map((line) => `  ${line}`)] : []),
+    error.message,
+    ...(typeof facts["body"] === "string" && facts["body"] !== "" ? [`it answered: ${indented(facts["body"].trimEnd()).trimStart()}`] : []),
+    ...(log.length > 0 ? ["last lines of its log:", ...log.map(indented)] : []),
     typeof previous === "string" ? `${previous.slice(0, 12)} stays live` : "nothing has changed",
   ];
   return runFailed(parts.join("\n"));
+}
+
+/** Below the lines that `report` has set in under its `orco: `. */
+function indented(text: string): string {
+  return text.replace(/^/gm, "        ");
 }

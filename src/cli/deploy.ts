@@ -74,10 +74,15 @@ async function follow(context: Context, client: Client, run: RunView): Promise<n
 }
 
 function doneLine({ kind, result = {} }: RunView): string {
-  const { app, slot, commit, warnings } = result;
+  const [app, commit, slot] = ["app", "commit", "slot"].map((name) => textOf(result[name]));
   const done = kind === "rollback" ? "went back to" : "is live at";
-  const said = Array.isArray(warnings) ? warnings.map((one) => `\n  warning: ${oneLine(String(one))}`).join("") : "";
-  return `${String(app)} ${done} ${String(commit).slice(0, SHORT)} (slot ${String(slot)})${said}`;
+  const { warnings } = result;
+  const said = Array.isArray(warnings) ? warnings.map((one) => `\n  warning: ${oneLine(textOf(one))}`).join("") : "";
+  return `${app} ${done} ${commit?.slice(0, SHORT)} (slot ${slot})${said}`;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "-");
 }
 
 function releaseRow({ at, state, kind, slot, commit, subject, error }: ReleaseView): string[] {

@@ -58,8 +58,21 @@ export function report(error: unknown, io: Io): void {
 }
 
 function textOf(error: unknown): string {
-  if (error instanceof OrcoError) return [error.message.replace(/^(?:path|query)\//, ""), nextStep(error)].filter(Boolean).join("\n      ");
+  if (error instanceof OrcoError)
+    return [error.message.replace(/^(?:path|query)\//, ""), ...findings(error), nextStep(error)].filter(Boolean).join("\n      ");
   return `internal error: ${messageOf(error)}\n      this is a defect of orco; please report it with the command line`;
+}
+
+/** One line a finding where there are several: the message names only the first. */
+function findings({ facts: { errors } }: OrcoError): string[] {
+  if (!Array.isArray(errors) || errors.length < 2) return [];
+  return errors.filter(isFinding).map(({ pointer, detail }) => `  ${pointer.slice(1).replaceAll("/", ".")}: ${detail}`);
+}
+
+function isFinding(value: unknown): value is { pointer: string; detail: string } {
+  if (typeof value !== "object" || value === null) return false;
+  const { pointer, detail } = value as { pointer?: unknown; detail?: unknown };
+  return typeof pointer === "string" && typeof detail === "string";
 }
 
 function nextStep(error: OrcoError): string | undefined {

@@ -12,12 +12,16 @@ export class Progress {
   private rest = "";
   private phase = "";
   private done = false;
+  /** What is over within the first second needs no line. */
+  private readonly from: number;
   private toldAt = -Infinity;
 
   constructor(
     private readonly clock: Clock,
     private readonly tell: (line: string) => void,
-  ) {}
+  ) {
+    this.from = clock.monotonic() + PAUSE_MS;
+  }
 
   push(chunk: Uint8Array): void {
     const lines = (this.rest + Buffer.from(chunk).toString("latin1")).split(/[\r\n]/);
@@ -28,10 +32,11 @@ export class Progress {
   private read(line: string): void {
     const [, name, percent, size] = PHASE.exec(line) ?? [];
     if (name === undefined) return;
+    const now = this.clock.monotonic();
+    if (now < this.from) return;
     const begins = name !== this.phase;
     if (begins) this.done = false;
     this.phase = name;
-    const now = this.clock.monotonic();
     // What is complete is said once more when git is done with it.
     if (this.done || (!begins && percent !== "100" && now - this.toldAt < PAUSE_MS)) return;
     this.done = percent === "100";
