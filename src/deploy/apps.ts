@@ -82,6 +82,10 @@ export class Apps implements DeployHost {
     });
   }
 
+  rows(): AppRow[] {
+    return [...this.apps.values()].map(({ row }) => row);
+  }
+
   names(): string[] {
     return [...this.apps.keys()].sort();
   }

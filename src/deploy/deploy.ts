@@ -7,6 +7,7 @@ import { askSchema, build, hook } from "./commands.ts";
 import { goLive, settleMs } from "./go-live.ts";
 import type { DeployHost } from "./host.ts";
 import { contentToApprove, type DeployPlan, planDeploy, releaseOf } from "./plan.ts";
+import { refuseClaimed, refuseOwnLive } from "./port-claims.ts";
 import { liveRelease, occupy } from "./record.ts";
 import { giveBack, settle } from "./settle.ts";
 import { leaveTraffic } from "./swap.ts";
@@ -70,6 +71,8 @@ async function resolve(host: DeployHost, context: RunContext, { app, ref }: { ap
 async function approve(host: DeployHost, context: RunContext, { app, plan }: { app: App; plan: DeployPlan }): Promise<void> {
   const repo = host.repo(app);
   const asked = await context.step("gate", async (signal) => {
+    refuseClaimed(app.name, plan.contract, host.rows());
+    refuseOwnLive(app.row, plan.slot, plan.contract);
     const found = await contentToApprove({ app, repo, signal }, plan);
     if (found) void host.alert(app, releaseOf(plan, context.id), { kind: "approval_required", message: found.summary, run: context.id });
     return (found ?? null) as Json;

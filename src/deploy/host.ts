@@ -1,7 +1,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { App } from "./app.ts";
 import type { AlertKind, Repo } from "./ports.ts";
-import type { Release } from "./record.ts";
+import type { AppRow, Release } from "./record.ts";
 import type { SlotDirs } from "./slot-dirs.ts";
 import type { SlotName } from "./view.ts";
 
@@ -10,6 +10,8 @@ export interface DeployHost {
   readonly clock: Clock;
   /** Throws `not_found`. */
   require(app: string): App;
+  /** Of every app. */
+  rows(): readonly AppRow[];
   repo(app: App): Repo;
   dirs(app: App): SlotDirs;
   /** Environment of builds, hooks and checks of a slot, secrets given as variables among it. */

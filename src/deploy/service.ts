@@ -9,6 +9,7 @@ import { decideAutoRollback } from "./auto-rollback.ts";
 import { parseContract } from "./contract-schema.ts";
 import { parseRemoteUrl } from "./git/url.ts";
 import type { DeployPlan } from "./plan.ts";
+import { refuseClaimed } from "./port-claims.ts";
 import { liveRelease, SLOT_NAMES } from "./record.ts";
 import { choose } from "./rollback.ts";
 import { isServing } from "./front.ts";
@@ -45,11 +46,12 @@ export class AppRequests {
     });
   }
 
-  /** Throws `invalid` with the pointer of the wrong field. */
+  /** Throws `invalid` with the pointer of the wrong field, `port_in_use` (facts: held_by_app) for a port that is another app's. */
   async put(name: string, { repo, contract }: PutApp): Promise<AppView> {
     if (!NAME.test(name)) throw new OrcoError("invalid", `app name ${JSON.stringify(name.slice(0, 80))} is not of the form ${NAME.source}`);
     parseRemoteUrl(repo);
     const parsed = contract === undefined || contract === null ? null : parseContract(contract, "contract", "/contract");
+    if (parsed) refuseClaimed(name, parsed, this.apps.rows());
     await this.apps.put({ name, repo, contract: parsed, updatedAt: this.apps.clock.now() });
     return this.view(this.apps.require(name));
   }
@@ -71,7 +73,8 @@ export class AppRequests {
   /** Throws `deploy_in_progress` (facts: run), unless the contract queues. */
   deploy(name: string, ref: string): Promise<RunRow> {
     const app = this.apps.require(name);
-    const onBusy = (app.row.contract ?? liveRelease(app.row)?.contract)?.on_busy ?? "reject";
+    const { contract } = app.row.contract ? app.row : (liveRelease(app.row) ?? this.planUnderWay(name) ?? {});
+    const onBusy = contract?.on_busy ?? "reject";
     return this.submit({ kind: "deploy", app: name, input: { app: name, ref }, onBusy });
   }
 
@@ -204,7 +207,13 @@ export class AppRequests {
     return this.runs.steps(run.id).some(({ status }) => status === "waiting");
   }
 
-  private planOf(run: RunRow): { commit: string; subject: string; slot: SlotName } | undefined {
+  /** Before anything is live, the commit that is being deployed says what is to be done with the next one. */
+  private planUnderWay(name: string): Partial<DeployPlan> | undefined {
+    const [run] = this.runs.underWay({ app: name });
+    return run && this.planOf(run);
+  }
+
+  private planOf(run: RunRow): (Partial<DeployPlan> & { commit: string; slot: SlotName }) | undefined {
     const step = this.runs.steps(run.id).find(({ name }) => name === (run.kind === "deploy" ? "resolve" : "choose"));
     return step?.result as unknown as DeployPlan | undefined;
   }

@@ -30,7 +30,9 @@ test("runs of a lane or a label are found past any number of others, newest firs
   expect(ids(store.list(50, { lane: "app/blog" }))).toEqual(["a2", "a1"]);
   expect(ids(store.list(50, { lane: "app/blog", before: "a2" }))).toEqual(["a1"]);
   expect(ids(store.list(50, { label: { stack: "quiet" } }))).toEqual(["a3"]);
-  expect(JSON.stringify(journal.query("EXPLAIN QUERY PLAN SELECT row FROM runs WHERE id < ? AND lane = ? ORDER BY id DESC LIMIT 1", ["~", "app/blog"]))).toContain(
-    "runs_by_lane",
-  );
+  expect(
+    JSON.stringify(
+      journal.query("EXPLAIN QUERY PLAN SELECT row FROM runs WHERE id < ? AND lane = ? ORDER BY id DESC LIMIT 1", ["~", "app/blog"]),
+    ),
+  ).toContain("runs_by_lane");
 });
