@@ -86,31 +86,44 @@ export class Answer {
     const draft = this.owner.answerHead(head);
     // Nearly every answer: all of it came at once.
     if (framing.kind === "length" && framing.bytes === bytes.length - at) {
-      this.begun(draft, bytes, at);
+      this.sendHead(draft, bytes, { body: at, end: bytes.length });
       return "done";
     }
     this.scanner = framing.kind === "chunked" && this.asked.version === 0 ? dechunk() : bodyScanner(framing);
-    return this.pass(at === bytes.length ? EMPTY : bytes.subarray(at), draft);
+    const scan = this.scanner.scan(at === bytes.length ? EMPTY : bytes.subarray(at));
+    if ("refused" in scan) return "invalid";
+    const end = at + scan.consumed;
+    // Of a HEAD with a body the head is right; of two answers in one nobody knows which one is meant.
+    if (scan.done && end < bytes.length && framing.kind !== "none") return "invalid";
+    if (scan.payload) this.sendHead(draft, Buffer.concat(scan.payload), { body: 0 });
+    else this.sendHead(draft, bytes, { body: at, end });
+    return stepOf(scan, bytes.length - at);
   }
 
-  private pass(bytes: Buffer, draft?: Draft): Step {
+  private pass(bytes: Buffer): Step {
     const scan = this.scanner?.scan(bytes);
     if (!scan || "refused" in scan) return "invalid";
-    const spilled = scan.done && scan.consumed < bytes.length;
-    // Of a HEAD with a body the head is right; of two answers in one nobody knows which one is meant.
-    if (spilled && !this.started && this.head?.framing.kind !== "none") return "invalid";
     const whole = scan.consumed === bytes.length ? bytes : bytes.subarray(0, scan.consumed);
     const body = scan.payload ? Buffer.concat(scan.payload) : whole;
-    if (draft) this.begun(draft, body, 0);
-    else if (body.length > 0) this.to.write(body);
-    if (!draft) this.bytes += body.length;
-    if (spilled) return "spilled";
-    return scan.done ? "done" : "more";
+    if (body.length > 0) this.to.write(body);
+    this.bytes += body.length;
+    return stepOf(scan, bytes.length);
   }
 
-  private begun(draft: Draft, body: Buffer, from: number): void {
+  /** With the bytes of the body from `body` to `end`, behind the received head. Without `end` these are bytes of their own. */
+  private sendHead(draft: Draft, bytes: Buffer, { body, end }: { body: number; end?: number }): void {
     this.started = true;
-    this.bytes += body.length - from;
-    send(this.to, draft, { body, from });
+    this.bytes += (end ?? bytes.length) - body;
+    if (end !== undefined && draft.unchanged) return void this.to.write(part(bytes, body - draft.size, end));
+    send(this.to, draft, { body: part(bytes, 0, end ?? bytes.length), from: body });
   }
+}
+
+function stepOf({ consumed, done }: { consumed: number; done: boolean }, given: number): Step {
+  if (done && consumed < given) return "spilled";
+  return done ? "done" : "more";
+}
+
+function part(bytes: Buffer, from: number, to: number): Buffer {
+  return from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
 }

@@ -8,33 +8,59 @@ const VIEWS: (Buffer | undefined)[] = Array.from({ length: 4096 });
 /**
  * A message on its way out: stretches of a received head, lines of our own, and the beginning of a body, one after the other.
  * All drafts share one place: between the first and the last call for one there may be none for another. Writing each stretch
- * where it belongs is several times faster than joining cut strings and turning them into bytes.
+ * where it belongs is several times faster than joining cut strings and turning them into bytes; a line that is the same as the
+ * received one continues its stretch, so that a head nobody had to change is never written at all.
  */
 export class Draft {
-  #length = 0;
+  private length = 0;
+  /** The stretch of `text` that is to be written next. */
+  private from = 0;
+  private to = 0;
 
   /** `text`: the received head, latin1. */
   constructor(private readonly text: string) {}
 
   /** A stretch of the received text. */
   copy(from: number, to: number): void {
-    if (to > from) this.add(this.text.slice(from, to));
+    if (to <= from) return;
+    if (from !== this.to) {
+      this.settle();
+      this.from = from;
+    }
+    this.to = to;
   }
 
   add(line: string): void {
-    this.#length += SPACE.write(line, this.#length, "latin1");
+    if (this.text.startsWith(line, this.to)) {
+      this.to += line.length;
+      return;
+    }
+    this.settle();
+    this.length += SPACE.write(line, this.length, "latin1");
+  }
+
+  /** It is the received head, byte for byte. */
+  get unchanged(): boolean {
+    return this.length === 0 && this.from === 0 && this.to === this.text.length;
+  }
+
+  /** Of the received head. */
+  get size(): number {
+    return this.text.length;
   }
 
   /** Bytes from `from` on behind the head; false and nothing done when there is no room for all of them. */
   append(bytes: Buffer, from = 0): boolean {
-    if (this.#length + bytes.length - from > SPACE.length) return false;
-    this.#length += bytes.copy(SPACE, this.#length, from);
+    this.settle();
+    if (this.length + bytes.length - from > SPACE.length) return false;
+    this.length += bytes.copy(SPACE, this.length, from);
     return true;
   }
 
   /** Good until the next draft begins. */
   view(): Buffer {
-    const length = this.#length;
+    this.settle();
+    const { length } = this;
     if (length >= VIEWS.length) return SPACE.subarray(0, length);
     return (VIEWS[length] ??= SPACE.subarray(0, length));
   }
@@ -42,5 +68,11 @@ export class Draft {
   /** To be kept. */
   finish(): Buffer {
     return Buffer.from(this.view());
+  }
+
+  private settle(): void {
+    const { from, to } = this;
+    if (to > from) this.length += SPACE.write(this.text.slice(from, to), this.length, "latin1");
+    this.from = to;
   }
 }
