@@ -1,5 +1,6 @@
 import { OrcoError } from "../kernel/errors.ts";
 import type { App } from "./app.ts";
+import { hasEnded } from "../supervise/instance.ts";
 import { isServing } from "./front.ts";
 import { demote, drained, promote, type Release } from "./record.ts";
 import type { SlotName } from "./view.ts";
@@ -13,6 +14,9 @@ export async function swap(app: App, slot: SlotName, promoted: NonNullable<Relea
     refuseDead(app, slot);
     await app.change((row) => promote(row, slot, promoted), "app.swapped", { to: slot, run: promoted.run });
   }
+  // One that ended while that was written has ended as a candidate, which nobody starts again.
+  const found = app.slot(slot);
+  if (!found || hasEnded(found)) refuseDead(app, slot);
   await app.traffic.sync();
 }
 

@@ -150,3 +150,18 @@ test("a second deploy queues by the contract of the first one, while nothing is 
   expect(await queue.deploy(commit)).toMatchObject({ status: 422, body: { code: "build_failed" } });
   expect((await rig.client.run(run)).status).toBe("failed");
 }, 30_000);
+
+test("a process that ends at the very moment of its swap fails the deploy, or is started again as any live one", async () => {
+  const blog = await app("mortal", { drain_timeout_ms: 100, stop_timeout_ms: 500 });
+  await blog.deploy(await blog.commit({ version: "v0" }));
+  for (let ms = 40; ms < 100; ms += 4) {
+    const good = (await blog.status()).live_commit;
+    const answer = await blog.deploy(await blog.commit({ version: `v${ms}`, exitAfterMs: ms }));
+    if (answer.status === 422) expect((await blog.status()).live_commit).toBe(good);
+    else {
+      await until(`${ms} ms: it to be started again`, async () => (await blog.status()).restarts > 0 || undefined, 5000);
+      await blog.rollback();
+    }
+    expect(await blog.version()).toBe("v0");
+  }
+}, 60_000);
