@@ -15,14 +15,13 @@ export function settle(host: DeployHost, app: App): Promise<void> {
 async function settleNow(host: DeployHost, app: App): Promise<void> {
   await retire(app);
   const { aside, slots } = app.row;
-  if (aside && aside.slot === app.row.live) await prune(host, app);
-  else if (aside) await giveBack({ host, app, slot: aside.slot }, slots[aside.slot]?.run);
+  if (aside && aside.slot !== app.row.live) await giveBack({ host, app, slot: aside.slot }, slots[aside.slot]?.run);
   for (const slot of SLOT_NAMES) {
     if (slot === app.row.live) continue;
     if (slot !== app.row.previous) await giveBack({ host, app, slot }, app.row.slots[slot]?.run);
     await app.stop(slot, "replaced");
-    await host.dirs(app).prune(slot);
   }
+  await prune(host, app);
 }
 
 interface Place {

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import type { AppRow } from "../../src/deploy/record.ts";
 import { AppUnderTest } from "../scenarios/app-under-test.ts";
 import { until } from "../until.ts";
@@ -22,6 +22,9 @@ interface Scenario {
   /** What is live then: as it was before, the new commit, or the rollback target. */
   readonly live: Readonly<Record<string, "same" | "new" | "previous" | "any">>;
 }
+
+const stranger = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+afterAll(() => stranger.stop(true));
 
 const SCENARIOS: readonly Scenario[] = [
   {
@@ -60,6 +63,13 @@ const SCENARIOS: readonly Scenario[] = [
     },
     ends: ["cancelled", "completed"],
     live: { cancelled: "any", completed: "new" },
+  },
+  {
+    name: "a deploy whose new port is somebody else's",
+    contract: { port: stranger.port },
+    ask: async (_rig, app, n) => app.deploy(await app.commit({ version: `portless-${n}` })),
+    ends: ["failed"],
+    live: { failed: "same" },
   },
   { name: "a rollback", ask: (_rig, app) => app.rollback(), ends: ["completed"], live: { completed: "previous" } },
 ];

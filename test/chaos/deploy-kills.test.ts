@@ -25,10 +25,10 @@ test(
     const ends: Record<string, number> = {};
     for (let cycle = 0; cycle < CYCLES; cycle++) {
       const before = rig.runs(app.name).length;
-      const asked = await ask(app, cycle);
+      const { answer } = await ask(app, cycle);
       await pass(between(0, 600));
       await rig.kill();
-      await asked;
+      await answer;
       await rig.begin();
       const [run] = rig.runs(app.name);
       if (run && rig.runs(app.name).length > before) {
