@@ -71,8 +71,15 @@ function isUnderWay(slot: Slot | undefined): boolean {
 }
 
 /** A candidate is started once. */
-function isOver(slot: Slot | undefined): boolean {
+export function isOver(slot: Slot | undefined): boolean {
   return slot === undefined || hasEnded(slot) || slot.exit !== undefined;
+}
+
+/** Why there is no process any more; undefined while there is one. */
+function endOf(found: Slot | undefined): string | undefined {
+  if (found?.exit?.code === 0) return "the process ended during boot with exit code 0: start_command must stay in the foreground";
+  if (found?.exit) return `the process ended during boot: ${found.message ?? "no detail"}`;
+  return found && hasEnded(found) && found.message !== undefined ? `the process was not started: ${found.message}` : undefined;
 }
 
 async function unhealthy(candidate: Candidate, outcome: Exclude<HealthOutcome, { ok: true }>): Promise<OrcoError> {
@@ -84,9 +91,9 @@ async function unhealthy(candidate: Candidate, outcome: Exclude<HealthOutcome, {
   const clean = host.clean(app, slot, release);
   const elsewhere = outcome.status === undefined && pid !== undefined ? listensElsewhere(pid, port) : undefined;
   // The end of its log is read before the end of the instance is told.
-  const lines = found ? await app.tail(slot, { sinceMs: found.createdAt, lines: SHOWN_LINES }) : [];
-  const what = found?.exit ? `the process ended during boot: ${found.message ?? "no detail"}` : outcome.detail;
-  const hint = elsewhere === undefined ? "" : `; ${elsewhere}: let start_command use \${PORT}`;
+  const lines = found?.instance === undefined ? [] : await app.tail(slot, { instance: found.instance, lines: SHOWN_LINES });
+  const what = endOf(found) ?? outcome.detail;
+  const hint = elsewhere === undefined ? "" : `; ${elsewhere}`;
   return new OrcoError("unhealthy", clean(`${what}${hint}`), {
     ...(outcome.status !== undefined && { last_status: outcome.status }),
     ...(outcome.body !== undefined && { body: clean(outcome.body) }),

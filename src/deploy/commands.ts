@@ -1,6 +1,6 @@
-import { formatDuration } from "../kernel/duration.ts";
+import { formatSpan } from "../kernel/duration.ts";
 import { OrcoError } from "../kernel/errors.ts";
-import type { Candidate } from "./candidate.ts";
+import { type Candidate, isOver } from "./candidate.ts";
 import { runSlotCommand, type SlotCommandResult } from "./command.ts";
 import { pollHealth } from "./probe.ts";
 import { portOf, type Release } from "./record.ts";
@@ -43,15 +43,16 @@ export async function askSchema(command: Command, running: Running): Promise<voi
     if (!result.ok) throw new OrcoError("schema_mismatch", `schema_status ${endOf(result)}`, factsOf(result));
     return;
   }
+  const gone = new AbortController();
   const outcome = await pollHealth({
     port: portOf(slot, release.contract),
     path: gate.endpoint,
     timeoutMs: release.contract.health_timeout_ms,
     intervalMs: release.contract.health_timeout_ms,
-    ended: new Promise(() => undefined),
+    ended: app.until(() => isOver(app.slot(slot)), gone.signal).catch(() => undefined),
     clock: app.clock,
     signal: running.signal,
-  });
+  }).finally(() => gone.abort());
   if (outcome.ok) return;
   const clean = host.clean(app, slot, release);
   throw new OrcoError("schema_mismatch", clean(`schema_status ${gate.endpoint}: ${outcome.detail}`), {
@@ -86,7 +87,7 @@ async function run(
 }
 
 function endOf({ ended, code, signal, durationMs }: SlotCommandResult): string {
-  if (ended === "timeout") return `was killed after ${formatDuration(durationMs)}: it took too long`;
+  if (ended === "timeout") return `was killed after ${formatSpan(durationMs)}: it took too long`;
   return signal !== undefined ? `was killed by ${signal}` : `exited with code ${code ?? "unknown"}`;
 }
 

@@ -4,6 +4,7 @@ import type { RunContext, Workflow } from "../workflow/define.ts";
 import type { App } from "./app.ts";
 import { awaitHealth, boot, type Candidate } from "./candidate.ts";
 import { askSchema, build, hook } from "./commands.ts";
+import { failure } from "./failure.ts";
 import { goLive, settleMs } from "./go-live.ts";
 import type { DeployHost } from "./host.ts";
 import { contentToApprove, type DeployPlan, planDeploy, releaseOf } from "./plan.ts";
@@ -140,11 +141,9 @@ function result(
   };
 }
 
-/** The fields of the document belong to a failure too. */
-function failed(error: unknown, plan: DeployPlan | undefined, app: App): unknown {
-  if (!(error instanceof OrcoError)) return error;
+function failed(error: unknown, plan: DeployPlan | undefined, app: App): OrcoError {
   const known = plan
     ? { slot: plan.slot, commit: plan.commit, previous_commit: plan.previousCommit }
     : { previous_commit: liveRelease(app.row)?.commit ?? null };
-  return new OrcoError(error.code, error.message, { ...error.facts, app: app.name, ...known }, { cause: error });
+  return failure(error, { app: app.name, ...known });
 }

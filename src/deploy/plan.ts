@@ -1,5 +1,6 @@
 import { OrcoError } from "../kernel/errors.ts";
 import type { JsonObject } from "../kernel/event.ts";
+import { plainLine } from "../kernel/plain-text.ts";
 import type { App } from "./app.ts";
 import { parseContractText } from "./contract-schema.ts";
 import type { AppContract } from "./contract.ts";
@@ -89,7 +90,7 @@ export async function contentToApprove(
 function reasonText(reason: GateReason): string {
   switch (reason.kind) {
     case "protected_path":
-      return `${reason.path} is protected (${reason.pattern})`;
+      return `${plainLine(reason.path, 200)} is protected (${reason.pattern})`;
     case "too_many_files":
       return `${reason.files} files changed, ${reason.max} are allowed without approval`;
     case "too_many_lines":

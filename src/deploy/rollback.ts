@@ -3,6 +3,7 @@ import type { Json } from "../kernel/event.ts";
 import type { Workflow } from "../workflow/define.ts";
 import type { App } from "./app.ts";
 import { awaitHealth, boot } from "./candidate.ts";
+import { failure } from "./failure.ts";
 import { goLive, settleMs } from "./go-live.ts";
 import type { DeployHost } from "./host.ts";
 import { settle } from "./settle.ts";
@@ -48,8 +49,7 @@ export function rollbackWorkflow(host: DeployHost): Workflow {
       };
       return done as unknown as Json;
     } catch (error) {
-      if (!(error instanceof OrcoError)) throw error;
-      throw new OrcoError(error.code, error.message, { ...error.facts, app: app.name, slot, commit }, { cause: error });
+      throw failure(error, { app: app.name, slot, commit });
     }
   };
 }
