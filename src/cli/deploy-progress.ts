@@ -1,6 +1,6 @@
 import type { Client } from "../client/client.ts";
 import type { EventView } from "../client/wire.ts";
-import { formatDuration } from "../kernel/duration.ts";
+import { formatSpan } from "../kernel/duration.ts";
 import type { RunView } from "../stack/view.ts";
 import type { Context } from "./context.ts";
 import { oneLine } from "./sanitize.ts";
@@ -41,7 +41,7 @@ function stepLine(event: EventView, began: Map<string, number>): string | undefi
     began.set(step, now);
     return undefined;
   }
-  const took = formatDuration(Math.max(0, now - (began.get(step) ?? now)));
+  const took = formatSpan(Math.max(0, now - (began.get(step) ?? now)));
   switch (event.type) {
     case "step.completed":
       return `${step.padEnd(10)} ${took}`;

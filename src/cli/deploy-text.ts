@@ -14,7 +14,7 @@ export function deployFailed(run: RunView): OrcoError {
     ...(log.length > 0 ? ["last lines of its log:", ...log.map(indented)] : []),
     typeof previous === "string" ? `${previous.slice(0, 12)} stays live` : "nothing has changed",
   ];
-  return runFailed(parts.join("\n"));
+  return runFailed(parts.join("\n"), Array.isArray(facts["errors"]) ? { errors: facts["errors"] } : {});
 }
 
 /** Below the lines that `report` has set in under its `orco: `. */

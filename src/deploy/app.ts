@@ -188,9 +188,9 @@ export class App {
     return this.ports.logs.query({ stack: owner(this.name), ...request });
   }
 
-  /** Last lines that the slot has written since a time (epoch ms). */
-  tail(name: SlotName, { sinceMs, lines }: { sinceMs: number; lines: number }): Promise<LogRecord[]> {
-    const query = { sinceMs, tail: lines };
+  /** Last lines of one start in the slot: what ran there before may still be read to its end. */
+  tail(name: SlotName, { instance, lines }: { instance: string; lines: number }): Promise<LogRecord[]> {
+    const query = { instance, tail: lines };
     const { signal } = new AbortController();
     return Array.fromAsync(this.ports.logs.query({ stack: owner(this.name), services: [name], query, signal }));
   }

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import type { CancelTimer, Clock } from "../kernel/clock.ts";
-import { formatDuration } from "../kernel/duration.ts";
+import { formatSpan } from "../kernel/duration.ts";
 import { errnoOf, messageOf, OrcoError } from "../kernel/errors.ts";
 import { VERSION } from "../kernel/version.ts";
 import { open } from "../supervise/probes/connection.ts";
@@ -97,7 +97,7 @@ class Tries {
 
   timedOut(): HealthOutcome {
     const { path, port, timeoutMs } = this.poll;
-    return this.failure(`${path} on port ${port} did not answer 2xx within ${formatDuration(timeoutMs)}: ${this.saw()}`);
+    return this.failure(`${path} on port ${port} did not answer 2xx within ${formatSpan(timeoutMs)}: ${this.saw()}`);
   }
 
   failure(detail: string): HealthOutcome {

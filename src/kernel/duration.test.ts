@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { formatDuration, parseDuration } from "./duration.ts";
+import { formatDuration, formatSpan, parseDuration } from "./duration.ts";
 
 test("reads what people write", () => {
   const cases: Record<string, number | undefined> = {
@@ -42,4 +42,8 @@ test("what is printed parses back, less what two units cannot show, and prints t
       expect(formatDuration(back)).toBe(text);
     }),
   );
+});
+
+test("what was set is said as it was set", () => {
+  expect([250, 1500, 10_000, 59_990, 90_000].map(formatSpan)).toEqual(["250ms", "1.5s", "10s", "59.9s", "1m30s"]);
 });

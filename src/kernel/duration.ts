@@ -24,6 +24,11 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(hours / 24)}d${hours % 24}h`;
 }
 
+/** ms → what a person set or waited for, to a tenth of a second below a minute: `250ms`, `1.5s`, `10s`, `1m30s`. */
+export function formatSpan(ms: number): string {
+  return ms < 1000 || ms >= 60_000 ? formatDuration(ms) : `${Math.floor(ms / 100) / 10}s`;
+}
+
 function pad(value: number): string {
   return String(value).padStart(2, "0");
 }

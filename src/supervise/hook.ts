@@ -1,5 +1,5 @@
 import { OrcoError } from "../kernel/errors.ts";
-import { formatDuration } from "../kernel/duration.ts";
+import { formatSpan } from "../kernel/duration.ts";
 import { type CommandResult, type CommandSpec, runCommand } from "./command.ts";
 
 export interface HookSpec extends Omit<CommandSpec, "argv"> {
@@ -23,7 +23,7 @@ export async function runHook({ name, command, ...spec }: HookSpec): Promise<str
 }
 
 function failureOf(result: CommandResult, timeoutMs: number): string {
-  if (result.ended === "timeout") return `timed out after ${formatDuration(timeoutMs)}`;
+  if (result.ended === "timeout") return `timed out after ${formatSpan(timeoutMs)}`;
   if (result.ended === "cancelled") return "was cancelled";
   return result.signal === undefined ? `exited ${result.code ?? "?"}` : `was killed by ${result.signal}`;
 }

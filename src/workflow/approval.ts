@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { canonical } from "../kernel/canonical.ts";
-import { formatDuration } from "../kernel/duration.ts";
+import { formatSpan } from "../kernel/duration.ts";
 import { OrcoError } from "../kernel/errors.ts";
 import type { Json, JsonObject } from "../kernel/event.ts";
 import type { Approval, ApprovalRequest } from "./define.ts";
@@ -33,7 +33,7 @@ export function approvalCall(request: ApprovalRequest, about: { run: string; ste
     signal,
     settle: (value) => verdict(value as unknown as Approval, hash, about),
     expired: () =>
-      new OrcoError("approval_denied", `nobody approved ${about.step} within ${formatDuration(expiresMs)}`, { ...about, expired: true }),
+      new OrcoError("approval_denied", `nobody approved ${about.step} within ${formatSpan(expiresMs)}`, { ...about, expired: true }),
   };
 }
 

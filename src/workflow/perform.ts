@@ -1,5 +1,5 @@
 import type { Clock } from "../kernel/clock.ts";
-import { formatDuration } from "../kernel/duration.ts";
+import { formatSpan } from "../kernel/duration.ts";
 import { OrcoError } from "../kernel/errors.ts";
 import { onDeadline, patiently } from "./patience.ts";
 
@@ -24,7 +24,7 @@ export async function perform<T>(clock: Clock, { what, act, signal, timeoutMs }:
   const onAbort = (): void => own.abort(signal.reason);
   if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort, { once: true });
-  const timeout = new OrcoError("timeout", `${what} took longer than ${formatDuration(timeoutMs ?? 0)}`, { timeout_ms: timeoutMs ?? 0 });
+  const timeout = new OrcoError("timeout", `${what} took longer than ${formatSpan(timeoutMs ?? 0)}`, { timeout_ms: timeoutMs ?? 0 });
   const cancel = timeoutMs === undefined ? undefined : onDeadline(clock, timeoutMs, () => own.abort(timeout));
   const work = (async () => act(own.signal))();
   const outcome = await patiently(clock, work, { signal: own.signal });

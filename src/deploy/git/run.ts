@@ -1,5 +1,5 @@
 import type { Clock } from "../../kernel/clock.ts";
-import { formatDuration } from "../../kernel/duration.ts";
+import { formatSpan } from "../../kernel/duration.ts";
 import { OrcoError } from "../../kernel/errors.ts";
 import { type CommandResult, runCommand } from "../../supervise/command.ts";
 import { type Environment, gitEnvironment } from "./environment.ts";
@@ -79,7 +79,7 @@ function refuseUnfinished(
 ): void {
   if (ran.ended === "cancelled")
     throw signal?.reason instanceof OrcoError ? signal.reason : new OrcoError("cancelled", `git ${what} was cancelled`);
-  if (ran.ended === "timeout") throw new OrcoError("timeout", `git ${what} took longer than ${formatDuration(timeoutMs)}`);
+  if (ran.ended === "timeout") throw new OrcoError("timeout", `git ${what} took longer than ${formatSpan(timeoutMs)}`);
   if (!ran.whole) throw new OrcoError("internal", `the output of git ${what} could not be read to its end`);
 }
 

@@ -89,6 +89,21 @@ test("previous shows the last ended run of each replica", async () => {
   expect(await rig.messages({ previous: true, replica: 0 })).toEqual(["now"]);
 });
 
+test("lines of one start are only its own, also while what ran before it is still being read", async () => {
+  using rig = new Rig();
+  const log = rig.service("api");
+  rig.write("a1", "before\n");
+  rig.attach(log, "a1", 0);
+  rig.write("a2", "now\n");
+  rig.attach(log, "a2", 0);
+  await rig.look();
+  rig.write("a1", "late\n");
+  await rig.look();
+  expect(await rig.messages({ instance: "a2" })).toEqual(["now"]);
+  expect(await rig.messages({ instance: "a2", tail: 2 })).toEqual(["now"]);
+  expect(await rig.messages({ instance: "a3" })).toEqual([]);
+});
+
 test("a run whose end the daemon did not live to note counts once a later one took its replica", async () => {
   using rig = new Rig();
   rig.write("a1", "first\n");

@@ -1,4 +1,5 @@
 import { contentFilter, parseRecord, type Accept } from "./filter.ts";
+import { instanceKey } from "./entry.ts";
 import { previousRuns } from "./previous.ts";
 import type { LogQuery, LogRecord } from "./record.ts";
 import { backwards, Scan, seqBefore, type Span } from "./scan.ts";
@@ -35,7 +36,7 @@ export class Reader {
   ) {
     this.until = range.until;
     this.scan = new Scan(() => log.segments, range.after);
-    this.runs = wanted.query.previous ? previousRuns(log) : undefined;
+    this.runs = runsMeant(log, wanted.query);
   }
 
   private readonly until: number;
@@ -86,7 +87,7 @@ export class Reader {
 
 /** Matching records newest first, without their content. */
 export function* newestFirst(log: ServiceLog, { query, accept }: Wanted, until: number): Generator<Ranked | undefined> {
-  const runs = query.previous ? previousRuns(log) : undefined;
+  const runs = runsMeant(log, query);
   const after = afterOf(log, query);
   for (const span of backwards(log.segments)) {
     if (span.lastSeq <= after) return;
@@ -105,6 +106,12 @@ export function afterOf(log: ServiceLog, { after, sinceMs }: LogQuery): number {
   // A seq from the future is one of an older log of that name.
   const resume = asked === undefined || asked > log.lastSeq ? (log.segments[0]?.firstSeq ?? 1) - 1 : asked;
   return sinceMs === undefined ? resume : Math.max(resume, seqBefore(log.segments, sinceMs));
+}
+
+/** undefined: all of them. */
+function runsMeant(log: ServiceLog, { previous, instance }: LogQuery): Set<string> | undefined {
+  if (instance !== undefined) return new Set([instanceKey(instance)]);
+  return previous ? previousRuns(log) : undefined;
 }
 
 function wants(span: Span, { replica }: LogQuery, runs: Set<string> | undefined): boolean {

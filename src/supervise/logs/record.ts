@@ -36,6 +36,8 @@ export interface LogQuery {
   /** Only the last ended run of each replica. */
   readonly previous?: boolean;
   readonly replica?: number;
+  /** Only this start of a replica; for callers within the daemon. */
+  readonly instance?: string;
   /** Per service: only records with a larger seq. */
   readonly after?: Readonly<Record<string, number>>;
 }

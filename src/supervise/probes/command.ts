@@ -1,4 +1,4 @@
-import { formatDuration } from "../../kernel/duration.ts";
+import { formatSpan } from "../../kernel/duration.ts";
 import { messageOf } from "../../kernel/errors.ts";
 import { runCommand, type CommandResult, type CommandSpec } from "../command.ts";
 import type { CommandProbe, ProbeResult } from "../health.ts";
@@ -23,7 +23,7 @@ export function commandProbe({ command, timeoutMs: own }: CommandProbe, { timeou
 }
 
 function endOf({ ended, code, signal }: CommandResult, timeoutMs: number): string {
-  if (ended === "timeout") return `timed out after ${formatDuration(timeoutMs)}`;
+  if (ended === "timeout") return `timed out after ${formatSpan(timeoutMs)}`;
   return code === undefined ? `killed by ${signal ?? "a signal"}` : `exit ${code}`;
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from "../../kernel/clock.ts";
-import { formatDuration } from "../../kernel/duration.ts";
+import { formatSpan } from "../../kernel/duration.ts";
 import type { ProbeResult } from "../health.ts";
 
 /** One look at the service. Never rejects: what went wrong is the detail. An abort ends it soon; its result is then of no interest. */
@@ -35,7 +35,7 @@ export async function timed(
   signal.addEventListener("abort", onAbort, { once: true });
   const ended = Promise.withResolvers<Finding>();
   const cancel = clock.after(timeoutMs, () => {
-    ended.resolve({ ok: false, detail: `${what} timed out after ${formatDuration(timeoutMs)}` });
+    ended.resolve({ ok: false, detail: `${what} timed out after ${formatSpan(timeoutMs)}` });
     limit.abort();
   });
   try {
