@@ -19,7 +19,7 @@ export interface Candidate {
   readonly slot: SlotName;
 }
 
-export function releaseIn({ app, slot }: Candidate): Release {
+function releaseIn({ app, slot }: Candidate): Release {
   const release = app.row.slots[slot];
   if (!release) throw new OrcoError("internal", `slot ${slot} of ${app.name} is empty`);
   return release;

@@ -10,7 +10,7 @@ import { inactiveSlot, liveRelease, type Release } from "./record.ts";
 import type { SlotName } from "./view.ts";
 
 /** Where the repository keeps its contract, and how large that may be. */
-export const CONTRACT_FILE = "orco.app.json";
+const CONTRACT_FILE = "orco.app.json";
 const MAX_CONTRACT_BYTES = 64 * 1024;
 /** Of the files that an approver is shown. */
 const MAX_SHOWN_FILES = 200;
