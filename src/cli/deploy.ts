@@ -1,8 +1,12 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { Client } from "../client/client.ts";
 import type { AppView, ReleaseView } from "../deploy/view.ts";
+import { OrcoError } from "../kernel/errors.ts";
 import type { RunView } from "../stack/view.ts";
 import { announce } from "./change.ts";
 import { countOf, type Context, textOption } from "./context.ts";
+import { ensureDaemon } from "./daemon-start.ts";
 import { usageError } from "./exit.ts";
 import { interrupt } from "./interrupt.ts";
 import { followSteps } from "./deploy-progress.ts";
@@ -15,15 +19,20 @@ const INTERRUPTED = 130;
 const SHORT = 12;
 
 export async function deploy(context: Context): Promise<number | undefined> {
-  const client = await context.client();
+  const client = await clientForChange(context);
   const app = await appMeant(context, client);
   const [commit = "HEAD"] = context.args;
   return follow(context, client, await client.deploy(app, commit));
 }
 
 export async function rollback(context: Context): Promise<number | undefined> {
-  const client = await context.client();
+  const client = await clientForChange(context);
   return follow(context, client, await client.rollback(await appMeant(context, client)));
+}
+
+/** Where there are apps, their daemon is started when none runs, as `orco up` does it. */
+async function clientForChange(context: Context): Promise<Client> {
+  return existsSync(join(context.home, "apps")) ? ensureDaemon(context) : context.client();
 }
 
 export async function releases(context: Context): Promise<undefined> {
@@ -44,11 +53,8 @@ export async function appMeant(context: Context, client: Client): Promise<string
   const names = (await client.apps()).map(({ name }: AppView) => name);
   if (names.length === 1 && names[0] !== undefined) return names[0];
   if (names.includes("default")) return "default";
-  throw usageError(
-    names.length === 0
-      ? "there is no app yet; make one: orco app add <name> --repo <path|url>"
-      : `there are ${names.length} apps; say which with --app: ${names.join(", ")}`,
-  );
+  if (names.length === 0) throw new OrcoError("not_found", "there is no app yet; make one: orco app add <name> --repo <path|url>");
+  throw usageError(`there are ${names.length} apps; say which with --app: ${names.join(", ")}`);
 }
 
 async function follow(context: Context, client: Client, run: RunView): Promise<number | undefined> {

@@ -8,7 +8,7 @@ export function explain(error: unknown, home: string): unknown {
   const pid = daemonPid(home);
   if (pid === undefined) {
     return new OrcoError("unreachable", `no daemon is running for ${home}`, {
-      next: "start one with your stack: orco up (or alone: orco serve)",
+      next: "orco up starts one with your stack, orco app add and orco deploy with your app; alone: orco serve",
     });
   }
   const cause = error.facts["cause"];
