@@ -91,7 +91,7 @@ describe("the row of an app", () => {
 
 /** A swap that was taken back leaves its mark on the release. */
 function without(row: AppRow): unknown {
-  return { ...row, slots: Object.fromEntries(Object.entries(row.slots).map(([slot, { promoted: _, ...rest }]) => [slot, rest])) };
+  return { ...row, slots: Object.fromEntries(Object.entries(row.slots).map(([slot, { promoted: _gone, ...rest }]) => [slot, rest])) };
 }
 
 function step(row: AppRow, what: string, at: number): AppRow {
