@@ -28,7 +28,7 @@ export class DeployClient {
     return this.transport.json(`${appPath(name)}/status`);
   }
 
-  async releases(name: string, query: { limit?: number; before?: string } = {}): Promise<readonly ReleaseView[]> {
+  async releases(name: string, query: { limit?: number; cursor?: string } = {}): Promise<readonly ReleaseView[]> {
     return (await this.transport.json<{ releases: readonly ReleaseView[] }>(`${appPath(name)}/releases`, { query })).releases;
   }
 

@@ -11,6 +11,7 @@ import { parseRemoteUrl } from "./git/url.ts";
 import type { DeployPlan } from "./plan.ts";
 import { refuseClaimed } from "./port-claims.ts";
 import { liveRelease, SLOT_NAMES } from "./record.ts";
+import { laneOf, planOf, releasesOf } from "./releases.ts";
 import { choose } from "./rollback.ts";
 import { isServing } from "./front.ts";
 import { appStatus } from "./status.ts";
@@ -19,7 +20,6 @@ import type { AppStatus, AppView, PutApp, ReleaseView, SlotName } from "./view.t
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 /** The name that the bare paths mean when there are several apps (deploy.md). */
 const DEFAULT_APP = "default";
-const PAGE = 200;
 
 /** Requests of people turned into runs. */
 export class AppRequests {
@@ -110,15 +110,8 @@ export class AppRequests {
   }
 
   /** Newest first. */
-  releases(name: string, { limit, before }: { limit: number; before?: string }): ReleaseView[] {
-    const { row } = this.apps.require(name);
-    const found: ReleaseView[] = [];
-    for (const run of this.runsOf(name, before)) {
-      const plan = this.planOf(run);
-      if (plan) found.push(releaseView(run, plan, stateOf(run, row)));
-      if (found.length === limit) break;
-    }
-    return found;
+  releases(name: string, page: { limit: number; before?: string }): ReleaseView[] {
+    return releasesOf(this.runs, this.apps.require(name).row, page);
   }
 
   logs(
@@ -192,16 +185,6 @@ export class AppRequests {
     }
   }
 
-  private *runsOf(name: string, from: string | undefined): Generator<RunRow> {
-    const lane = laneOf(name);
-    for (let before = from; ;) {
-      const page = this.runs.list(PAGE, { before, lane });
-      if (page.length === 0) return;
-      yield* page;
-      before = page.at(-1)?.id;
-    }
-  }
-
   /** For a person. */
   private isWaiting(run: RunRow): boolean {
     return this.runs.steps(run.id).some(({ status }) => status === "waiting");
@@ -210,35 +193,6 @@ export class AppRequests {
   /** Before anything is live, the commit that is being deployed says what is to be done with the next one. */
   private planUnderWay(name: string): Partial<DeployPlan> | undefined {
     const [run] = this.runs.underWay({ app: name });
-    return run && this.planOf(run);
+    return run && planOf(this.runs, run);
   }
-
-  private planOf(run: RunRow): (Partial<DeployPlan> & { commit: string; slot: SlotName }) | undefined {
-    const step = this.runs.steps(run.id).find(({ name }) => name === (run.kind === "deploy" ? "resolve" : "choose"));
-    return step?.result as unknown as DeployPlan | undefined;
-  }
-}
-
-function laneOf(app: string): string {
-  return `app/${app}`;
-}
-
-function stateOf(run: RunRow, { live, previous, slots }: App["row"]): ReleaseView["state"] {
-  if (live && slots[live]?.promoted?.run === run.id) return "live";
-  if (previous && slots[previous]?.promoted?.run === run.id) return "previous";
-  return run.status === "completed" ? "retired" : run.status === "failed" || run.status === "cancelled" ? "failed" : "pending";
-}
-
-function releaseView(run: RunRow, plan: { commit: string; subject?: string; slot: SlotName }, state: ReleaseView["state"]): ReleaseView {
-  const { error } = run;
-  return {
-    run: run.id,
-    kind: run.kind === "rollback" ? "rollback" : "deploy",
-    commit: plan.commit,
-    subject: plan.subject ?? "",
-    slot: plan.slot,
-    state,
-    at: new Date(run.endedAt ?? run.createdAt).toISOString(),
-    ...(error && { error: { code: error.code, message: error.message } }),
-  };
 }

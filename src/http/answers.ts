@@ -225,6 +225,7 @@ const ReleaseList = z
         error: z.object({ code: z.string(), message: z.string() }).optional(),
       }),
     ),
+    next_cursor: z.string().optional(),
   })
   .openapi("ReleaseList");
 

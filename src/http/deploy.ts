@@ -4,8 +4,9 @@ import { wantsAsync } from "./change.ts";
 import type { Ctx } from "./context.ts";
 import { appOutcome, settledOrWaiting, unsuccessful } from "./deploy-answer.ts";
 import { endpoint, json, type Site } from "./endpoint.ts";
+import { decodeCursor, encodeCursor, nextLink } from "./page.ts";
 import { asOrcoError } from "./problem.ts";
-import { limit, runId, stackName } from "./schemas.ts";
+import { limit, stackName } from "./schemas.ts";
 
 const none = z.strictObject({});
 const named = z.strictObject({ app: stackName });
@@ -77,12 +78,19 @@ function appRoutes(site: Site): void {
   });
   const status = { path: "/apps/{app}/status", id: "getAppStatus", summary: "What is live", answers: { 200: json("Status", "AppStatus") } };
   endpoint(site, { method: "get", params: named, query: none, ...status }, (c, input) => c.json(apps.status(input.params.app)));
-  const query = z.strictObject({ limit, before: runId.optional() });
+  const query = z.strictObject({ limit, cursor: z.string().optional() });
   const releases = { path: "/apps/{app}/releases", id: "listReleases", summary: "Deploys and rollbacks, newest first" };
   const answers = { 200: json("Releases", "ReleaseList") };
   endpoint(site, { method: "get", params: named, query, ...releases, answers }, (c, input) => {
-    const { limit: count, before } = input.query;
-    return c.json({ releases: apps.releases(input.params.app, { limit: count, ...(before !== undefined && { before }) }) });
+    const { limit: count, cursor } = input.query;
+    const filters = { list: "releases", app: input.params.app };
+    const before = cursor === undefined ? {} : { before: decodeCursor(cursor, filters) };
+    const found = apps.releases(input.params.app, { limit: count + 1, ...before });
+    const page = found.slice(0, count);
+    const last = page.at(-1);
+    if (found.length <= count || !last) return c.json({ releases: page });
+    const next = encodeCursor(last.run, filters);
+    return c.json({ releases: page, next_cursor: next }, 200, { link: nextLink(c.req.url, next) });
   });
 }
 

@@ -165,3 +165,37 @@ test("a process that ends at the very moment of its swap fails the deploy, or is
     expect(await blog.version()).toBe("v0");
   }
 }, 60_000);
+
+test("releases come by page, newest first", async () => {
+  const blog = await app("pages", { build_command: "exit 1" });
+  for (const version of ["v1", "v2", "v3"]) await blog.deploy(await blog.commit({ version }));
+  const page = async (cursor?: string): Promise<{ releases: { subject: string }[]; next_cursor?: string }> => {
+    const query = cursor === undefined ? "" : `&cursor=${cursor}`;
+    const answer = await fetch(`http://orco/apps/pages/releases?limit=2${query}`, { unix: join(rig.home, "orco.sock") });
+    return (await answer.json()) as { releases: { subject: string }[]; next_cursor?: string };
+  };
+  const first = await page();
+  expect(first.releases.map(({ subject }) => subject)).toEqual(["version v3", "version v2"]);
+  const second = await page(first.next_cursor);
+  expect(second.releases.map(({ subject }) => subject)).toEqual(["version v1"]);
+  expect(second.next_cursor).toBeUndefined();
+}, 30_000);
+
+test("a crash loop is left by itself although a deploy waits for approval, which is cancelled", async () => {
+  const auto_rollback = { window_ms: 60_000, max_restarts: 1 };
+  const blog = await app("loop", { auto_rollback, protected_paths: ["migrations/**"], drain_timeout_ms: 100 });
+  const v1 = await blog.commit({ version: "v1" });
+  await blog.deploy(v1);
+  await blog.deploy(await blog.commit({ version: "v2" }));
+  const waiting = await blog.deploy(await blog.commit({ version: "v3" }, { "migrations/1.sql": "drop" }));
+  expect(waiting.status).toBe(202);
+  for (const _ of [1, 2]) {
+    const pid = await blog.version("pid");
+    await blog.version("crash").catch(() => undefined);
+    await until("another process", async () => (await blog.version("pid")) !== pid || undefined, 10_000);
+  }
+  await until("the release before", async () => (await blog.status()).live_commit === v1 || undefined, 10_000);
+  expect(await blog.ended(waiting.body["id"])).toMatchObject({ status: "cancelled" });
+  await until("nothing under way", async () => (await blog.status()).run === undefined || undefined, 10_000);
+  expect((await blog.status()).live_commit).toBe(v1);
+}, 40_000);
