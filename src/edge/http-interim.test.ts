@@ -121,3 +121,18 @@ test("a host that nobody answers for gets 404, and the connection goes on", asyn
   target.write(answer("here"));
   await client.until("here");
 });
+
+test("a connection that breaks off after an interim answer was not idle: the request is not sent again", async () => {
+  using edge = await EdgeFixture.start();
+  const client = edge.ask();
+  const target = await edge.target.next();
+  target.write(answer("first"));
+  await client.until("first");
+  client.write(request("GET /second HTTP/1.1"));
+  await target.until("GET /second");
+  target.write("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n");
+  await client.until("103 Early Hints");
+  target.reset();
+  expect(await client.until("X-Orco-Error")).toContain("502 Bad Gateway");
+  expect(edge.target.connections.length).toBe(1);
+});

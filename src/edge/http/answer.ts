@@ -27,6 +27,8 @@ export type Step = "more" | "done" | "spilled" | "switched" | "invalid";
 export class Answer {
   /** The final one. */
   head: ResponseHead | undefined;
+  /** Not one byte came yet, not even of an interim one. */
+  untouched = true;
   /** Something of the final answer was written to the client. */
   started = false;
   /** Of the body, as written to the client. */
@@ -41,17 +43,13 @@ export class Answer {
     private readonly owner: AnswerOwner,
   ) {}
 
-  /** Not one byte of an answer came yet. */
-  get untouched(): boolean {
-    return !this.head && this.rest.length === 0;
-  }
-
   /** The end of the connection is the end of the body. */
   get untilClose(): boolean {
     return this.head?.framing.kind === "until-close";
   }
 
   take(bytes: Buffer): Step {
+    this.untouched = false;
     return this.head ? this.pass(bytes) : this.takeHead(this.rest.length === 0 ? bytes : Buffer.concat([this.rest, bytes]));
   }
 

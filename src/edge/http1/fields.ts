@@ -82,7 +82,7 @@ export function walkFields(text: string, range: { from: number; to: number; comp
     if (!LINE.test(text)) return refuseLine(text, at, range);
     const end = LINE.lastIndex;
     const colon = text.indexOf(":", at);
-    if (colon - at <= LONGEST_NAME) {
+    if (colon - at <= LONGEST_NAME || mayBeForwarded(text, at)) {
       const what = whatIs(text, at, colon);
       if (what !== 0) marks.push(what, at, colon, end);
     }
@@ -100,14 +100,19 @@ export function refuseField(line: string): Refused | undefined {
 
 function whatIs(text: string, at: number, colon: number): number {
   const first = text.charCodeAt(at);
-  const known = CANDIDATES[slotOf(colon - at, first)];
+  const known = colon - at <= LONGEST_NAME ? CANDIDATES[slotOf(colon - at, first)] : undefined;
   if (known !== undefined) {
     if (matchesAt(known.name, text, at)) return known.what;
     if (matchesAt(known.alias, text, at)) return aliasOf(known.what);
   }
-  if ((first | 32) !== 0x78 || colon - at <= X_FORWARDED_LENGTH) return 0;
+  if (!mayBeForwarded(text, at) || colon - at <= X_FORWARDED_LENGTH) return 0;
   if (matchesAt(X_FORWARDED, text, at)) return FORWARDED_OTHER;
   return matchesAt(X_FORWARDED_ALIAS, text, at) ? ALIAS : 0;
+}
+
+/** X-Forwarded-* goes on for as long as somebody likes. */
+function mayBeForwarded(text: string, at: number): boolean {
+  return (text.charCodeAt(at) | 32) === 0x78;
 }
 
 function aliasOf(what: number): number {

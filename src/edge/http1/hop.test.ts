@@ -82,9 +82,10 @@ describe("to a target", () => {
     "X-Forwarded-Proto: http",
     "X-Forwarded-Host: evil",
     "X-Forwarded-Port: 1",
+    "X-Forwarded-Tls-Client-Cert-Info: CN=admin",
     "Forwarded: for=1.1.1.1",
   ];
-  const aliases = ["X_Forwarded_For: 1.1.1.1", "X-Forwarded_Port: 1", "x_request_id: x", "Proxy_Authorization: x"];
+  const aliases = ["X_Forwarded_For: 1.1.1.1", "x_forwarded_tls_client_cert_info_of_somebody: x", "X-Forwarded_Port: 1", "x_request_id: x", "Proxy_Authorization: x"];
 
   test("what an untrusted peer says of the client is overwritten, underscores or not", () => {
     expect(forwarded([...spoofed, ...aliases])).toEqual(ADDED);
@@ -95,6 +96,7 @@ describe("to a target", () => {
       "X-Forwarded-Proto: http",
       "X-Forwarded-Host: evil",
       "X-Forwarded-Port: 1",
+      "X-Forwarded-Tls-Client-Cert-Info: CN=admin",
       "Forwarded: for=1.1.1.1",
       "X-Forwarded-For: 1.1.1.1, 2.2.2.2, 192.0.2.7",
       "X-Request-Id: r1",
