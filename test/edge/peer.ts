@@ -133,6 +133,19 @@ export class RawTarget {
     return peer;
   }
 
+  /** Answers every request without a body, on every connection from now on. */
+  answerAll(bytes: string): void {
+    void this.connection().then((peer) => {
+      this.answerAll(bytes);
+      let answered = 0;
+      const look = (): void => {
+        for (const heads = peer.text.split("\r\n\r\n").length - 1; answered < heads; answered++) peer.write(bytes);
+      };
+      peer.socket.on("data", look);
+      look();
+    });
+  }
+
   /** All that ever came. */
   get heard(): string {
     return this.connections.map(({ text }) => text).join("\n--\n");

@@ -148,8 +148,9 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
   }
 
   uploaded(queued: boolean): void {
-    if (this.phase !== "asking" || !this.upstream) return;
-    this.patience.asking(this.upstream.wire, this.targetsTurn);
+    if (!this.upstream) return;
+    if (this.phase === "asking") this.patience.asking(this.upstream.wire, this.targetsTurn);
+    else this.patience.answering(this.client.wire, this.streaming);
     if (queued && !this.upload.complete) this.client.wire.pause();
   }
 
