@@ -10,6 +10,8 @@ import { between, cycles, figures } from "./rig.ts";
 const DEATHS = cycles(4, 200);
 const DEATH_BUDGET_MS = 15_000;
 const PER_SECOND = 40;
+/** Of a daemon that resumes a run or undoes it: every second one dies at one of them. */
+const RESUMED_WRITES = 16;
 const CONTRACT = { health_timeout_ms: 4000, drain_timeout_ms: 800, stop_timeout_ms: 1000 };
 
 interface Scenario {
@@ -140,7 +142,8 @@ async function once({ rig, app, scenario, n, death }: { rig: DeployRig; app: App
     if (!death) throw error;
   });
   rig.disarm();
-  if (!(await rig.answers())) await rig.begin();
+  const second = death && n % 2 === 1 ? { at: Math.ceil(between(0, RESUMED_WRITES)), when: death.when } : undefined;
+  if (!(await rig.answers())) await resume(rig, second);
   const run = rig.runs(app.name).find(({ id }) => id > (last?.id ?? ""));
   try {
     if (run) await rig.client.waitRun(run.id);
@@ -150,8 +153,21 @@ async function once({ rig, app, scenario, n, death }: { rig: DeployRig; app: App
     else expect(after.live).toBe(before.live as "blue");
     expect(await app.version()).toBe(await versionOf(app, after));
   } catch (error) {
-    throw new Error(`death ${JSON.stringify(death)}: ${String(error)}\n${rig.story(run?.id ?? "none")}`, { cause: error });
+    throw new Error(`deaths ${JSON.stringify([death, second])}: ${String(error)}\n${rig.story(run?.id ?? "none")}`, { cause: error });
   }
+}
+
+/** The next daemon, or the one after it when that dies too, in the midst of what it resumes. */
+async function resume(rig: DeployRig, death: Death | undefined): Promise<void> {
+  if (!death) return void (await rig.begin());
+  rig.arm(death);
+  const begun = await rig.begin().then(
+    () => true,
+    () => false,
+  );
+  if (begun) await until("its death, or the end of every run", async () => !(await rig.answers()) || !rig.isBusy("blog"), 20_000);
+  rig.disarm();
+  if (!(await rig.answers())) await rig.begin();
 }
 
 function check(

@@ -59,6 +59,10 @@ export class DeployRig extends ChaosRig {
     );
   }
 
+  isBusy(app: string): boolean {
+    return this.runs(app).some(({ status }) => status === "queued" || status === "running");
+  }
+
   step(run: string, name: string): StepRow | undefined {
     const [found] = this.rows<{ row: string }>(`SELECT row FROM run_steps WHERE run = '${run}' AND name = '${name}'`);
     return found && (JSON.parse(found.row) as StepRow);

@@ -57,13 +57,15 @@ export class ChaosRig extends Rig {
       "the API to be back",
       async () =>
         child.exitCode !== null ||
+        child.signalCode !== null ||
         (await this.client.health().then(
           () => true,
           () => false,
         )),
       20_000,
     );
-    if (child.exitCode !== null) throw new Error(`the daemon ended at its start with ${child.exitCode}; see ${this.log}`);
+    const ended = child.exitCode ?? child.signalCode;
+    if (ended !== null) throw new Error(`the daemon ended at its start with ${ended}; see ${this.log}`);
     this.backMs.push(performance.now() - startedAt);
     return child.pid;
   }
