@@ -172,8 +172,8 @@ export class Apps implements DeployHost {
     return { ...env, ...Object.fromEntries(values) };
   }
 
-  clean(app: App, slot: SlotName, release: Release): (text: string) => string {
-    return new Redactor(secretValues(secretRefs(release.contract, this.dirs(app).of(slot)), this.options.daemonEnv)).clean;
+  redactor({ contract }: Release): Redactor {
+    return new Redactor(secretValues(secretRefs(contract, this.options.home), this.options.daemonEnv));
   }
 
   /** Whether a front of the edge is one of ours. */

@@ -88,7 +88,7 @@ async function unhealthy(candidate: Candidate, outcome: Exclude<HealthOutcome, {
   const port = portOf(slot, release.contract);
   const found = app.slot(slot);
   const pid = app.supervisor(slot)?.running?.handle.pid;
-  const clean = host.clean(app, slot, release);
+  const { clean } = host.redactor(release);
   const elsewhere = outcome.status === undefined && pid !== undefined ? listensElsewhere(pid, port) : undefined;
   // The end of its log is read before the end of the instance is told.
   const lines = found?.instance === undefined ? [] : await app.tail(slot, { instance: found.instance, lines: SHOWN_LINES });

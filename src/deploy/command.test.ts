@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../test/until.ts";
 import { FakeClock, systemClock } from "../kernel/clock.ts";
+import { Redactor } from "../supervise/logs/redact.ts";
 import { isAlive, readStat } from "../supervise/proc.ts";
 import { runSlotCommand, type SlotCommand } from "./command.ts";
 
@@ -78,4 +79,16 @@ test("what a build leaves in the background ends with it, and is not waited for"
 
 test("one that is already cancelled does not start", async () => {
   expect(await run("echo x", { signal: AbortSignal.abort() })).toMatchObject({ ok: false, ended: "cancelled", lines: [] });
+});
+
+test("a secret that lies across the cut of a very long line is taken out whole", async () => {
+  const secret = "s3cret-".repeat(8);
+  const seen: string[] = [];
+  const redactor = new Redactor([secret]);
+  const command = `head -c 8170 /dev/zero | tr '\\0' x; printf '%s' "$TOKEN"; head -c 9000 /dev/zero | tr '\\0' y; echo; printf 'end \\033[31m%s\\033[0m%s' "$(echo "$TOKEN" | cut -c1-9)" "$(echo "$TOKEN" | cut -c10-)"`;
+  const result = await run(command, { env: { PATH: "/usr/bin:/bin", TOKEN: secret }, onLine: (line) => seen.push(line), redactor });
+  for (const text of [seen.join(""), result.lines.join("")]) {
+    expect(text).not.toContain("s3cret-");
+    expect(text.match(/\[redacted\]/g)).toHaveLength(2);
+  }
 });

@@ -2,6 +2,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { uuidv7 } from "../kernel/id.ts";
 import { withoutControl } from "../kernel/plain-text.ts";
 import { type CommandResult, runCommand } from "../supervise/command.ts";
+import type { Redactor } from "../supervise/logs/redact.ts";
 import { MARKER, MarkerSweep } from "../supervise/identity.ts";
 import { bootId } from "../supervise/proc.ts";
 import { Signals } from "../supervise/signal.ts";
@@ -24,6 +25,8 @@ export interface SlotCommand {
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly signal?: AbortSignal;
+  /** Takes secrets out of every line. */
+  readonly redactor?: Redactor;
   /** Every line of stdout and stderr as it comes, without what drives terminals. */
   readonly onLine?: (line: string) => void;
 }
@@ -40,7 +43,7 @@ export interface SlotCommandResult extends Pick<CommandResult, "ended" | "code" 
  * Runs a build, a hook or a check in a slot's worktree. Whatever it started ends with it: at its end, at the timeout, when the signal aborts, and
  * when the daemon dies. Throws `start_failed` when there is no such folder.
  */
-export async function runSlotCommand({ command, onLine, ...spec }: SlotCommand): Promise<SlotCommandResult> {
+export async function runSlotCommand({ command, redactor, onLine, ...spec }: SlotCommand): Promise<SlotCommandResult> {
   const began = spec.clock.monotonic();
   const lines: string[] = [];
   const take = (line: string): void => {
@@ -48,7 +51,7 @@ export async function runSlotCommand({ command, onLine, ...spec }: SlotCommand):
     lines.push(line);
     if (lines.length > KEPT_LINES) lines.shift();
   };
-  const streams = { stdout: new Lines(take), stderr: new Lines(take) };
+  const streams = { stdout: new Lines(take, redactor), stderr: new Lines(take, redactor) };
   const id = uuidv7(spec.clock);
   const { ended, code, signal } = await runCommand({
     ...spec,
@@ -88,16 +91,21 @@ class Lines {
   private readonly decoder = new TextDecoder();
   private rest = "";
 
-  constructor(private readonly onLine: (line: string) => void) {}
+  constructor(
+    private readonly onLine: (line: string) => void,
+    private readonly redactor?: Redactor,
+  ) {}
 
   push(chunk: Uint8Array): void {
     const pieces = (this.rest + this.decoder.decode(chunk, { stream: true })).split(/\r\n|\n|\r(?!$)/);
     this.rest = pieces.pop() ?? "";
     for (const piece of pieces) this.tell(piece);
-    while (this.rest.length > MAX_LINE) {
-      this.tell(this.rest.slice(0, MAX_LINE));
-      this.rest = this.rest.slice(MAX_LINE);
-    }
+    // What may be the beginning of a secret waits for the rest of it.
+    const open = this.redactor?.longestBytes ?? 0;
+    if (this.rest.length <= MAX_LINE + open) return;
+    const text = this.clean(this.rest);
+    this.tell(text.slice(0, -open || undefined));
+    this.rest = open === 0 ? "" : text.slice(-open);
   }
 
   end(): void {
@@ -107,6 +115,13 @@ class Lines {
   }
 
   private tell(line: string): void {
-    for (let at = 0; at === 0 || at < line.length; at += MAX_LINE) this.onLine(withoutControl(line.slice(at, at + MAX_LINE)).trimEnd());
+    const text = this.clean(line);
+    // Once more when the colours are gone that a program may have put into the midst of a secret.
+    for (let at = 0; at === 0 || at < text.length; at += MAX_LINE)
+      this.onLine(this.clean(withoutControl(text.slice(at, at + MAX_LINE)).trimEnd()));
+  }
+
+  private clean(text: string): string {
+    return this.redactor?.clean(text) ?? text;
   }
 }

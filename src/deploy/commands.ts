@@ -54,7 +54,7 @@ export async function askSchema(command: Command, running: Running): Promise<voi
     signal: running.signal,
   }).finally(() => gone.abort());
   if (outcome.ok) return;
-  const clean = host.clean(app, slot, release);
+  const { clean } = host.redactor(release);
   throw new OrcoError("schema_mismatch", clean(`schema_status ${gate.endpoint}: ${outcome.detail}`), {
     ...(outcome.status !== undefined && { last_status: outcome.status }),
     ...(outcome.body !== undefined && { body: clean(outcome.body) }),
@@ -67,7 +67,6 @@ async function run(
   { signal, tell }: Running,
 ): Promise<SlotCommandResult> {
   const { clock } = app;
-  const clean = host.clean(app, slot, release);
   let nextAt = 0;
   const result = await runSlotCommand({
     command: line,
@@ -76,14 +75,15 @@ async function run(
     timeoutMs,
     clock,
     signal,
+    redactor: host.redactor(release),
     onLine: (text) => {
       if (clock.monotonic() < nextAt || text === "") return;
       nextAt = clock.monotonic() + TELL_EVERY_MS;
-      tell(clean(text));
+      tell(text);
     },
   });
   signal.throwIfAborted();
-  return { ...result, lines: result.lines.map(clean) };
+  return result;
 }
 
 function endOf({ ended, code, signal, durationMs }: SlotCommandResult): string {

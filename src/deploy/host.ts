@@ -1,4 +1,5 @@
 import type { Clock } from "../kernel/clock.ts";
+import type { Redactor } from "../supervise/logs/redact.ts";
 import type { App } from "./app.ts";
 import type { AlertKind, Repo } from "./ports.ts";
 import type { AppRow, Release } from "./record.ts";
@@ -17,7 +18,7 @@ export interface DeployHost {
   /** Environment of builds, hooks and checks of a slot, secrets given as variables among it. */
   commandEnv(app: App, slot: SlotName, release: Release): Promise<Readonly<Record<string, string>>>;
   /** Takes the secrets of a release out of what its commands print. */
-  clean(app: App, slot: SlotName, release: Release): (text: string) => string;
+  redactor(release: Release): Redactor;
   /** Tells the webhooks of a release; never rejects. */
   alert(app: App, release: Release, told: { kind: AlertKind; message: string; run?: string }): Promise<void>;
 }

@@ -1,10 +1,14 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { randomInt } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { AppStatus } from "../../src/deploy/view.ts";
 import type { RunView } from "../../src/stack/view.ts";
 import type { Rig } from "./rig.ts";
 
 const PROGRAM = join(resolve(import.meta.dirname, "../programs"), "deployed.ts");
+
+const LOWEST_PORT = 10_000;
+const FIRST_EPHEMERAL = Number(readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").split(/\s+/)[0]);
 
 /** What the program does at a commit (test/programs/deployed.ts). */
 export interface Behaviour {
@@ -17,7 +21,7 @@ export interface Answer {
   readonly body: Record<string, unknown>;
 }
 
-/** One app with a repository of its own. Ports are held by the kernel's choice until the contract is written. */
+/** One app with a repository of its own. */
 export class AppUnderTest {
   readonly repo: string;
   readonly port: number;
@@ -109,20 +113,22 @@ export class AppUnderTest {
   }
 }
 
-/** The first of `count` neighbours that are all free. */
+/**
+ * The first of `count` neighbours that are all free. Not of those that the kernel gives away by itself: until the app listens, any connection of this
+ * machine could be given one as its own end.
+ */
 function freePorts(count: number): number {
   for (;;) {
-    const first = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
-    const { port } = first;
-    first.stop(true);
-    try {
-      const held = Array.from({ length: count }, (_, at) =>
-        Bun.listen({ hostname: "127.0.0.1", port: port + at, socket: { data: () => undefined } }),
-      );
-      for (const one of held) one.stop(true);
-      return port;
-    } catch {
-      // a neighbour is taken
-    }
+    const port = randomInt(LOWEST_PORT, FIRST_EPHEMERAL - count);
+    if (Array.from({ length: count }, (_, at) => isFree(port + at)).every(Boolean)) return port;
+  }
+}
+
+function isFree(port: number): boolean {
+  try {
+    Bun.listen({ hostname: "127.0.0.1", port, socket: { data: () => undefined } }).stop(true);
+    return true;
+  } catch {
+    return false;
   }
 }

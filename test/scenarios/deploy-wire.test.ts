@@ -199,3 +199,27 @@ test("a crash loop is left by itself although a deploy waits for approval, which
   await until("nothing under way", async () => (await blog.status()).run === undefined || undefined, 10_000);
   expect((await blog.status()).live_commit).toBe(v1);
 }, 40_000);
+
+test("an app is removed, or given another repository, in the midst of a deploy", async () => {
+  const blog = await app("midst", { health_timeout_ms: 20_000 });
+  const elsewhere = await app("elsewhere");
+  const v1 = await blog.commit({ version: "v1", readyAfterMs: 700 });
+  const answer = blog.deploy(v1);
+  await until("its checkout", async () => (await blog.status()).run, 5000);
+  const contract = (await rig.client.app("midst")).contract;
+  await rig.client.putApp("midst", { repo: elsewhere.repo, contract });
+  expect(await answer).toMatchObject({ status: 200, body: { commit: v1 } });
+  expect((await rig.client.app("midst")).repo).toBe(elsewhere.repo);
+  const w1 = await elsewhere.commit({ version: "w1" });
+  expect(await blog.deploy("main")).toMatchObject({ status: 200, body: { commit: w1 } });
+
+  const slow = await elsewhere.commit({ version: "w2", readyAfterMs: 15_000 });
+  const cut = blog.deploy(slow);
+  await until("its process to start", () => rig.instances().length >= 2 || undefined, 5000);
+  const [removed, refusedDeploy] = await Promise.all([rig.client.removeApp("midst"), blog.deploy("main")]);
+  expect(removed).toBeUndefined();
+  expect([404, 409]).toContain(refusedDeploy.status);
+  expect(await cut).toMatchObject({ status: 409, body: { success: false, code: "cancelled" } });
+  expect(await refused(blog.url)).toBe("ECONNREFUSED");
+  expect(readdirSync(join(rig.home, "apps"))).not.toContain("midst");
+}, 40_000);
