@@ -29,7 +29,10 @@ export async function approve(context: Context): Promise<number | undefined> {
     ...(waiting.content_hash !== undefined && { content_hash: waiting.content_hash }),
   });
   if (global.json) io.out(`${JSON.stringify(run)}\n`);
-  else context.note(`${waiting.step} is ${decision === "approve" ? "approved" : "rejected"}; see it: orco runs ${id}`);
+  else
+    context.note(
+      `run ${id} is ${decision === "approve" ? "approved and goes on" : "rejected: it ends and is undone"}; see it: orco runs ${id}`,
+    );
   return undefined;
 }
 

@@ -46,7 +46,7 @@ function stepLine(event: EventView, began: Map<string, number>): string | undefi
     case "step.completed":
       return `${step.padEnd(10)} ${took}`;
     case "step.failed":
-      return `${step.padEnd(10)} failed${said === undefined ? "" : `: ${said}`}`;
+      return `${step.padEnd(10)} failed`; // why comes with the end of the run
     case "step.undone":
       return `${step.padEnd(10)} undone`;
     default:

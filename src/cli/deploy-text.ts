@@ -1,6 +1,6 @@
 import type { OrcoError } from "../kernel/errors.ts";
 import type { RunView } from "../stack/view.ts";
-import { runFailed } from "./exit.ts";
+import { findings, runFailed } from "./exit.ts";
 
 /** What a deploy failed of, what was seen, and what is live now. */
 export function deployFailed(run: RunView): OrcoError {
@@ -10,11 +10,12 @@ export function deployFailed(run: RunView): OrcoError {
   const previous = facts["previous_commit"];
   const parts = [
     error.message,
+    ...findings(facts),
     ...(typeof facts["body"] === "string" && facts["body"] !== "" ? [`it answered: ${indented(facts["body"].trimEnd()).trimStart()}`] : []),
     ...(log.length > 0 ? ["last lines of its log:", ...log.map(indented)] : []),
     typeof previous === "string" ? `${previous.slice(0, 12)} stays live` : "nothing has changed",
   ];
-  return runFailed(parts.join("\n"), Array.isArray(facts["errors"]) ? { errors: facts["errors"] } : {});
+  return runFailed(parts.join("\n"));
 }
 
 /** Below the lines that `report` has set in under its `orco: `. */

@@ -64,19 +64,27 @@ async function follow(context: Context, client: Client, run: RunView): Promise<n
     const ended = await followSteps(context, client, { run, signal: stop.signal });
     if (context.global.json) context.io.out(`${JSON.stringify(ended)}\n`);
     if (ended.waiting) {
-      context.note(`run ${run.id} waits for approval: ${ended.waiting.summary}\n  decide: orco approve ${run.id}, or with --reject`);
+      // With --quiet too: it is not live.
+      context.io.err(`run ${run.id} waits for approval: ${ended.waiting.summary}\n  decide: orco approve ${run.id}, or with --reject\n`);
       return undefined;
     }
     if (ended.status !== "completed") throw deployFailed(ended);
     if (!context.global.json) context.note(doneLine(ended));
     return undefined;
   } catch (error) {
-    if (!stop.signal.aborted) throw error;
+    if (!stop.signal.aborted) throw daemonGone(error, run);
     context.note(`run ${run.id} goes on; see it: orco runs ${run.id}, cancel it: orco cancel ${run.id}`);
     return INTERRUPTED;
   } finally {
     stop.release();
   }
+}
+
+/** The daemon has been away for long: a new one goes on with the run. */
+function daemonGone(error: unknown, { id }: RunView): unknown {
+  if (!(error instanceof OrcoError) || error.code !== "unreachable") return error;
+  const next = `run ${id} goes on, or is undone, when a daemon is started: orco serve; then orco runs ${id}`;
+  return new OrcoError("unreachable", "the daemon has gone while the run was under way, and has not come back", { next, known: true });
 }
 
 function doneLine({ kind, result = {} }: RunView): string {
@@ -92,12 +100,9 @@ function textOf(value: unknown): string {
 }
 
 function releaseRow({ at, state, kind, slot, commit, subject, error }: ReleaseView): string[] {
-  return [
-    at.replace("T", " ").slice(0, 19),
-    state,
-    kind,
-    slot,
-    commit.slice(0, SHORT),
-    oneLine(error ? `${error.code}: ${error.message}` : subject),
-  ];
+  return [at.replace("T", " ").slice(0, 19), state, kind, slot, commit.slice(0, SHORT), oneLine(error ? failureText(error) : subject)];
+}
+
+function failureText({ code, message }: { code: string; message: string }): string {
+  return message.startsWith(code) ? message : `${code}: ${message}`;
 }

@@ -59,14 +59,14 @@ export function report(error: unknown, io: Io): void {
 
 function textOf(error: unknown): string {
   if (error instanceof OrcoError)
-    return [error.message.replace(/^(?:path|query)\//, ""), ...findings(error), nextStep(error)].filter(Boolean).join("\n      ");
+    return [error.message.replace(/^(?:path|query)\//, ""), ...findings(error.facts), nextStep(error)].filter(Boolean).join("\n      ");
   return `internal error: ${messageOf(error)}\n      this is a defect of orco; please report it with the command line`;
 }
 
 /** One line a finding where there are several: the message names only the first. */
-function findings({ facts: { errors } }: OrcoError): string[] {
+export function findings({ errors }: Readonly<Record<string, unknown>>): string[] {
   if (!Array.isArray(errors) || errors.length < 2) return [];
-  return errors.filter(isFinding).map(({ pointer, detail }) => `  ${pointer.slice(1).replaceAll("/", ".")}: ${detail}`);
+  return errors.filter(isFinding).map(({ pointer, detail }) => `        ${pointer.slice(1).replaceAll("/", ".")}: ${detail}`);
 }
 
 function isFinding(value: unknown): value is { pointer: string; detail: string } {

@@ -4,7 +4,7 @@ import { OrcoError } from "../kernel/errors.ts";
 
 /** Says of an `unreachable` whether there is no daemon or one that does not answer, and what to do. Other errors pass as they are. */
 export function explain(error: unknown, home: string): unknown {
-  if (!(error instanceof OrcoError) || error.code !== "unreachable") return error;
+  if (!(error instanceof OrcoError) || error.code !== "unreachable" || error.facts["known"] === true) return error;
   const pid = daemonPid(home);
   if (pid === undefined) {
     return new OrcoError("unreachable", `no daemon is running for ${home}`, {

@@ -162,7 +162,10 @@ export class Runs {
     const run = this.active.get(id);
     if (run) return run;
     const row = this.get(id);
-    throw new OrcoError("conflict", `run ${id} has already ${row.status}`, { run: id, status: row.status });
+    throw new OrcoError("conflict", `run ${id} is over already: it ${row.status === "cancelled" ? "was cancelled" : `has ${row.status}`}`, {
+      run: id,
+      status: row.status,
+    });
   }
 
   private track(row: RunRow, former: readonly StepRow[]): ActiveRun {
