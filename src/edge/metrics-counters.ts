@@ -42,8 +42,8 @@ export class FrontCounter {
   finished(code: number, durationMs: number): void {
     this.codes.set(code, (this.codes.get(code) ?? 0) + 1);
     const seconds = durationMs / 1000;
-    const at = DURATION_BOUNDS_S.findIndex((bound) => seconds <= bound);
-    const bucket = at === -1 ? DURATION_BOUNDS_S.length : at;
+    let bucket = 0;
+    while (bucket < DURATION_BOUNDS_S.length && seconds > (DURATION_BOUNDS_S[bucket] ?? 0)) bucket++;
     this.durations[bucket] = (this.durations[bucket] ?? 0) + 1;
     this.durationSumS += seconds;
     this.changedAt = this.epoch.now;

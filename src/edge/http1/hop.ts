@@ -74,7 +74,7 @@ function requestLine(line: Line, about: { head: RequestHead; trusted: boolean; i
     case HOST:
       return head.authority === undefined ? undefined : `${nameOf(line)}: ${head.authority}\r\n`;
     case CONTENT_LENGTH:
-      return `${nameOf(line)}: ${valueOf(line)}\r\n`;
+      return isTidy(line) ? undefined : `${nameOf(line)}: ${valueOf(line)}\r\n`;
     case TRANSFER_ENCODING:
       return `${nameOf(line)}: chunked\r\n`;
     case UPGRADE:
@@ -93,6 +93,11 @@ function requestLine(line: Line, about: { head: RequestHead; trusted: boolean; i
     default:
       return "";
   }
+}
+
+/** One space before the value and nothing behind it: rewriting would change nothing. */
+function isTidy({ text, colon, end }: Line): boolean {
+  return text.charCodeAt(colon + 1) === 0x20 && text.charCodeAt(colon + 2) > 0x20 && text.charCodeAt(end - 3) > 0x20;
 }
 
 function valueOf({ text, colon, end }: Line): string {
@@ -149,17 +154,24 @@ export function responseHeadFor(head: ResponseHead, returning: Returning): Buffe
 /** The same, to be written at once. */
 export function draftResponse(head: ResponseHead, returning: Returning): Draft {
   const draft = new Draft(head.fields.text);
-  draft.add(`HTTP/1.1 ${head.status} ${head.reason}\r\n`);
+  if (isPlain(head)) draft.copy(0, head.fields.from);
+  else draft.add(`HTTP/1.1 ${head.status} ${head.reason}\r\n`);
   copyLines(draft, head.fields, (line) => responseLine(line, head, returning));
   draft.add(`${returning.extra ?? ""}${connectionBack(head, returning)}\r\n`);
   return draft;
+}
+
+/** The status line can go on as it came. */
+function isPlain({ version, reason, fields }: ResponseHead): boolean {
+  return version === 1 && fields.from === "HTTP/1.1 200 \r\n".length + reason.length;
 }
 
 function responseLine(line: Line, { status, upgrade }: ResponseHead, { clientVersion }: Returning): string | undefined {
   const bodyless = status < 200 || status === 204;
   switch (line.what) {
     case CONTENT_LENGTH:
-      return bodyless ? "" : `${nameOf(line)}: ${valueOf(line)}\r\n`;
+      if (bodyless) return "";
+      return isTidy(line) ? undefined : `${nameOf(line)}: ${valueOf(line)}\r\n`;
     case TRANSFER_ENCODING:
       return bodyless || clientVersion === 0 ? "" : `${nameOf(line)}: chunked\r\n`;
     case UPGRADE:

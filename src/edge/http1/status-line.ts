@@ -14,9 +14,13 @@ const LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?\r\
 /** The same while it is cut off. */
 const LINE_PART = /^HTTP\/1\.[01] [1-9][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?\r?$/;
 const START = "HTTP/1.0 000";
+/** Nearly every answer begins with it. */
+const OK = "HTTP/1.1 200 OK\r\n";
+const READ_OK: StatusLine = { version: 1, status: 200, reason: "OK", length: OK.length };
 
 /** Reads the status line at the start of `text`. Undefined: it may still become one. */
 export function readStatusLine(text: string): StatusLine | Refused | undefined {
+  if (text.startsWith(OK)) return READ_OK;
   const line = LINE.exec(text);
   if (line) return { version: line[1] === "1" ? 1 : 0, status: Number(line[2]), reason: line[3] ?? "", length: line[0].length };
   if (LINE_PART.test(text) || isStart(text)) return undefined;
