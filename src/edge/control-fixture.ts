@@ -8,7 +8,7 @@ import { edgeFolder } from "./table.ts";
 
 const MAIN = new URL("../main.ts", import.meta.url).pathname;
 /** As the daemon starts this program. */
-const WORKER_COMMAND = [process.execPath, "--no-env-file", "--config=/dev/null", "--no-install", MAIN, "edge-worker"];
+export const WORKER_COMMAND = [process.execPath, "--no-env-file", "--config=/dev/null", "--no-install", MAIN, "edge-worker"];
 
 /** Field 22 of /proc/PID/stat; undefined for whoever is gone, or only waits to be reaped. */
 function identify(pid: number): { startTime: number } | undefined {

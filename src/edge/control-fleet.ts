@@ -119,7 +119,7 @@ export class Fleet {
 
   /** Given that the table of `version` has it draining or not at all. */
   async drained(target: string, version: number, signal: AbortSignal | undefined): Promise<{ readonly cut: number }> {
-    const over = ({ served }: WorkerLink): boolean => served.answered >= version && (served.inFlight[target] ?? 0) === 0;
+    const over = ({ served }: WorkerLink): boolean => served.version >= version && (served.inFlight[target] ?? 0) === 0;
     await this.waiters.until(() => this.crew.all().every(over), { signal });
     const cut = this.crew.all().reduce((sum, { served }) => sum + (served.cut[target] ?? 0), this.book.cutByLost(target));
     return { cut };
@@ -157,9 +157,20 @@ export class Fleet {
     return {
       wanted: this.crew.wantedNow,
       workers,
-      problems: this.crew.serving().flatMap(({ served }) => served.problems),
+      problems: this.problems(),
       ...(startFailure !== undefined && { startFailure }),
     };
+  }
+
+  problems(): readonly ListenerProblem[] {
+    return this.crew.serving().flatMap(({ served }) => served.problems);
+  }
+
+  /** Listeners that no worker could open. */
+  unbound(): ReadonlySet<string> {
+    const failed = this.problems().filter(({ code }) => code !== "certificate");
+    const workers = this.crew.serving().length;
+    return new Set([...Map.groupBy(failed, ({ listener }) => listener)].flatMap(([key, { length }]) => (length === workers ? [key] : [])));
   }
 
   close(): void {

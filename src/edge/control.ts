@@ -7,7 +7,7 @@ import type { Processes } from "./control-crew.ts";
 import { Fleet } from "./control-fleet.ts";
 import type { EdgeStatus } from "./control-status.ts";
 import type { Family } from "./metrics.ts";
-import { listenerKey, type Front, type RouteTable } from "./route.ts";
+import { listenerKey, type Front, type ListenSpec, type RouteTable } from "./route.ts";
 import { edgeFolder, readTable, writeTable } from "./table.ts";
 import { Fronts } from "./table-fronts.ts";
 import type { Traffic } from "./traffic.ts";
@@ -43,6 +43,8 @@ export class EdgeControl implements Traffic {
   private readonly fleet: Fleet;
   private readonly folder: string;
   private version = 0;
+  /** Of the table on disk: workers cannot serve a later one. */
+  private written = 0;
   /** Listeners of the table that is served. */
   private served: ReadonlySet<string> = new Set();
   private pending: Change[] = [];
@@ -60,6 +62,7 @@ export class EdgeControl implements Traffic {
     const table = await this.tableLeft();
     for (const front of table?.fronts ?? []) this.fronts.put(front);
     this.version = Math.max(table?.version ?? 0, this.fleet.highestVersion());
+    this.written = this.version;
     this.served = new Set(this.fronts.listeners().keys());
     const anyFront = this.fronts.size > 0;
     // Not after the table is written: on a full disk there is nothing to write, and still something to serve.
@@ -92,7 +95,7 @@ export class EdgeControl implements Traffic {
     await this.turn;
     const active = this.fronts.all().some(({ targets }) => targets.some(({ id, state }) => id === target && state === "active"));
     if (active) throw new OrcoError("internal", `target ${target} is to drain and still gets traffic`, { target });
-    return this.fleet.drained(target, this.version, signal);
+    return this.fleet.drained(target, this.written, signal);
   }
 
   status(): EdgeStatus {
@@ -153,7 +156,7 @@ export class EdgeControl implements Traffic {
     const made: Change[] = [];
     const undos: Undo[] = [];
     for (const change of changes) {
-      if (made.length === 0 && changesNothing(this.fronts, change)) {
+      if (made.length === 0 && changesNothing(this.fronts, change) && !this.isTroubled(change)) {
         change.done();
         continue;
       }
@@ -170,12 +173,24 @@ export class EdgeControl implements Traffic {
   private make(change: Change): Undo {
     const undo = applyChange(this.fronts, change);
     try {
-      for (const { listen } of change.put) if (!this.served.has(listenerKey(listen))) tryBind(listen, this.options.portHolder);
+      const unbound = this.fleet.unbound();
+      for (const { listen } of change.put)
+        if (unbound.has(listenerKey(listen)) || !this.isOurs(listen)) tryBind(listen, this.options.portHolder);
       return undo;
     } catch (error) {
       undo();
       throw error;
     }
+  }
+
+  /** A port may have been taken while no worker was there: what is not served as it should be is not done. */
+  private isTroubled(change: Change): boolean {
+    return this.fleet.problems().some(({ listener }) => touches(change, listener));
+  }
+
+  /** Workers listen on the port, maybe on another address of it: they would be in the way of a try. */
+  private isOurs(listen: ListenSpec): boolean {
+    return this.served.has(listenerKey(listen)) || this.served.values().some((listener) => listener.endsWith(`:${listen.port}`));
   }
 
   /** Publishes the table as it is now. The result names the changes that must be taken back, and why. */
@@ -195,6 +210,7 @@ export class EdgeControl implements Traffic {
     const fronts = this.fronts.all();
     const startedAt = this.options.clock.monotonic();
     await writeTable(this.folder, { version: this.version, fronts, trustedProxies, ...(accessLog !== undefined && { accessLog }) });
+    this.written = this.version;
     const problems = await this.fleet.serve(this.version, fronts.length > 0);
     this.served = new Set(this.fronts.listeners().keys());
     this.fleet.swapped(this.options.clock.monotonic() - startedAt);

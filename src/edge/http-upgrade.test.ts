@@ -105,3 +105,15 @@ test("an answer 200 to an upgrade keeps the connection HTTP", async () => {
   (await edge.target.next()).write(answer("plain"));
   expect(await client.until("plain")).toStartWith("HTTP/1.1 200 OK\r\n");
 });
+
+test("what a client said before it half-closed reaches the target, and so does its end", async () => {
+  using edge = await EdgeFixture.start();
+  const client = edge.connect();
+  client.write(`${request(...HANDSHAKE)}early`);
+  client.end();
+  const target = await edge.target.next();
+  await edge.otherRequests();
+  target.write(`${ACCEPTED}welcome`);
+  await client.until("welcome");
+  expect(await target.untilEnd()).toEndWith("early");
+});

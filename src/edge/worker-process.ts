@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { systemClock, type Clock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
 import { serveChannel } from "./channel-socket.ts";
@@ -6,6 +6,7 @@ import { readTable } from "./table.ts";
 import { MemoryBound } from "./worker-memory.ts";
 import type { WorkerIdentity } from "./channel.ts";
 import { workerRecord, workerSocket } from "./worker-paths.ts";
+import { Place } from "./worker-place.ts";
 import { EdgePlane } from "./worker-plane.ts";
 import { EdgeWorker } from "./worker.ts";
 
@@ -19,7 +20,7 @@ export interface WorkerProcessOptions {
   readonly memoryBytes: number;
 }
 
-/** A worker that got SIGTERM by hand or at the end of the machine. */
+/** A worker that got SIGTERM by hand or at the end of the machine, or whose number another one has. */
 const POLITE_EXIT = { lingerMs: 2_000, timeoutMs: 10_000 };
 
 /** This process as an edge worker. Resolves when it serves the table on disk and can be talked to; it exits by itself. */
@@ -29,7 +30,7 @@ export async function runWorker({ folder, number, workers, build, memoryBytes }:
   process.on("uncaughtException", (error) => log(`defect: ${error.stack ?? error.message}`));
   process.on("unhandledRejection", (error) => log(`defect: ${messageOf(error)}`));
   process.on("SIGHUP", () => undefined);
-  const paths = [workerSocket(folder, number), workerRecord(folder, number)] as const;
+  const paths = { socket: workerSocket(folder, number), record: workerRecord(folder, number) };
   const identity = { number, pid: process.pid, startTime: startTimeOfSelf(), build };
   const plane = new EdgePlane({ clock, workers, drainingChanged: () => worker.drainingChanged(), warn: log });
   const worker = new EdgeWorker({
@@ -40,14 +41,24 @@ export async function runWorker({ folder, number, workers, build, memoryBytes }:
     log,
     exit() {
       plane.close();
-      for (const path of paths) rmSync(path, { force: true });
+      place.leave();
       process.exit(0);
     },
   });
+  const place = new Place({
+    clock,
+    ...paths,
+    serve: () => serveChannel(paths.socket, (channel) => worker.connected(channel)),
+    taken() {
+      log("another worker has its number");
+      worker.leave(POLITE_EXIT);
+    },
+  });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => worker.leave(POLITE_EXIT));
-  writeRecord(paths[1], identity, log);
+  writeRecord(paths.record, identity, log);
   await worker.start();
-  serveChannel(paths[0], (channel) => worker.connected(channel));
+  place.open();
+  place.watch();
   new MemoryBound({ clock, boundBytes: memoryBytes, log, tell: (message) => worker.tell(message) }).watch();
 }
 

@@ -54,3 +54,17 @@ test("0 is no limit, and nobody watched needs no timer", async () => {
   await clock.advance(200);
   expect(clock.pendingTimers).toBe(0);
 });
+
+test("an entry that fails does not end the time of the others", async () => {
+  const clock = new FakeClock();
+  const deadlines = new Deadlines(clock);
+  const expired: number[] = [];
+  const defect = (): void => {
+    throw new Error("a defect");
+  };
+  deadlines.watch({ dueAt: 50, expire: defect });
+  deadlines.watch(entry(50, expired));
+  await clock.advance(100).catch(() => undefined);
+  await clock.advance(100);
+  expect(expired).toEqual([200]);
+});

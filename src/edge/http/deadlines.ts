@@ -52,11 +52,15 @@ export class Deadlines {
   private readonly sweep = (): void => {
     const now = this.clock.monotonic();
     this.lastSweep = now;
-    for (const entry of this.watched) {
-      if (entry.dueAt > now) continue;
-      entry.dueAt = Infinity;
-      entry.expire(now);
+    try {
+      for (const entry of this.watched) {
+        if (entry.dueAt > now) continue;
+        entry.dueAt = Infinity;
+        entry.expire(now);
+      }
+    } finally {
+      // A defect met by one connection must not end the time of all others.
+      this.cancel = this.watched.size > 0 ? this.clock.after(SWEEP_MS, this.sweep) : undefined;
     }
-    this.cancel = this.watched.size > 0 ? this.clock.after(SWEEP_MS, this.sweep) : undefined;
   };
 }

@@ -272,6 +272,7 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
     const ends = { released: () => reach?.release(), closed: () => this.settle(101) };
     this.tunnel = tunnelOf({ client, upstream, clock: service.clock, protocol: head.upgrade, ...ends });
     this.tunnel.start(client.pass(), answer.rest);
+    if (client.ended) upstream.wire.end();
   }
 
   private settle(status: number): void {

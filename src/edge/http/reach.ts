@@ -112,8 +112,8 @@ export class Reach implements HeldClaim {
 
   private dialled(upstream: Upstream, wire: Wire): void {
     upstream.opened(wire);
-    if (this.over) this.from.service.idle.put(upstream);
-    else if (wire.closed) this.failed(upstream.target, undefined);
+    if (wire.closed) this.failed(upstream.target, undefined);
+    else if (this.over) this.from.service.idle.put(upstream);
     else this.owner.reached(upstream);
   }
 
