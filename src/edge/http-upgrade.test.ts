@@ -107,7 +107,7 @@ test("an answer 200 to an upgrade keeps the connection HTTP", async () => {
 });
 
 test("what a client said before it half-closed reaches the target, and so does its end", async () => {
-  using edge = await EdgeFixture.start();
+  using edge = await EdgeFixture.start({ front: { hosts: ["a.example"] } });
   const client = edge.connect();
   client.write(`${request(...HANDSHAKE)}early`);
   client.end();
