@@ -133,13 +133,14 @@ export class RawTarget {
     return peer;
   }
 
-  /** Answers every request without a body, on every connection from now on. */
-  answerAll(bytes: string): void {
+  /** Answers every request without a body, on every connection from now on, until one begins with `silence`. */
+  answerAll(bytes: string, silence = "\0"): void {
     void this.connection().then((peer) => {
-      this.answerAll(bytes);
+      this.answerAll(bytes, silence);
       let answered = 0;
       const look = (): void => {
-        for (const heads = peer.text.split("\r\n\r\n").length - 1; answered < heads; answered++) peer.write(bytes);
+        const heads = peer.text.split("\r\n\r\n");
+        for (; answered < heads.length - 1 && !heads[answered]?.startsWith(silence); answered++) peer.write(bytes);
       };
       peer.socket.on("data", look);
       look();
