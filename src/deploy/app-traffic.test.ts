@@ -63,7 +63,7 @@ function setUp(served?: Front) {
   return { table, world, traffic, pass };
 }
 
-test("nothing is put before all of the app is known, and nothing that is served already", async () => {
+test("nothing is put before all of the app is known; what a former daemon put is put once more", async () => {
   const { table, world, traffic, pass } = setUp(frontTo("a"));
   traffic.refresh();
   await pass(0);
@@ -71,11 +71,13 @@ test("nothing is put before all of the app is known, and nothing that is served 
   world.wanted = frontTo("a");
   traffic.open();
   await pass(0);
-  expect(table.story).toEqual([]);
+  traffic.refresh();
+  await pass(0);
+  expect(table.story).toEqual(["put a"]);
   world.wanted = undefined;
   traffic.refresh();
   await pass(0);
-  expect(table.story).toEqual(["remove app/blog"]);
+  expect(table.story).toEqual(["put a", "remove app/blog"]);
 });
 
 test("a front that could not be put is tried again, whoever asked for it, as it is wanted then", async () => {

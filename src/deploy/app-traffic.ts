@@ -2,6 +2,7 @@ import type { Clock } from "../kernel/clock.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { Front } from "../edge/route.ts";
 import type { Traffic } from "../edge/traffic.ts";
+import { messageOf } from "../kernel/errors.ts";
 import type { Slot } from "../supervise/instance.ts";
 import { frontId } from "./front.ts";
 
@@ -20,13 +21,18 @@ const RETRY_MS = 1000;
 /** Brings the front of one app in line with its row and slots: the only caller of the edge for it. */
 export class AppTraffic {
   private put: Front | undefined;
+  /** This daemon has heard that every worker serves it. */
+  private proven: boolean;
+  /** What stands in the way, as it was last told. */
+  private told: string | undefined;
   private busy: Promise<void> | undefined;
   private retry: (() => void) | undefined;
   private state: "new" | "open" | "closed" = "new";
 
   constructor(private readonly options: AppTrafficOptions) {
-    // What a former daemon put is served still.
+    // What a former daemon put is served still, unless its port was taken while no worker was there: that is asked once.
     this.put = options.traffic.front(frontId(options.app));
+    this.proven = this.put === undefined;
   }
 
   /** Everything that belongs to the app is known: a front made of half of it would send nobody anywhere. */
@@ -37,15 +43,15 @@ export class AppTraffic {
 
   /** Something may have changed. Errors are told and tried again. */
   refresh(): void {
-    if (this.state !== "open" || this.busy || isDeepStrictEqual(this.put, this.options.wanted())) return;
-    this.sync().catch(this.options.onError);
+    if (this.state !== "open" || this.busy || this.isServed(this.options.wanted())) return;
+    this.sync().catch((error: unknown) => this.tell(error));
   }
 
   /** Resolves when every worker serves the front as it is wanted now. Throws as `Traffic.put` does. */
   async sync(): Promise<void> {
     while (this.busy) await this.busy.catch(() => undefined);
     const wanted = this.options.wanted();
-    if (isDeepStrictEqual(this.put, wanted)) return;
+    if (this.isServed(wanted)) return;
     this.busy = this.write(wanted);
     try {
       await this.busy;
@@ -90,6 +96,17 @@ export class AppTraffic {
     this.retry?.();
   }
 
+  private isServed(wanted: Front | undefined): boolean {
+    return this.proven && isDeepStrictEqual(this.put, wanted);
+  }
+
+  /** Once, however often it is tried again. */
+  private tell(error: unknown): void {
+    const message = messageOf(error);
+    if (message !== this.told) this.options.onError(error);
+    this.told = message;
+  }
+
   /** Whoever called hears of it too, but may not ask again. */
   private tryAgain(): void {
     if (this.state !== "open") return;
@@ -104,5 +121,7 @@ export class AppTraffic {
     if (wanted) await traffic.put([wanted]);
     else await traffic.remove([frontId(app)]);
     this.put = wanted;
+    this.proven = true;
+    this.told = undefined;
   }
 }
