@@ -13,6 +13,8 @@ export interface Claim {
 
 /** One thing in flight on a target, counted until it is released. */
 export class Lease {
+  /** Among those of its target. */
+  place = -1;
   private released = false;
 
   constructor(

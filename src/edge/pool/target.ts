@@ -1,13 +1,14 @@
 import type { CancelTimer } from "../../kernel/clock.ts";
 import type { Target } from "../route.ts";
+import { InFlight } from "./in-flight.ts";
 import type { Lease } from "./lease.ts";
 
 /** One target as a worker counts it. It lives while the table names it or something is in flight on it. */
 export class PoolTarget {
   /** Smooth weighted round-robin: how much it is owed (pick.ts). */
   owed = 0;
-  /** What is in flight on it, oldest first. */
-  readonly leases = new Set<Lease>();
+  /** What is in flight on it. */
+  readonly leases = new InFlight<Lease>();
   /** How many were cut at its drain timeout. */
   cut = 0;
   private cancelDeadline: CancelTimer | undefined;
@@ -36,7 +37,7 @@ export class PoolTarget {
 
   /** Ends everything in flight. Whoever holds a lease releases it when it is over. */
   cutAll(): void {
-    for (const lease of Array.from(this.leases)) {
+    for (const lease of this.leases.all()) {
       this.cut++;
       lease.claim.cut();
     }
