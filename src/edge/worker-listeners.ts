@@ -1,12 +1,14 @@
 import { errnoOf, messageOf } from "../kernel/errors.ts";
 import type { ListenerProblem } from "./channel.ts";
-import { listenerKey, type Front, type ListenSpec } from "./route.ts";
+import { type CertificateFiles, listenerKey, type Front, type ListenSpec } from "./route.ts";
 import { Gate, type GateOptions } from "./worker-gate.ts";
 import type { Responder } from "./worker-responder.ts";
 
 interface Open {
   /** What a listener cannot change while it is open. Certificates it can. */
   readonly shape: string;
+  /** Who was served here, last. */
+  fronts: ReadonlySet<string>;
   readonly gate: Gate;
 }
 
@@ -19,22 +21,24 @@ export class Listeners {
 
   constructor(private readonly options: GateOptions) {}
 
-  /** What could not be done is told; all else is done. Closing comes first: a port may change its protocol. */
+  /**
+   * What could not be done is told; all else is done. What a front leaves is closed when it is served where it goes: if it cannot be, a change that is
+   * taken back in a moment has cost nobody a request.
+   */
   async apply(fronts: readonly Front[]): Promise<ListenerProblem[]> {
     const wanted = Map.groupBy(fronts, ({ listen }) => listenerKey(listen));
-    for (const [key, { shape, gate }] of this.open) {
-      const [front] = wanted.get(key) ?? [];
-      if (!front || shapeOf(front.listen) !== shape) this.close(key, gate);
-    }
-    for (const responder of this.former) if (responder.connections === 0) this.former.delete(responder);
     const problems: ListenerProblem[] = [];
+    const stranded = new Set<string>();
     for (const [key, group] of wanted) {
       try {
         await this.serve(key, group);
       } catch (error) {
         problems.push({ listener: key, code: errnoOf(error) ?? "unknown", message: messageOf(error) });
+        for (const { id } of group) stranded.add(id);
       }
     }
+    for (const [key, { gate, fronts: served }] of this.open) if (!wanted.has(key) && served.isDisjointFrom(stranded)) this.close(key, gate);
+    for (const responder of this.former) if (responder.connections === 0) this.former.delete(responder);
     return problems;
   }
 
@@ -69,12 +73,26 @@ export class Listeners {
   }
 
   private async serve(key: string, group: readonly Front[]): Promise<void> {
-    const known = this.open.get(key);
     const [first] = group;
-    if (known) return await known.gate.update(group);
-    if (first && !this.stopped)
-      this.open.set(key, { shape: shapeOf(first.listen), gate: await Gate.open(first.listen, group, this.options) });
+    if (!first) return;
+    const { listen } = first;
+    const known = this.open.get(key);
+    const fronts = new Set(group.map(({ id }) => id));
+    if (known?.shape === shapeOf(listen)) {
+      known.fronts = fronts;
+      return known.gate.update(group);
+    }
+    // A port that changes its protocol is closed first, but not for certificates that cannot be used.
+    if (known && listen.tls) await readAll(listen.tls);
+    if (known) this.close(key, known.gate);
+    if (!this.stopped) this.open.set(key, { shape: shapeOf(listen), fronts, gate: await Gate.open(listen, group, this.options) });
   }
+}
+
+/** Throws `certificate`. node:tls is loaded by a worker that has something to do with it. */
+async function readAll(certificates: readonly CertificateFiles[]): Promise<void> {
+  const { readCertificate } = await import("./certificates.ts");
+  await Promise.all(certificates.map(readCertificate));
 }
 
 function shapeOf({ protocol, tls }: ListenSpec): string {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { OpenLoad } from "../chaos/open-load.ts";
 import { until } from "../until.ts";
 import { type Answer, AppUnderTest } from "./app-under-test.ts";
 import { sharedRig } from "./rig.ts";
@@ -223,3 +224,16 @@ test("an app is removed, or given another repository, in the midst of a deploy",
   expect(await refused(blog.url)).toBe("ECONNREFUSED");
   expect(readdirSync(join(rig.home, "apps"))).not.toContain("midst");
 }, 40_000);
+
+test("a deploy that fails for where it would listen costs nobody a request", async () => {
+  const blog = await app("where", { drain_timeout_ms: 200 });
+  const v1 = await blog.commit({ version: "v1" });
+  await blog.deploy(v1);
+  for (const change of [{ address: "192.0.2.1" }, { tls: [{ cert: "/no/cert.pem", key: "/no/key.pem" }] }]) {
+    await blog.put(change);
+    const load = new OpenLoad(blog.url, 100);
+    expect(await blog.deploy(v1)).toMatchObject({ status: 422, body: { code: "unprocessable" } });
+    await load.stop();
+    expect(load.failures).toEqual([]);
+  }
+}, 30_000);
