@@ -8,7 +8,8 @@ const [port = 0, count = 0] = process.argv.slice(2).map(Number);
 /** Each sends ten bytes a second. */
 const PERIOD_MS = 100;
 const SLICES = 10;
-const HEAD = "GET / HTTP/1.1\r\nHost: a.example\r\nX-A: ";
+/** As long as a head may be: looking at all of it for each byte would be dear. */
+const HEAD = `GET / HTTP/1.1\r\nHost: a.example\r\n${"X-A: b\r\n".repeat(1_800)}X-A: `;
 const BODY = "POST /drip HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1000000\r\n\r\n";
 
 const socket = { data: () => undefined, error: () => undefined };

@@ -1,4 +1,4 @@
-import type { RequestHead } from "../http1/message.ts";
+import { MAX_HEAD_BYTES, type RequestHead } from "../http1/message.ts";
 import { parseRequest } from "../http1/head.ts";
 import { HIGH_WATER, type Wire, type WireHandlers } from "../wire.ts";
 import type { Deadline } from "./deadlines.ts";
@@ -8,6 +8,7 @@ import { FAILURES, type Failure } from "./page.ts";
 import type { Meter, Service } from "./service.ts";
 
 const EMPTY = Buffer.alloc(0);
+const LF = 10;
 /** Between two requests. Browsers give up after one to five minutes; a target's idle time does not matter here. */
 const KEEP_ALIVE_MS = 75_000;
 /** A client that was just answered when its worker leaves will most likely send again soon, and is told to go elsewhere then. */
@@ -51,7 +52,7 @@ export class Client implements WireHandlers, Deadline, ClientSide {
   data(bytes: Buffer): void {
     if (this.phase !== "open") return;
     const { exchange } = this;
-    if (!exchange) return this.read(this.kept.length === 0 ? bytes : Buffer.concat([this.kept, bytes]), this.kept.length > 0);
+    if (!exchange) return this.readOn(bytes);
     const used = exchange.upload.complete ? 0 : exchange.upload.take(bytes);
     if (used < bytes.length && this.exchange) this.keep(bytes.subarray(used));
     else if (used < bytes.length) this.read(bytes.subarray(used), false);
@@ -111,6 +112,13 @@ export class Client implements WireHandlers, Deadline, ClientSide {
     this.kept = EMPTY;
     this.dueAt = Infinity;
     return kept;
+  }
+
+  /** A head that is cut off is looked at again when a line of it has ended: it is read from its start each time, and clients that drip are many. */
+  private readOn(bytes: Buffer): void {
+    const begun = this.kept.length > 0;
+    if (begun && this.kept.length + bytes.length < MAX_HEAD_BYTES && !bytes.includes(LF)) return this.keep(bytes);
+    this.read(begun ? Buffer.concat([this.kept, bytes]) : bytes, begun);
   }
 
   /** `begun`: the head in `bytes` has its deadline already. */
