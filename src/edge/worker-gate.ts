@@ -3,6 +3,8 @@ import { listenerKey, type Front, type ListenSpec } from "./route.ts";
 import { listenPlain, type PlainListenOptions, type WireListener } from "./sockets.ts";
 import type { TlsListener } from "./tls.ts";
 import { httpResponder, tcpResponder, type Responder, type Surroundings } from "./worker-responder.ts";
+import type { Wire } from "./wire.ts";
+import type { Room } from "./worker-room.ts";
 import { steerToNewcomer } from "./worker-steer.ts";
 
 export interface GateOptions {
@@ -11,6 +13,7 @@ export interface GateOptions {
   /** Usual number of workers on a port. */
   readonly workers: number;
   readonly warn: (message: string) => void;
+  readonly room: Room;
 }
 
 type Listener = WireListener & Partial<Pick<TlsListener, "update">>;
@@ -27,7 +30,8 @@ export class Gate {
     const responder = (listen.protocol === "http" ? httpResponder : tcpResponder)(listen, options.around);
     responder.update(fronts);
     const { address, port } = listen;
-    const listener = await openListener(listen, { address, port, reusePort: true, onWire: (wire) => responder.accept(wire) }, options);
+    const onWire = (wire: Wire): void => (options.room.take() ? responder.accept(wire) : wire.reset());
+    const listener = await openListener(listen, { address, port, reusePort: true, onWire }, options);
     steerToNewcomer(listener.fd, options.workers);
     return new Gate(listener, responder);
   }

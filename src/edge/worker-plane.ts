@@ -5,6 +5,7 @@ import { Counters, type StatsAnswer } from "./metrics-counters.ts";
 import { Pool } from "./pool.ts";
 import type { Front, RouteTable } from "./route.ts";
 import { Listeners } from "./worker-listeners.ts";
+import { clientsAllowed, Room } from "./worker-room.ts";
 import type { DataPlane } from "./worker.ts";
 
 export interface PlaneOptions {
@@ -36,7 +37,8 @@ export class EdgePlane implements DataPlane {
       trustedProxies: () => this.trustedProxies,
       log: () => this.accessLog.writer,
     };
-    this.listeners = new Listeners({ clock, around, workers, warn });
+    const room = new Room({ clients: clientsAllowed(), taken: () => this.listeners.connections, warn });
+    this.listeners = new Listeners({ clock, around, workers, warn, room });
   }
 
   /** Pools of new fronts first, so that a listener finds them; those of fronts that are gone last, when nobody is sent there any more. */
