@@ -139,3 +139,18 @@ function canBind(port: number): boolean {
     return false;
   }
 }
+
+test("a worker that does not cut what it should is killed, and nothing waits for it", async () => {
+  await using rig = new EdgeRig();
+  using target = echo();
+  const control = rig.control({ workers: 1, ackTimeoutMs: 300 });
+  await control.start();
+  const port = freePort();
+  await control.put([frontOf("a", port, [targetOf("old", target.port)])]);
+  const { closed } = await hold(port);
+  await control.put([frontOf("a", port, [targetOf("old", target.port, { state: "draining", drainTimeoutMs: 200 })])]);
+  const [stuck] = control.status().workers;
+  process.kill(stuck?.pid ?? 0, "SIGSTOP");
+  expect(await control.drained("old")).toEqual({ cut: 0 });
+  await closed;
+});

@@ -24,6 +24,13 @@ export interface FleetOptions {
   readonly ackTimeoutMs?: number;
 }
 
+interface Drain {
+  readonly version: number;
+  /** As the table says; undefined: for as long as it takes. */
+  readonly timeoutMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
 const MAX_WORKERS = 2;
 /** A worker that does not acknowledge a table within this is not working any more. */
 const ACK_TIMEOUT_MS = 5_000;
@@ -117,10 +124,18 @@ export class Fleet {
     return serving.flatMap(({ served }) => served.problems);
   }
 
-  /** Given that the table of `version` has it draining or not at all. */
-  async drained(target: string, version: number, signal: AbortSignal | undefined): Promise<{ readonly cut: number }> {
+  /**
+   * Given that the table of `version` has it draining or not at all. Workers cut what is left after `timeoutMs`; one that has not told so a
+   * while later does not work any more, and is killed.
+   */
+  async drained(target: string, { version, timeoutMs, signal }: Drain): Promise<{ readonly cut: number }> {
     const over = ({ served }: WorkerLink): boolean => served.version >= version && (served.inFlight[target] ?? 0) === 0;
-    await this.waiters.until(() => this.crew.all().every(over), { signal });
+    const allOver = (): boolean => this.crew.all().every(over);
+    const limit = timeoutMs === undefined ? {} : { timeoutMs: timeoutMs + (this.options.ackTimeoutMs ?? ACK_TIMEOUT_MS) };
+    if (!(await this.waiters.until(allOver, { ...limit, signal }))) {
+      for (const link of this.crew.all()) if (!over(link)) this.crew.kill(link, "it does not cut what has drained for too long");
+      await this.waiters.until(allOver, { timeoutMs: RECOVER_TIMEOUT_MS, signal });
+    }
     const cut = this.crew.all().reduce((sum, { served }) => sum + (served.cut[target] ?? 0), this.book.cutByLost(target));
     return { cut };
   }

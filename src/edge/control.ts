@@ -93,9 +93,10 @@ export class EdgeControl implements Traffic {
 
   async drained(target: string, signal?: AbortSignal): Promise<{ readonly cut: number }> {
     await this.turn;
-    const active = this.fronts.all().some(({ targets }) => targets.some(({ id, state }) => id === target && state === "active"));
-    if (active) throw new OrcoError("internal", `target ${target} is to drain and still gets traffic`, { target });
-    return this.fleet.drained(target, this.written, signal);
+    const named = this.fronts.all().flatMap(({ targets }) => targets.filter(({ id }) => id === target));
+    if (named.some(({ state }) => state === "active"))
+      throw new OrcoError("internal", `target ${target} is to drain and still gets traffic`, { target });
+    return this.fleet.drained(target, { version: this.written, timeoutMs: named[0]?.drainTimeoutMs, signal });
   }
 
   status(): EdgeStatus {
