@@ -1,8 +1,11 @@
+import type { Introduced } from "../http1/hop.ts";
 import type { Wire } from "../wire.ts";
 
 /** The connection that a request came on, as its exchange sees it. */
 export interface ClientSide {
   readonly wire: Wire;
+  /** What targets were last told of it. */
+  readonly introduced: Introduced;
   /** No other request will come. */
   readonly ended: boolean;
   /** When `Exchange.expire` is called. */

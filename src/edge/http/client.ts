@@ -1,3 +1,4 @@
+import type { Introduced } from "../http1/hop.ts";
 import { MAX_HEAD_BYTES, type RequestHead } from "../http1/message.ts";
 import { parseRequest } from "../http1/head.ts";
 import { HIGH_WATER, type Wire, type WireHandlers } from "../wire.ts";
@@ -22,6 +23,7 @@ type Phase = "open" | "reading" | "lingering" | "passed" | "gone";
 /** One connection of a client: one request after the other, in order. */
 export class Client implements WireHandlers, Deadline, ClientSide {
   dueAt: number;
+  readonly introduced: Introduced = { host: undefined, lines: "" };
   /** The client sends no more. */
   private halfClosed = false;
   private phase: Phase = "open";

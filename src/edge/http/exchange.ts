@@ -115,12 +115,13 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
     upstream.user = this;
     this.phase = "asking";
     this.tally.target = upstream.target;
-    const { wire } = this.client;
+    const { wire, introduced } = this.client;
     const draft = draftRequest(this.head, {
       peer: wire.remoteAddress,
       proto: wire.secure ? "https" : "http",
       requestId: this.tally.ownId,
       trusted: this.service.trusts(wire.remoteAddress),
+      introduced,
       targetHost: this.head.host === "" ? `${upstream.target.host}:${upstream.target.port}` : "",
     });
     this.upload.sendTo(upstream.wire, draft);

@@ -39,6 +39,16 @@ describe("to a target", () => {
     expect(linesOf(bytes)).toEqual(["DELETE /x?y=%zz HTTP/1.1", ...lines, ...ADDED]);
   });
 
+  test("what was told of a peer before is told again, for the same host only", () => {
+    const introduced = { host: undefined, lines: "" };
+    const told = (host: string, more: Partial<Forwarding> = {}): string[] =>
+      linesOf(requestHeadFor(request([`Host: ${host}`]), { ...FORWARDING, introduced, ...more })).filter((line) => /^x-f/i.test(line));
+    const about = (host: string): string[] => [...ADDED.slice(0, 2), `X-Forwarded-Host: ${host}`];
+    for (const host of ["a", "a", "b", "a"]) expect(told(host)).toEqual(about(host));
+    expect(told("c", { trusted: true })).toEqual(about("c"));
+    expect(told("a")).toEqual(about("a"));
+  });
+
   test("what concerns one hop is left out", () => {
     expect(
       forwarded(["Connection: keep-alive", "Keep-Alive: 5", "Proxy-Connection: x", "Proxy-Authorization: y", "Upgrade: websocket"]),
@@ -85,7 +95,13 @@ describe("to a target", () => {
     "X-Forwarded-Tls-Client-Cert-Info: CN=admin",
     "Forwarded: for=1.1.1.1",
   ];
-  const aliases = ["X_Forwarded_For: 1.1.1.1", "x_forwarded_tls_client_cert_info_of_somebody: x", "X-Forwarded_Port: 1", "x_request_id: x", "Proxy_Authorization: x"];
+  const aliases = [
+    "X_Forwarded_For: 1.1.1.1",
+    "x_forwarded_tls_client_cert_info_of_somebody: x",
+    "X-Forwarded_Port: 1",
+    "x_request_id: x",
+    "Proxy_Authorization: x",
+  ];
 
   test("what an untrusted peer says of the client is overwritten, underscores or not", () => {
     expect(forwarded([...spoofed, ...aliases])).toEqual(ADDED);

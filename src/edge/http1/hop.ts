@@ -31,6 +31,15 @@ export interface Forwarding {
   readonly trusted: boolean;
   /** Host for a request that names none (HTTP/1.0 only), which HTTP/1.1 does not allow. Empty when absent. */
   readonly targetHost?: string;
+  /** Of this peer and proto alone. */
+  readonly introduced?: Introduced;
+}
+
+/** The lines that tell of an untrusted peer, as last made: most connections ask the same host again and again. */
+export interface Introduced {
+  /** Undefined: none were made yet. */
+  host: string | undefined;
+  lines: string;
 }
 
 const REQUEST_ID_VALUE = /^[A-Za-z0-9._-]{1,64}$/;
@@ -58,8 +67,9 @@ export function draftRequest(head: RequestHead, forwarding: Forwarding): Draft {
   else draft.add(`${head.method} ${head.target} HTTP/1.1\r\n${missingHost(head, forwarding)}`);
   const about = { head, trusted: forwarding.trusted, id };
   copyLines(draft, head.fields, (line) => requestLine(line, about));
-  const idLine = id === undefined ? `X-Request-Id: ${forwarding.requestId}\r\n` : "";
-  draft.add(`${connectionTo(head)}${forwardedLines(head, forwarding)}${idLine}\r\n`);
+  draft.add(connectionTo(head));
+  draft.add(forwardedLines(head, forwarding));
+  draft.add(id === undefined ? `X-Request-Id: ${forwarding.requestId}\r\n\r\n` : "\r\n");
   return draft;
 }
 
@@ -121,7 +131,17 @@ function connectionTo({ fields, upgrade }: RequestHead): string {
   return trailers ? "Connection: Upgrade, TE\r\n" : "Connection: Upgrade\r\n";
 }
 
-function forwardedLines({ fields, host }: RequestHead, { peer, proto, trusted }: Forwarding): string {
+function forwardedLines(head: RequestHead, forwarding: Forwarding): string {
+  const { introduced, trusted } = forwarding;
+  if (!introduced || trusted) return makeForwardedLines(head, forwarding);
+  if (introduced.host !== head.host) {
+    introduced.lines = makeForwardedLines(head, forwarding);
+    introduced.host = head.host;
+  }
+  return introduced.lines;
+}
+
+function makeForwardedLines({ fields, host }: RequestHead, { peer, proto, trusted }: Forwarding): string {
   const hostLine = host === "" || (trusted && count(fields, FORWARDED_HOST) > 0) ? "" : `X-Forwarded-Host: ${host}\r\n`;
   if (!trusted) return `X-Forwarded-For: ${peer}\r\nX-Forwarded-Proto: ${proto}\r\n${hostLine}`;
   const before = valuesOf(fields, FORWARDED_FOR).map((value) => (value === "" ? "" : `${value}, `));
