@@ -30,7 +30,7 @@ export function refuseOwnLive(row: AppRow, slot: SlotName, mine: Ports): void {
   if (!live) return;
   const left = otherSlot(slot);
   const held = portOf(left, live.contract);
-  if (portOf(slot, mine as AppContract) !== held && mine.port !== held) return;
+  if (portOf(slot, mine) !== held && mine.port !== held) return;
   throw new OrcoError(
     "port_in_use",
     `port ${held} is that of slot ${left}, which is live; with this contract slot ${slot} or the app would need it too: choose another internal_port`,
