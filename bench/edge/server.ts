@@ -55,7 +55,7 @@ function below(pid: number): number[] {
     .flatMap((each) => [each, ...below(each)]);
 }
 
-export function accepts(port: number): Promise<boolean> {
+function accepts(port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = connect({ port, host: "127.0.0.1" });
   socket.on("connect", () => resolve(true));
