@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { Memory, still } from "./flow.ts";
 import { ADDED, answer, forwarded, request, sharedEdge, withoutIds } from "./rig.ts";
 
 const edge = sharedEdge();
@@ -77,6 +78,19 @@ describe("interim answers", () => {
     const all = `HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 199 Whatever\r\nX-A: b\r\n\r\n${answer("done")}`;
     (await way.target.next()).write(all);
     expect(await client.until("done")).toBe(all);
+  });
+
+  test("a thousand of them to a client that does not read stop the target", async () => {
+    await using way = await edge.way();
+    const client = way.connect();
+    client.socket.pause();
+    client.write(request());
+    const target = await way.target.next();
+    const hint = `HTTP/1.1 103 Early Hints\r\nX-A: ${"a".repeat(15_000)}\r\n\r\n`;
+    for (let n = 0; n < 3_000; n++) target.write(hint);
+    const memory = new Memory(edge.worker);
+    expect(await still("the target", () => target.socket.writableLength)).toBeGreaterThan(1_000_000);
+    expect(memory.growth).toBeLessThan(16 * 2 ** 20);
   });
 
   test("HTTP/1.0 knows none: only the answer arrives", async () => {

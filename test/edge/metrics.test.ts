@@ -30,7 +30,7 @@ test("/metrics of the daemon tells of every request the edge answered, by listen
   expect([refused.status, refused.headers.get("x-orco-error")]).toEqual([400, "ambiguous_path"]);
   await refused.text();
   const metrics = await scrape();
-  const labels = `listener="127.0.0.1:${port}",pool="stack/${stack.name}/web/80"`;
+  const labels = `listener="127.0.0.1:${port}",pool="stack/${stack.name}/web/${port}"`;
   expect(metrics.get(`orco_edge_requests_total{${labels},code="200"}`)).toBe(20);
   expect(metrics.get(`orco_edge_requests_total{listener="127.0.0.1:${port}",pool="",code="400"}`)).toBe(1);
   expect(metrics.get(`orco_edge_request_duration_seconds_count{${labels}}`)).toBe(20);

@@ -139,8 +139,12 @@ export class RawTarget {
       this.answerAll(bytes, silence);
       let answered = 0;
       const look = (): void => {
-        const heads = peer.text.split("\r\n\r\n");
-        for (; answered < heads.length - 1 && !heads[answered]?.startsWith(silence); answered++) peer.write(bytes);
+        const heads = peer.text.split("\r\n\r\n").slice(answered, -1);
+        for (const head of heads) {
+          if (head.startsWith(silence)) return;
+          answered++;
+          peer.write(bytes);
+        }
       };
       peer.socket.on("data", look);
       look();

@@ -52,7 +52,13 @@ async function subject(way: Way, servername?: string): Promise<unknown> {
 describe("certificates", () => {
   test("are chosen by name", async () => {
     await using way = await wayOf();
-    for (const [name, expected] of [["blog.test", "blog.test"], ["www.blog.test", "blog.test"], ["shop.test", "shop.test"], ["x.test", "blog.test"], [undefined, "blog.test"]])
+    for (const [name, expected] of [
+      ["blog.test", "blog.test"],
+      ["www.blog.test", "blog.test"],
+      ["shop.test", "shop.test"],
+      ["x.test", "blog.test"],
+      [undefined, "blog.test"],
+    ])
       expect(await subject(way, name)).toBe(expected as string);
   });
 

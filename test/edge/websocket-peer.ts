@@ -30,7 +30,11 @@ export interface FrameOptions {
 }
 
 /** RFC 6455 §5.2. */
-export function frame(opcode: number, payload: Uint8Array | string, { masked = false, fin = true, reserved = 0 }: FrameOptions = {}): Buffer {
+export function frame(
+  opcode: number,
+  payload: Uint8Array | string,
+  { masked = false, fin = true, reserved = 0 }: FrameOptions = {},
+): Buffer {
   const data = Buffer.from(payload as string);
   const long = data.length > 65_535 ? 8 : data.length > 125 ? 2 : 0;
   const head = Buffer.alloc(2 + long + (masked ? 4 : 0));

@@ -30,9 +30,15 @@ describe("the handshake", () => {
     const target = await way.target.next();
     const sent = handshake(...lines).replace("Connection: Upgrade\r\n", "");
     expect(withoutIds(target.text)).toBe(sent.replace("\r\n\r\n", `\r\nConnection: Upgrade\r\n${ADDED.join("\r\n")}\r\n\r\n`));
-    const reply = ["Sec-WebSocket-Protocol: superchat", "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover", "Set-Cookie: a=b"];
+    const reply = [
+      "Sec-WebSocket-Protocol: superchat",
+      "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover",
+      "Set-Cookie: a=b",
+    ];
     target.write(accepted(...reply));
-    const expected = accepted(...reply).replace("Connection: Upgrade\r\n", "").replace(/\r\n\r\n$/, "\r\nConnection: Upgrade\r\n\r\n");
+    const expected = accepted(...reply)
+      .replace("Connection: Upgrade\r\n", "")
+      .replace(/\r\n\r\n$/, "\r\nConnection: Upgrade\r\n\r\n");
     expect(await client.until("\r\n\r\n")).toBe(expected);
     // What the extension means is between the two: a frame with RSV1 passes.
     const deflated = frame(TEXT, "\xf2H\xcd\xc9\xc9\x07\x00", { reserved: 4 });
@@ -42,7 +48,9 @@ describe("the handshake", () => {
 
   test("as browsers write it: keep-alive beside Upgrade, any case", async () => {
     await using way = await edge.way();
-    const client = way.say(handshake().replace("Connection: Upgrade", "connection: keep-alive, upgrade").replace("Upgrade: websocket", "Upgrade: WebSocket"));
+    const client = way.say(
+      handshake().replace("Connection: Upgrade", "connection: keep-alive, upgrade").replace("Upgrade: websocket", "Upgrade: WebSocket"),
+    );
     const target = await way.target.next();
     expect(target.text).toContain("\r\nUpgrade: WebSocket\r\n");
     expect(target.text).toContain("\r\nConnection: Upgrade\r\n");
@@ -86,7 +94,12 @@ describe("the handshake", () => {
 
   test("with HTTP/2 in its Upgrade is not passed on: behind it requests could not be seen", async () => {
     await using way = await edge.way();
-    const client = way.ask("GET / HTTP/1.1", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA");
+    const client = way.ask(
+      "GET / HTTP/1.1",
+      "Connection: Upgrade, HTTP2-Settings",
+      "Upgrade: h2c",
+      "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA",
+    );
     const target = await way.target.next();
     expect(target.text).not.toMatch(/upgrade|http2/i);
     target.write(answer("one"));
@@ -185,7 +198,10 @@ describe("the end of a WebSocket", () => {
   }
 
   test("without Close: an end is an end, a reset is a reset, from either side", async () => {
-    for (const [from, to] of [["client", "target"], ["target", "client"]] as const) {
+    for (const [from, to] of [
+      ["client", "target"],
+      ["target", "client"],
+    ] as const) {
       await using way = await edge.way();
       const ended = await chat(way);
       ended[from].write(frame(TEXT, "last", { masked: from === "client" }));
@@ -230,7 +246,10 @@ describe("the end of a WebSocket", () => {
 });
 
 describe("backpressure", () => {
-  for (const [from, to] of [["client", "target"], ["target", "client"]] as const) {
+  for (const [from, to] of [
+    ["client", "target"],
+    ["target", "client"],
+  ] as const) {
     test(`a ${to} that does not read stops the ${from}; memory is flat, and then all of it arrives`, async () => {
       await using way = await edge.way();
       const ends = await chat(way);
