@@ -38,3 +38,19 @@ test("a file that whoever started the daemon chose is left alone, whether there 
   expect(statSync(theirs).size).toBe(LARGE);
   expect(existsSync(join(dir, "old.log.1"))).toBe(false);
 });
+
+test("a log that cannot be written stops nothing", () => {
+  const script = `
+    import { daemonLog } from ${JSON.stringify(join(import.meta.dir, "daemon-log.ts"))};
+    const log = daemonLog("info");
+    for (let i = 0; i < 3; i++) log.info("lost for now");
+    console.log("alive");
+  `;
+  const full = openSync("/dev/full", "a");
+  try {
+    const ran = Bun.spawnSync([process.execPath, "-e", script], { stdout: "pipe", stderr: full });
+    expect([ran.exitCode, ran.stdout.toString()]).toEqual([0, "alive\n"]);
+  } finally {
+    closeSync(full);
+  }
+});

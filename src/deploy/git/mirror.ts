@@ -64,12 +64,15 @@ export async function fetchMirror(
   const shown = new Progress(ports.clock, progress);
   const call = { remote, signal, timeoutMs: FETCH_TIMEOUT_MS, onStderr: (chunk: Uint8Array) => shown.push(chunk) };
   for (let repaired = false; ; repaired = true) {
-    const { code, stderr } = await runGit(ports, args, call).catch((error: unknown) => {
+    const { code, stderr } = await runGit(ports, args, call).catch(async (error: unknown) => {
+      await clearLeftovers(ports.gitDir);
       throw isTimeout(error)
         ? new OrcoError("repo_unavailable", `${remote.shown}: ${error.message}`, { repo: remote.shown, stderr: "" })
         : error;
     });
     if (code === 0) return;
+    // At once: half a pack may have filled the disk on which the failure is to be written down.
+    await clearLeftovers(ports.gitDir);
     if (repaired || !(await dropEmptyRefs(ports.gitDir))) throw remoteTrouble(stderr, remote);
   }
 }
