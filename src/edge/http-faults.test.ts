@@ -237,3 +237,16 @@ test("targets of a new table are used at once", async () => {
   (await two.next()).write(answer("two"));
   await client.until("two");
 });
+
+test("a body that ended too early is not waited for, also when its request was pipelined behind another", async () => {
+  using edge = await EdgeFixture.start();
+  const client = edge.connect();
+  client.write(`${request("GET /1 HTTP/1.1")}${request("POST /2 HTTP/1.1", "Content-Length: 10")}01234`);
+  client.end();
+  const target = await edge.target.next();
+  target.write(answer("answer 1"));
+  await client.until("answer 1");
+  await client.until((peer) => peer.closed);
+  expect(client.error).toBe("ECONNRESET");
+  await until("nothing in flight", () => edge.pool.inFlight === 0);
+});

@@ -142,7 +142,10 @@ export class Client implements WireHandlers, Deadline, ClientSide {
   /** What is left after reading. */
   private rest(bytes: Buffer, begun: boolean): void {
     if (bytes.length > 0) this.keep(bytes);
-    if (this.exchange) return;
+    if (this.exchange) {
+      if (this.halfClosed) this.exchange.clientEnd();
+      return;
+    }
     this.wire.resume();
     if (bytes.length === 0 || this.wire.queued > HIGH_WATER) {
       if (this.halfClosed && bytes.length === 0) this.finish();
