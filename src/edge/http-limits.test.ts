@@ -4,6 +4,8 @@ import { FakeClock } from "../kernel/clock.ts";
 import { active, answer, EdgeFixture, request } from "./http/frontend-fixture.ts";
 import { MAX_HELD } from "./route.ts";
 
+const MIB = 1024 * 1024;
+
 test("a request waits for a target, and is answered when there is one", async () => {
   using edge = await EdgeFixture.start({ front: { targets: [] } });
   const client = edge.ask();
@@ -173,4 +175,14 @@ test("a stream whose reader does not read is cut after a while", async () => {
   await clock.advance(300_200);
   await target.until((peer) => peer.closed);
   expect(edge.records.find(({ host }) => host === "a.example")).toMatchObject({ error: "body_timeout" });
+});
+
+test("a client that reads no answers is not read from either", async () => {
+  using edge = await EdgeFixture.start({ front: { hosts: ["a.example"] } });
+  const client = edge.connect();
+  client.socket.pause();
+  client.write(Buffer.from("GET / HTTP/1.1\r\nHost: unknown\r\n\r\n".repeat(4_000_000)));
+  await edge.otherRequests();
+  await edge.otherRequests();
+  expect(client.socket.writableLength).toBeGreaterThan(64 * MIB);
 });

@@ -146,13 +146,10 @@ export class Client implements WireHandlers, Deadline, ClientSide {
       if (this.halfClosed) this.exchange.clientEnd();
       return;
     }
+    if (this.waitsForRoom) return this.wire.pause();
     this.wire.resume();
-    if (bytes.length === 0 || this.wire.queued > HIGH_WATER) {
-      if (this.halfClosed && bytes.length === 0) this.finish();
-      return;
-    }
     if (this.halfClosed) this.finish();
-    else if (!begun) this.dueAt = this.service.deadlines.in(this.service.clientMs);
+    else if (bytes.length > 0 && !begun) this.dueAt = this.service.deadlines.in(this.service.clientMs);
   }
 
   /** Requests are there, and the answers to others have to be read first. */
