@@ -7,7 +7,7 @@ import { oneLine } from "./sanitize.ts";
 
 const ENDED = new Set(["completed", "failed", "cancelled"]);
 
-/** Shows one line a step (`health     82ms`), and what a step says; resolves when the run has ended or waits for a person. */
+/** Shows one line a step (`health     82ms`), what a step says, and with --quiet too what is to be decided; resolves when the run has ended. */
 export async function followSteps(
   context: Context,
   client: Client,
@@ -15,20 +15,19 @@ export async function followSteps(
 ): Promise<RunView> {
   const quiet = context.global.json === true || context.global.quiet === true;
   const began = new Map<string, number>();
-  const over = new AbortController();
-  let waiting = false;
-  try {
-    for await (const event of client.runEvents(run.id, { signal: AbortSignal.any([signal, over.signal]) })) {
-      const line = quiet ? undefined : stepLine(event, began);
-      if (line !== undefined) context.io.out(`${line}\n`);
-      waiting = event.type === "step.waiting";
-      if (waiting || (ENDED.has(String(event["status"])) && event.type.startsWith("run."))) break;
-    }
-  } finally {
-    over.abort();
+  for await (const event of client.runEvents(run.id, { signal })) {
+    const line = quiet ? undefined : stepLine(event, began);
+    if (line !== undefined) context.io.out(`${line}\n`);
+    if (event.type === "step.waiting") context.io.err(`${toDecide(event, run)}\n`);
+    if (ENDED.has(String(event["status"])) && event.type.startsWith("run.")) break;
   }
   signal.throwIfAborted();
   return client.run(run.id);
+}
+
+function toDecide({ waiting }: EventView, { id }: RunView): string {
+  const summary = typeof waiting === "object" && waiting !== null && "summary" in waiting ? oneLine(String(waiting.summary)) : "";
+  return `it waits for approval: ${summary}\n  decide: orco approve ${id}, or with --reject; Ctrl-C leaves it waiting`;
 }
 
 function stepLine(event: EventView, began: Map<string, number>): string | undefined {

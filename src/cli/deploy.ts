@@ -63,11 +63,6 @@ async function follow(context: Context, client: Client, run: RunView): Promise<n
   try {
     const ended = await followSteps(context, client, { run, signal: stop.signal });
     if (context.global.json) context.io.out(`${JSON.stringify(ended)}\n`);
-    if (ended.waiting) {
-      // With --quiet too: it is not live.
-      context.io.err(`run ${run.id} waits for approval: ${ended.waiting.summary}\n  decide: orco approve ${run.id}, or with --reject\n`);
-      return undefined;
-    }
     if (ended.status !== "completed") throw deployFailed(ended);
     if (!context.global.json) context.note(doneLine(ended));
     return undefined;

@@ -76,10 +76,10 @@ async function approve(host: DeployHost, context: RunContext, { app, plan }: { a
     refuseOwnLive(app.row, plan.slot, plan.contract);
     const found = await contentToApprove({ app, repo, signal }, plan);
     if (found) void host.alert(app, releaseOf(plan, context.id), { kind: "approval_required", message: found.summary, run: context.id });
-    return (found ?? null) as Json;
+    return found ?? null;
   });
   if (asked === null) return;
-  const { summary, content } = asked as unknown as NonNullable<Awaited<ReturnType<typeof contentToApprove>>>;
+  const { summary, content } = asked;
   await context.approval("approval", { summary, content, expiresMs: APPROVAL_EXPIRES_MS });
 }
 

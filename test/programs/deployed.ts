@@ -59,17 +59,20 @@ async function answer(request: Request): Promise<Response> {
 
 function health(): Response | Promise<Response> {
   if (performance.now() - startedAt < (behaviour.readyAfterMs ?? 0)) return new Response("not yet", { status: 503 });
-  switch (behaviour.health ?? 200) {
+  const { health: how = 200 } = behaviour;
+  switch (how) {
     case "hang":
       return new Promise(() => undefined);
     case "redirect":
       return new Response("", { status: 302, headers: { location: "/login" } });
+    case "http09":
+      throw new Error("answered by raw()");
     case "flood":
       return new Response(new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(65_536).fill(120)) }), {
         status: 503,
       });
     default:
-      return new Response("no connection to the database", { status: Number(behaviour.health ?? 200) });
+      return new Response("no connection to the database", { status: how });
   }
 }
 
