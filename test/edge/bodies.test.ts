@@ -73,6 +73,29 @@ test("a client that reads late: the target is stopped, memory is flat, and then 
   expect(run.memory.peakGrowth).toBeLessThan(FLAT_BYTES);
 }, 60_000);
 
+/** The smaller one has left its target, end and all, before the client reads on. */
+for (const mib of [8, 64]) {
+  for (const [what, line] of [
+    ["ends with the connection", ""],
+    ["has a length, of a target that closes behind it", `Content-Length: ${mib * MIB}\r\n`],
+  ] as const) {
+    test(`a client that reads late gets every byte of ${mib} MiB in an answer that ${what}`, async () => {
+      using target = new FlowTarget((flow) => {
+        flow.endsAfter = true;
+        flow.send(`HTTP/1.1 200 OK\r\n${line}\r\n`, mib * MIB);
+      });
+      await using run = await stream(edge, target);
+      run.client.send(request(), 0);
+      run.client.wire.pause();
+      const flow = await target.next();
+      await still("the target", () => flow.sent);
+      run.client.wire.resume();
+      await run.client.got(mib * MIB);
+      if (line === "") await until("a clean end", () => run.client.ended);
+    }, 60_000);
+  }
+}
+
 for (const [when, early] of [
   ["before it answers", ""],
   ["and has begun to answer", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"],

@@ -137,6 +137,23 @@ describe("timeouts", () => {
     expect((await way.records())[0]).toMatchObject({ error: "body_timeout" });
   });
 
+  test("a client that stops reading its answer, or a target its request: both are reset", async () => {
+    await using way = await edge.way({ timeouts: { bodyIdleMs: 200, responseHeadersMs: 200, clientMs: 200 } });
+    const client = way.ask();
+    client.socket.pause();
+    const target = await way.target.next();
+    target.write(`HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n`);
+    target.write(Buffer.alloc(30_000_000));
+    await target.untilReset();
+    const uploading = way.ask("POST / HTTP/1.1", "Content-Length: 100000000");
+    const stuck = await way.target.next();
+    stuck.socket.pause();
+    uploading.write(Buffer.alloc(30_000_000));
+    expect(await uploading.until("request_id")).toMatch(/X-Orco-Error: (response_timeout|request_timeout)/);
+    stuck.socket.resume();
+    await stuck.untilReset();
+  });
+
   test("an event stream may be silent for longer than that", async () => {
     await using way = await edge.way({ timeouts: { bodyIdleMs: 100 } });
     const client = way.ask();

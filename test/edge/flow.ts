@@ -19,6 +19,8 @@ export class Flow {
   closed = false;
   ended = false;
   right = true;
+  /** Ends the connection behind the last byte. */
+  endsAfter = false;
   private toSend = 0;
   private before: Buffer[] = [];
 
@@ -55,6 +57,7 @@ export class Flow {
       if (taken > 0) this.sent += taken;
       if (taken < piece.length) return;
     }
+    if (this.endsAfter && this.toSend > 0) this.wire.end();
   }
 
   take(bytes: Buffer): void {

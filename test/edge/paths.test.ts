@@ -62,6 +62,11 @@ test("absolute-form: its authority chooses the front and becomes the Host, whate
     target.write(answer("two", "Connection: close"));
     await client.until("two");
   }
+  const old = one.say("GET http://two.example/ HTTP/1.0\r\n\r\n");
+  const target = await two.target.next();
+  expect(target.text).toStartWith("GET / HTTP/1.1\r\nHost: two.example\r\n");
+  target.write(answer("two"));
+  await old.untilEnd();
   expect(one.target.connections.length).toBe(0);
 });
 
