@@ -50,7 +50,7 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
     readonly head: RequestHead,
     private readonly service: Service,
   ) {
-    this.upload = new Upload(head.framing, this);
+    this.upload = new Upload(head.framing, this, IDEMPOTENT.has(head.method));
     this.answer = new Answer(head, client.wire, this);
     const site = service.sites.find(head.host);
     this.site = site;
@@ -62,11 +62,12 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
 
   /** `body`: what came behind the head. Returns how much of it belongs to the request. */
   start(body: Buffer): number {
-    const used = this.upload.take(body);
+    const used = this.upload.take(body, true);
     if (this.phase !== "reaching") return used;
     this.patience.none();
     if (this.reach) this.reach.start();
     else this.fail(FAILURES.no_such_host);
+    this.upload.own();
     // Waiting for a target, the body of a big upload stays where it is.
     if (this.isReaching() && !this.upload.complete) this.client.wire.pause();
     return used;

@@ -22,13 +22,17 @@ export class Upload {
   /** Of the body so far, as received. */
   bytes = 0;
   private readonly scanner: BodyScanner | undefined;
-  /** All bytes so far, as long as they are few enough to be sent again. */
+  /** All bytes so far, as long as they may have to be sent, or sent again, and are few enough for that. */
   private kept: Buffer | undefined = EMPTY;
+  /** It is somebody else's memory, and good until `own` only. */
+  private borrowed = false;
   private wire: Wire | undefined;
 
   constructor(
     framing: Framing,
     private readonly owner: UploadOwner,
+    /** Sending the request twice does no harm. */
+    private readonly again: boolean,
   ) {
     this.complete = framing.kind === "none" || (framing.kind === "length" && framing.bytes === 0);
     this.scanner = this.complete ? undefined : bodyScanner(framing);
@@ -39,8 +43,8 @@ export class Upload {
     return this.complete && this.kept !== undefined;
   }
 
-  /** Takes what belongs to the body and returns how many bytes that is. */
-  take(bytes: Buffer): number {
+  /** Takes what belongs to the body and returns how many bytes that is. `borrow`: `own` follows while they are still good. */
+  take(bytes: Buffer, borrow = false): number {
     if (this.complete || !this.scanner || bytes.length === 0) return 0;
     const scan = this.scanner.scan(bytes);
     if ("refused" in scan) {
@@ -50,7 +54,7 @@ export class Upload {
     this.complete = scan.done;
     this.bytes += scan.consumed;
     const body = scan.consumed === bytes.length ? bytes : bytes.subarray(0, scan.consumed);
-    this.keep(body);
+    this.keep(body, borrow);
     if (this.wire) this.owner.uploaded(this.wire.write(body) > HIGH_WATER);
     return scan.consumed;
   }
@@ -62,10 +66,21 @@ export class Upload {
     if (this.bytes > MAX_REPLAY_BYTES) this.kept = undefined;
   }
 
-  private keep(body: Buffer): void {
+  /** What was borrowed is copied, unless it is on its way and not to be sent again: most bodies never are. */
+  own(): void {
+    if (!this.borrowed || !this.kept) return;
+    this.borrowed = false;
+    this.kept = this.wire && !this.again ? undefined : Buffer.from(this.kept);
+  }
+
+  private keep(body: Buffer, borrow: boolean): void {
     if (!this.kept) return;
     // Before there is a target nothing may be lost: the client is paused then, and one event carries 512 KiB at most.
-    if (this.wire && this.bytes > MAX_REPLAY_BYTES) this.kept = undefined;
-    else this.kept = this.kept.length === 0 ? Buffer.from(body) : Buffer.concat([this.kept, body]);
+    if (this.wire && (!this.again || this.bytes > MAX_REPLAY_BYTES)) this.kept = undefined;
+    else if (this.kept.length > 0) this.kept = Buffer.concat([this.kept, body]);
+    else {
+      this.kept = borrow ? body : Buffer.from(body);
+      this.borrowed = borrow;
+    }
   }
 }
