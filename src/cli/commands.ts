@@ -2,6 +2,8 @@ import type { CommandSpec, Flag } from "./command.ts";
 
 const QUEUE = ["--queue", "wait for a change that is under way instead of failing"] as const;
 const APP = ["--app <name>", "the app that is meant (default: the only one, else the one named default)"] as const;
+/** Where a stack is meant without it. */
+const OF_APP = ["--app <name>", "of an app instead of the stack"] as const;
 const DETACH = ["-d, --detach", "return as soon as the change is admitted"] as const;
 
 export const COMMANDS: readonly CommandSpec[] = [
@@ -29,7 +31,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "status",
     summary: "the services and how they are",
-    options: [["-w, --watch", "keep showing it; with --json one object per change"], ["--wide", "also CPU and memory"], APP],
+    options: [["-w, --watch", "keep showing it; with --json one object per change"], ["--wide", "also CPU and memory"], OF_APP],
     load: async () => (await import("./status.ts")).status,
   },
   {
@@ -45,7 +47,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["--grep <pattern>", "only lines that match (linear-time regular expression)"],
       ["--replica <n>", "only this replica"],
       ["--previous", "of the last ended run of each replica"],
-      ["--app <name>", "of an app: its slots blue and green are the services"],
+      ["--app <name>", "of an app instead of the stack; its slots blue and green are the services"],
     ],
     completes: "services",
     load: async () => (await import("./logs.ts")).logs,
@@ -155,7 +157,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       ["--reject", "reject it: the change ends and is undone"],
       ["--comment <text>", "why; kept with the decision"],
-      ["--yes", "do not ask"],
+      ["--yes", "do not ask (only a terminal is asked)"],
     ],
     load: async () => (await import("./approve.ts")).approve,
   },

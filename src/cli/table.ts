@@ -64,10 +64,14 @@ function cellsOf(service: ServiceView, wide: boolean): string[] {
 
 function messageOf(service: ServiceView): string {
   const parts = [];
-  if (service.update) parts.push(`${service.update.strategy}: ${service.update.phase}`);
+  if (service.update) parts.push(updateText(service.update));
   if (service.degraded && !service.message.includes(service.degraded)) parts.push(`degraded: ${service.degraded}`);
   if (service.message) parts.push(service.message);
   return oneLine(parts.join("; "));
+}
+
+function updateText({ strategy, phase }: NonNullable<ServiceView["update"]>): string {
+  return strategy === phase ? `${strategy} under way` : `${strategy}: ${phase}`;
 }
 
 function cpuOf(service: ServiceView): string {

@@ -65,7 +65,10 @@ export class Fronts {
     const listener = this.byListener.get(key) ?? { listen: front.listen, hosts: new Map<string, string>() };
     const [holder] = listener.hosts.values();
     const conflict = (why: string, other: string): OrcoError =>
-      new OrcoError("conflict", `${front.id} cannot answer on ${key}: ${other} ${why} there`, { listener: key, front: other });
+      new OrcoError("conflict", `${front.id} cannot answer on ${key}: ${other} ${why} there; choose another port, or other hosts`, {
+        listener: key,
+        front: other,
+      });
     if (holder !== undefined && front.listen.protocol !== listener.listen.protocol)
       throw conflict(`speaks ${listener.listen.protocol}`, holder);
     if (holder !== undefined && certificates(front.listen) !== certificates(listener.listen))
