@@ -85,3 +85,13 @@ test("a file that cannot be written is told of once, and written again when it c
   expect(warned).toHaveLength(1);
   expect(warned[0]).toContain(gone);
 });
+
+test("what a terminal would obey is escaped", () => {
+  const path = join(folder, "access.log");
+  const log = new AccessLog(new FakeClock(), () => undefined);
+  log.use(path);
+  log.writer?.(record("/\u009b2J\u007f\u001b[2Jä"));
+  log.flush();
+  expect(readFileSync(path, "utf8")).toMatch(/^[ -~ä]+\n$/);
+  expect(linesOf(path)).toEqual(["/\u009b2J\u007f\u001b[2Jä"]);
+});

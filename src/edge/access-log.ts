@@ -7,6 +7,9 @@ import type { AccessRecord } from "./http/service.ts";
 const FLUSH_MS = 100;
 const FLUSH_BYTES = 64 * 1024;
 
+/** JSON leaves them as they are, and terminals obey them: 0x9b begins a command like ESC [. */
+const TERMINAL_CONTROLS = /[\u007f-\u009f]/g;
+
 interface File {
   readonly path: string;
   readonly fd: number;
@@ -44,7 +47,7 @@ export class AccessLog {
   }
 
   private readonly write = (record: AccessRecord): void => {
-    const line = `${JSON.stringify(record)}\n`;
+    const line = `${JSON.stringify(record).replace(TERMINAL_CONTROLS, escaped)}\n`;
     this.lines.push(line);
     this.bytes += line.length;
     if (this.bytes >= FLUSH_BYTES) this.flush();
@@ -85,6 +88,10 @@ function isStill({ path, fd }: File): boolean {
   const now = statSync(path, { throwIfNoEntry: false });
   const ours = fstatSync(fd);
   return now !== undefined && now.ino === ours.ino && now.dev === ours.dev;
+}
+
+function escaped(character: string): string {
+  return `\\u00${character.charCodeAt(0).toString(16)}`;
 }
 
 function writeAll(fd: number, bytes: Buffer): void {
