@@ -1,5 +1,5 @@
 import { addStats, frontFamilies, workerFamilies, type Family } from "./metrics.ts";
-import { DURATION_BOUNDS_S, type FrontStats, type StatsAnswer } from "./metrics-counters.ts";
+import { bucketOf, DURATION_BOUNDS_S, type FrontStats, type StatsAnswer } from "./metrics-counters.ts";
 
 /** Of targets that drained in workers which ended since. */
 const MAX_CUTS = 1_000;
@@ -53,8 +53,7 @@ export class StatsBook {
   }
 
   swapped(ms: number): void {
-    const at = DURATION_BOUNDS_S.findIndex((bound) => ms / 1000 <= bound);
-    const bucket = at === -1 ? DURATION_BOUNDS_S.length : at;
+    const bucket = bucketOf(ms / 1000);
     this.swapCounts[bucket] = (this.swapCounts[bucket] ?? 0) + 1;
     this.swapSumS += ms / 1000;
   }

@@ -20,6 +20,13 @@ export interface StatsAnswer {
 
 export const DURATION_BOUNDS_S: readonly number[] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
+/** Where a duration is counted. */
+export function bucketOf(seconds: number): number {
+  let bucket = 0;
+  while (bucket < DURATION_BOUNDS_S.length && seconds > (DURATION_BOUNDS_S[bucket] ?? 0)) bucket++;
+  return bucket;
+}
+
 /** What a worker counts for one front. Called for every request: nothing here allocates. */
 export class FrontCounter {
   private readonly codes = new Map<number, number>();
@@ -42,8 +49,7 @@ export class FrontCounter {
   finished(code: number, durationMs: number): void {
     this.codes.set(code, (this.codes.get(code) ?? 0) + 1);
     const seconds = durationMs / 1000;
-    let bucket = 0;
-    while (bucket < DURATION_BOUNDS_S.length && seconds > (DURATION_BOUNDS_S[bucket] ?? 0)) bucket++;
+    const bucket = bucketOf(seconds);
     this.durations[bucket] = (this.durations[bucket] ?? 0) + 1;
     this.durationSumS += seconds;
     this.changedAt = this.epoch.now;
