@@ -55,9 +55,7 @@ export function runViews(runs: Runs) {
   const view = (row: RunRow): RunView => runView(row, runs.steps(row.id));
   return {
     list: ({ stack, limit, before }: { stack?: string; limit: number; before?: string }): RunView[] =>
-      runs
-        .list(limit, { before, label: stack === undefined ? undefined : { stack } })
-        .map((row) => withoutContent(view(row))),
+      runs.list(limit, { before, label: stack === undefined ? undefined : { stack } }).map((row) => withoutContent(view(row))),
     get: (id: string): RunView => view(runs.get(id)),
     settled: async (id: string, signal?: AbortSignal, how: { orWaiting?: boolean } = {}): Promise<RunView> =>
       view(await runs.settled(id, signal, how)),

@@ -1,6 +1,6 @@
 import type { RolloutStep } from "../rollout.ts";
 import { retire } from "./slots.ts";
-import type { UpdateRequest } from "./update.ts";
+import type { UpdateRequest } from "./update-request.ts";
 
 type Done = RolloutStep & { readonly do: "done" | "abort" };
 

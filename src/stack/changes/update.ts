@@ -3,25 +3,10 @@ import { decideUpdate, firstPhase, type UpdatePolicy } from "../decide-update.ts
 import { contestedPorts } from "../fronts/fronted.ts";
 import { hopeless } from "../gate.ts";
 import { failureOf, type RolloutSlot, type RolloutStep } from "../rollout.ts";
-import type { ServiceSpec, UpdateSpec } from "../spec.ts";
-import type { Stack } from "../stack.ts";
-import type { StackHost } from "./host.ts";
+import type { UpdateSpec } from "../spec.ts";
 import { retire } from "./slots.ts";
+import type { UpdateRequest } from "./update-request.ts";
 import { Steps } from "./update-steps.ts";
-
-export interface UpdateRequest {
-  readonly host: StackHost;
-  readonly stack: Stack;
-  readonly run: string;
-  readonly target: ServiceSpec;
-  /** How: a rollback keeps the bounds of the update it undoes. */
-  readonly update: UpdateSpec;
-  /** Replace what runs, or only what is on record of a service that is stopped. */
-  readonly wanted: "run" | "stop";
-  /** A rollback goes on whatever fails. */
-  readonly reason: "config_changed" | "rollback";
-  readonly signal: AbortSignal;
-}
 
 export type UpdateFailure = { readonly ok: false; readonly why: string; readonly lines: readonly string[] };
 

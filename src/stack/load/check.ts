@@ -6,7 +6,7 @@ import type { DeclaredPort } from "./ports.ts";
 import { checkOwnPorts } from "./own-port.ts";
 import { checkProbePorts } from "./probe-ports.ts";
 import type { Finding, Report } from "./report.ts";
-import type { Resolved } from "./resolve.ts";
+import type { Resolved } from "./resolved.ts";
 import { type Node, nodeAt, type Path, type Span } from "./source.ts";
 
 export type Services = ReadonlyMap<string, Resolved>;

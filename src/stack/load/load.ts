@@ -11,7 +11,8 @@ import { MAX_SERVICES, MAX_SOURCE_BYTES } from "./limits.ts";
 import { isBroken } from "./parse.ts";
 import { refuse } from "./refuse.ts";
 import { Report } from "./report.ts";
-import { type Resolved, type ResolveContext, resolveService } from "./resolve.ts";
+import { type ResolveContext, resolveService } from "./resolve.ts";
+import type { Resolved } from "./resolved.ts";
 import { DEFAULT_BLOCKS, file as fileShape } from "./shape.ts";
 import { type Entry, type Mapping, type Node, nodeAt, SourceFile } from "./source.ts";
 

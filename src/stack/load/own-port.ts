@@ -1,7 +1,7 @@
 import { frontedPorts, isProbed } from "../fronts/fronted.ts";
 import type { PortSpec, ServiceSpec } from "../spec.ts";
 import type { Report } from "./report.ts";
-import type { Resolved } from "./resolve.ts";
+import type { Resolved } from "./resolved.ts";
 import { nodeAt } from "./source.ts";
 
 type Own = Pick<ServiceSpec, "command" | "env"> & { readonly health: ServiceSpec["health"] };

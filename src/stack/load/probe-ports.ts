@@ -1,6 +1,6 @@
 import { aimsAtThisMachine } from "../address.ts";
 import type { Report } from "./report.ts";
-import type { Resolved } from "./resolve.ts";
+import type { Resolved } from "./resolved.ts";
 import { nodeAt } from "./source.ts";
 
 /**

@@ -3,7 +3,7 @@ import { runsTwo } from "../fronts/fronted.ts";
 import type { ServiceSpec } from "../spec.ts";
 import type { DeclaredPort } from "./ports.ts";
 import type { Report } from "./report.ts";
-import type { Resolved } from "./resolve.ts";
+import type { Resolved } from "./resolved.ts";
 import { nodeAt, type Path } from "./source.ts";
 
 export type Feature = "docker" | "edge" | "watch" | "schedule";

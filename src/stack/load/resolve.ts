@@ -8,6 +8,7 @@ import { MAX_REPLICAS } from "./limits.ts";
 import { bindsItself } from "./own-port.ts";
 import type { DeclaredPort } from "./ports.ts";
 import type { Report } from "./report.ts";
+import type { Resolved } from "./resolved.ts";
 import { resolveCommand, resolveDocker, resolveRuntime } from "./runtime.ts";
 import { type DeclaredService, service } from "./shape.ts";
 import { type Mapping, nodeAt, type Path } from "./source.ts";
@@ -23,17 +24,6 @@ export interface ResolveContext {
   readonly profiles: ReadonlySet<string>;
   readonly readFile: ReadFile;
   readonly checkFiles: boolean;
-}
-
-/** A service as far as it could be read, with what later checks need to point at the file. */
-export interface Resolved {
-  readonly spec: ServiceSpec;
-  readonly declared: DeclaredService;
-  readonly ports: readonly DeclaredPort[];
-  readonly node: Mapping;
-  readonly path: Path;
-  /** Why it does not take part, if it does not. */
-  readonly leftOut?: string;
 }
 
 /** One service with defaults merged in and variables put in → its spec. Everything wrong is reported. */
