@@ -50,3 +50,8 @@ test("what is live and what can be gone back to is listed, however old its run i
   expect(seen({ limit: 2, before: "r3" })).toEqual(["r1 live"]);
   expect(seen({ limit: 2, before: "r1" })).toEqual([]);
 });
+
+test("an app that is added anew begins without the releases of the former one of its name", () => {
+  const row: AppRow = { name: "blog", repo: "/srv/blog", contract: null, createdAt: 2, updatedAt: 2, slots: {} };
+  expect(releasesOf(runs, row, { limit: 50 })).toEqual([]);
+});

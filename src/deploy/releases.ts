@@ -25,10 +25,16 @@ export function releasesOf(runs: Recorded, row: AppRow, { limit, before }: { lim
   const found: ReleaseView[] = [];
   for (const run of runsOf(runs, row.name, before)) {
     const plan = planOf(runs, run);
-    if (plan) found.push(releaseView(run, plan, stateOf(run, row)));
+    const state = stateOf(run, row);
+    if (plan && isOf(row, run, state)) found.push(releaseView(run, plan, state));
     if (found.length === limit) return found;
   }
   return [...found, ...forgotten(runs, row, before)].slice(0, limit);
+}
+
+/** An app of this name may have been removed before: its runs are another's. What is held is ours, whatever the clock said. */
+function isOf(row: AppRow, run: RunRow, state: ReleaseView["state"]): boolean {
+  return run.createdAt >= row.createdAt || state === "live" || state === "previous";
 }
 
 function* runsOf(runs: Recorded, app: string, from: string | undefined): Generator<RunRow> {
