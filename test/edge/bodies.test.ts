@@ -82,7 +82,7 @@ for (const mib of [8, 64]) {
     test(`a client that reads late gets every byte of ${mib} MiB in an answer that ${what}`, async () => {
       using target = new FlowTarget((flow) => {
         flow.endsAfter = true;
-        flow.send(`HTTP/1.1 200 OK\r\n${line}\r\n`, mib * MIB);
+        flow.whenAsked = () => flow.send(`HTTP/1.1 200 OK\r\n${line}\r\n`, mib * MIB);
       });
       await using run = await stream(edge, target);
       run.client.send(request(), 0);

@@ -21,6 +21,8 @@ export class Flow {
   right = true;
   /** Ends the connection behind the last byte. */
   endsAfter = false;
+  /** Called when the other side's head is there: who closes without having read it sends a reset instead of an end. */
+  whenAsked: () => void = () => undefined;
   private toSend = 0;
   private before: Buffer[] = [];
 
@@ -68,6 +70,7 @@ export class Flow {
       const over = this.head.length - end - 4;
       this.head = this.head.slice(0, end + 4);
       if (over > 0) this.check(bytes.subarray(bytes.length - over));
+      this.whenAsked();
     } else this.check(bytes);
   }
 
