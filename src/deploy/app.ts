@@ -195,6 +195,11 @@ export class App {
     return Array.fromAsync(this.ports.logs.query({ stack: owner(this.name), services: [name], query, signal }));
   }
 
+  /** Another app of this name must not show them as its own. */
+  forgetLogs(): void {
+    this.ports.logs.remove(owner(this.name));
+  }
+
   instances(): string[] {
     return [...this.supervisors.values()].flatMap(({ slot: { instance, draining = [] } }) =>
       instance === undefined ? [...draining] : [instance, ...draining],

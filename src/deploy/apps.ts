@@ -139,6 +139,7 @@ export class Apps implements DeployHost {
     await Promise.all(SLOT_NAMES.map((slot) => app.stop(slot, "removed")));
     await app.traffic.remove();
     app.close();
+    app.forgetLogs();
     await this.options.store.remove(app.name);
     this.apps.delete(app.name);
     this.repos.delete(app.name);

@@ -127,3 +127,14 @@ test("a process that ignores TERM and holds a stream open is cut at its drain ti
   expect(existsSync(`/proc/${pid}/environ`) && rig.instances().some((line) => line.startsWith(`${pid} `))).toBe(false);
   expect(await stream.text().catch((error: unknown) => error)).toBeInstanceOf(Error);
 });
+
+test("an app that is removed takes its process, its folder and its logs with it; another of its name begins anew", async () => {
+  const first = await app("gone");
+  await first.deploy(await first.commit({ version: "v1" }));
+  expect((await rig.orco(["logs", "--app", "gone"])).out).toContain("version v1");
+  await rig.client.removeApp("gone");
+  expect([existsSync(join(rig.home, "apps", "gone")), existsSync(join(rig.home, "logs", "app.gone"))]).toEqual([false, false]);
+  expect(await fetch(first.url).catch((error: unknown) => error)).toBeInstanceOf(Error);
+  await first.put();
+  expect([(await rig.orco(["logs", "--app", "gone"])).out, await first.status()]).toMatchObject(["", { live_slot: null }]);
+});
