@@ -41,7 +41,7 @@ test(`${DRIPS} clients that drip their heads and bodies leave the others alone`,
   way.target.answerAll(answer("quick"), "POST /drip");
   const alone = await best(way);
   const memory = new Memory(edge.worker);
-  const drip = Bun.spawn([process.execPath, join(import.meta.dirname, "drip.ts"), String(way.port), String(DRIPS)], {
+  const drip = Bun.spawn([process.execPath, join(import.meta.dirname, "../programs/edge-drip.ts"), String(way.port), String(DRIPS)], {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "inherit",

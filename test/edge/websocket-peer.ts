@@ -4,7 +4,7 @@ import { Peer } from "./peer.ts";
 export const TEXT = 1;
 export const BINARY = 2;
 export const CONTINUATION = 0;
-export const CLOSE = 8;
+const CLOSE = 8;
 export const PING = 9;
 export const PONG = 10;
 /** The example of RFC 6455 §1.3. */
@@ -62,9 +62,4 @@ export function bytesOf(...frames: Buffer[]): string {
 export interface Chat {
   readonly client: Peer;
   readonly target: Peer;
-}
-
-export function forget({ client, target }: Chat): void {
-  client.text = "";
-  target.text = "";
 }

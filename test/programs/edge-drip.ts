@@ -1,5 +1,5 @@
 /**
- * A thousand clients that never come to the point: `drip.ts <port> <connections>`. Half of them send a head, the others a body, byte by byte.
+ * A thousand clients that never come to the point: `edge-drip.ts <port> <connections>`. Half of them send a head, the others a body, byte by byte.
  * Says `ready` when all are connected; ends when its input does.
  */
 import { connect, type Socket } from "bun";
