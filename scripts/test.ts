@@ -10,6 +10,15 @@ const MAX_WORKERS = 4;
 const UNIT_TIMEOUT_MS = 20_000;
 const SCENARIO_TIMEOUT_MS = 180_000;
 
+/** Programs that a user's machine may lack, and the tests that cannot do without them. In CI their absence is a failure. */
+const NEEDS: readonly { readonly program: string; readonly tests: RegExp }[] = [
+  {
+    program: "git",
+    tests: /deploy\/git\/|(?:chaos|scenarios)\/deploy|chaos\/edge-kills|conformance\/(?:command|reference)|scenarios\/conformance/,
+  },
+  { program: "openssl", tests: /tls\.test\.ts$|deploy\/alert\.test\.ts$/ },
+];
+
 interface Counts {
   passed: number;
   failed: number;
@@ -24,8 +33,8 @@ process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
 
 async function everything(): Promise<Counts[]> {
   const workers = Math.min(MAX_WORKERS, availableParallelism());
-  const units = find("src/**/*.test.ts", "test/*.test.ts");
-  const scenarios = find("test/*/**/*.test.ts");
+  const units = possible(find("src/**/*.test.ts", "test/*.test.ts"));
+  const scenarios = possible(find("test/*/**/*.test.ts"));
   return [
     await bunTest([`--parallel=${workers}`, "--timeout", String(UNIT_TIMEOUT_MS), "--only-failures", ...units]),
     scenarios.length > 0 ? await bunTest(["--timeout", String(SCENARIO_TIMEOUT_MS), ...scenarios]) : { passed: 0, failed: 0 },
@@ -34,6 +43,16 @@ async function everything(): Promise<Counts[]> {
 
 function find(...patterns: string[]): string[] {
   return patterns.flatMap((pattern) => [...new Glob(pattern).scanSync(ROOT)].toSorted().map((path) => `./${path}`));
+}
+
+/** Those whose programs are there; the others are named. */
+function possible(files: readonly string[]): string[] {
+  const missing = process.env["CI"] === "true" ? [] : NEEDS.filter(({ program }) => Bun.which(program) === null);
+  for (const { program, tests } of missing) {
+    const left = files.filter((file) => tests.test(file));
+    if (left.length > 0) console.log(`skipped: ${left.length} test files, because ${program} is not installed: ${left.join(" ")}`);
+  }
+  return files.filter((file) => !missing.some(({ tests }) => tests.test(file)));
 }
 
 /** Runs bun test, shows what it prints, and reads its counts. A run that dies without counts is one failure. */
