@@ -29,7 +29,8 @@ export function bucketOf(seconds: number): number {
 
 /** What a worker counts for one front. Called for every request: nothing here allocates. */
 export class FrontCounter {
-  private readonly codes = new Map<number, number>();
+  /** By status; most are absent. */
+  private readonly codes: number[] = [];
   private readonly durations = DURATION_BOUNDS_S.map(() => 0).concat(0);
   private durationSumS = 0;
   private retries = 0;
@@ -47,7 +48,7 @@ export class FrontCounter {
 
   /** A request is over: answered, or 499 when its client left, or 000 for a connection that carried no HTTP. */
   finished(code: number, durationMs: number): void {
-    this.codes.set(code, (this.codes.get(code) ?? 0) + 1);
+    this.codes[code] = (this.codes[code] ?? 0) + 1;
     const seconds = durationMs / 1000;
     const bucket = bucketOf(seconds);
     this.durations[bucket] = (this.durations[bucket] ?? 0) + 1;
@@ -81,7 +82,7 @@ export class FrontCounter {
 
   stats(): FrontStats {
     const { listener, pool, retries, inFlight, held, connections, durationSumS } = this;
-    const codes = Object.fromEntries([...this.codes].map(([code, count]) => [code, count]));
+    const codes = Object.fromEntries(Object.entries(this.codes));
     return { listener, pool, codes, durations: [...this.durations], durationSumS, retries, inFlight, held, connections };
   }
 }

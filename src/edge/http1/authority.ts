@@ -4,7 +4,6 @@ const PORT = "(?::(?:[0-9]{1,4}|[1-5][0-9]{4}|6(?:[0-4][0-9]{3}|5(?:[0-4][0-9]{2
 const AUTHORITY = `(?:[A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\])${PORT}`;
 const WHOLE = new RegExp(`^${AUTHORITY}$`);
 const VALUE = new RegExp(`:[\\t ]*${AUTHORITY}[\\t ]*\\r\\n`, "y");
-const LOWER_CASE_VALUE = new RegExp(`:[\\t ]*[a-z0-9._-]+${PORT}[\\t ]*\\r\\n`, "y");
 
 /**
  * Host name or address with an optional port (RFC 9110 §7.2, RFC 3986 §3.2.2), without userinfo, percent-encoding and empty port:
@@ -16,9 +15,5 @@ export function isAuthority(text: string): boolean {
 
 /** The same of the value of a header line, given where its colon is. */
 export function isAuthorityAt(text: string, colon: number): boolean {
-  return matchesAt(LOWER_CASE_VALUE, text, colon) || matchesAt(VALUE, text, colon);
-}
-
-export function isLowerCaseAt(text: string, colon: number): boolean {
-  return matchesAt(LOWER_CASE_VALUE, text, colon);
+  return matchesAt(VALUE, text, colon);
 }

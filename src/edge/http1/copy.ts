@@ -11,6 +11,9 @@ export interface Line {
   readonly end: number;
 }
 
+/** The one that is asked about: nobody keeps it, and heads have many. */
+const LINE = { what: 0, text: "", start: 0, colon: 0, end: 0 };
+
 /** What Connection may list without naming a header that is to be dropped for it. */
 const OPTIONS = new Set(["close", "keep-alive", "upgrade", "te"]);
 
@@ -19,10 +22,15 @@ export function copyLines(draft: Draft, fields: Fields, rewrite: (line: Line) =>
   const { text, from, to } = fields;
   const marks = nominates(fields.connection) ? marksWithNominated(fields) : fields.marks;
   let at = from;
+  LINE.text = text;
   for (let i = 0; i < marks.length; i += 4) {
     const start = marks[i + 1] ?? 0;
     const end = marks[i + 3] ?? 0;
-    const rewritten = rewrite({ what: marks[i] ?? 0, text, start, colon: marks[i + 2] ?? 0, end });
+    LINE.what = marks[i] ?? 0;
+    LINE.start = start;
+    LINE.colon = marks[i + 2] ?? 0;
+    LINE.end = end;
+    const rewritten = rewrite(LINE);
     if (rewritten === undefined) continue;
     draft.copy(at, start);
     if (rewritten !== "") draft.add(rewritten);

@@ -1,3 +1,4 @@
+import { writeLatin1 } from "./latin1.ts";
 import { MAX_HEAD_BYTES } from "./message.ts";
 
 /** A rewritten head is the received one and a few lines more; behind it there is room for the beginning of a body. */
@@ -36,7 +37,14 @@ export class Draft {
       return;
     }
     this.settle();
-    this.length += SPACE.write(line, this.length, "latin1");
+    this.length += writeLatin1(SPACE, line, this.length);
+  }
+
+  /** What comes after all stretches. Whether it is as received is not asked: it holds what no client sends. */
+  finishWith(lines: string): void {
+    const { from, to, text } = this;
+    this.length += writeLatin1(SPACE, text.slice(from, to) + lines, this.length);
+    this.from = to;
   }
 
   /** It is the received head, byte for byte. */
@@ -72,7 +80,7 @@ export class Draft {
 
   private settle(): void {
     const { from, to } = this;
-    if (to > from) this.length += SPACE.write(this.text.slice(from, to), this.length, "latin1");
+    if (to > from) this.length += writeLatin1(SPACE, this.text.slice(from, to), this.length);
     this.from = to;
   }
 }

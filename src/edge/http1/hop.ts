@@ -67,9 +67,8 @@ export function draftRequest(head: RequestHead, forwarding: Forwarding): Draft {
   else draft.add(`${head.method} ${head.target} HTTP/1.1\r\n${missingHost(head, forwarding)}`);
   const about = { head, trusted: forwarding.trusted, id };
   copyLines(draft, head.fields, (line) => requestLine(line, about));
-  draft.add(connectionTo(head));
-  draft.add(forwardedLines(head, forwarding));
-  draft.add(id === undefined ? `X-Request-Id: ${forwarding.requestId}\r\n\r\n` : "\r\n");
+  const naming = id === undefined ? `X-Request-Id: ${forwarding.requestId}\r\n\r\n` : "\r\n";
+  draft.finishWith(connectionTo(head) + forwardedLines(head, forwarding) + naming);
   return draft;
 }
 

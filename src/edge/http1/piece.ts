@@ -1,3 +1,4 @@
+import { readLatin1 } from "./latin1.ts";
 import { MAX_HEAD_BYTES, type Refused } from "./message.ts";
 import { refuse } from "./refuse.ts";
 
@@ -26,9 +27,9 @@ export function pieceAt(bytes: Buffer, at: number): Piece | undefined {
   if (bytes.length <= from) return undefined;
   const limit = at + MAX_HEAD_BYTES;
   const end = endOf(bytes, from);
-  if (end !== -1 && end <= limit) return { text: bytes.toString("latin1", from, end), complete: true, oversized: false, bytes: end - at };
+  if (end !== -1 && end <= limit) return { text: readLatin1(bytes, from, end), complete: true, oversized: false, bytes: end - at };
   return {
-    text: bytes.toString("latin1", from, Math.min(limit, bytes.length)),
+    text: readLatin1(bytes, from, Math.min(limit, bytes.length)),
     complete: false,
     oversized: bytes.length >= limit,
     bytes: 0,

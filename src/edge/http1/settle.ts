@@ -1,4 +1,4 @@
-import { isAuthorityAt, isLowerCaseAt } from "./authority.ts";
+import { isAuthorityAt } from "./authority.ts";
 import { CONNECTION, CONTENT_LENGTH, EXPECT, HOST, matchesAt, TRANSFER_ENCODING, UPGRADE, valueOf } from "./fields.ts";
 import { takeCoding, takeLength } from "./framing.ts";
 import { elementsOf, lists, tokensOf } from "./lists.ts";
@@ -27,8 +27,12 @@ export interface Value {
   readonly end: number;
 }
 
+/** The one that is looked at: nobody keeps it, and heads have many. */
+const VALUE = { text: "", colon: 0, end: 0 };
 const KEEP_ALIVE = /: ?keep-alive\r\n/iy;
 const CLOSE = /: ?close\r\n/iy;
+/** The good Host line read last, from its colon to its CRLF: the next request most likely has the same one. */
+let known = { line: ": localhost\r\n", host: "localhost" };
 /** HTTP/2 in the clear, and TLS: behind such a switch requests would pass that the edge never sees. */
 const BLIND_PROTOCOL = /^(?:h2c?|https?\/.*|tls\/.*)$/;
 
@@ -36,10 +40,12 @@ const BLIND_PROTOCOL = /^(?:h2c?|https?\/.*|tls\/.*)$/;
 export function settle({ text, marks }: Pick<Fields, "text" | "marks">, of: { version: 0 | 1; request: boolean }): Settled | Refused {
   const { version, request } = of;
   const settled: Settled = { version, host: undefined, length: -1, chunked: false, connection: "", upgrade: "", expectContinue: false };
+  VALUE.text = text;
   for (let i = 0; i < marks.length; i += 4) {
     const what = marks[i] ?? 0;
-    const value = { text, colon: marks[i + 2] ?? 0, end: marks[i + 3] ?? 0 };
-    const refused = request ? (takeOfRequest(settled, what, value) ?? take(settled, what, value)) : take(settled, what, value);
+    VALUE.colon = marks[i + 2] ?? 0;
+    VALUE.end = marks[i + 3] ?? 0;
+    const refused = request ? (takeOfRequest(settled, what, VALUE) ?? take(settled, what, VALUE)) : take(settled, what, VALUE);
     if (refused) return refused;
   }
   return settled;
@@ -63,8 +69,11 @@ function take(settled: Settled, what: number, value: Value): Refused | undefined
 function takeHost(settled: Settled, value: Value): Refused | undefined {
   const { text, colon, end } = value;
   if (settled.host !== undefined) return refuse(400, "duplicate_host", "there is more than one Host header");
-  if (!isAuthorityAt(text, colon)) return refuse(400, "bad_host", "the Host header is not a host name or address with an optional port");
-  settled.host = isLowerCaseAt(text, colon) ? valueOf(text, colon, end) : lowerCaseOf(value);
+  if (!text.startsWith(known.line, colon)) {
+    if (!isAuthorityAt(text, colon)) return refuse(400, "bad_host", "the Host header is not a host name or address with an optional port");
+    known = { line: text.slice(colon, end), host: lowerCaseOf(value) };
+  }
+  settled.host = known.host;
   return undefined;
 }
 
