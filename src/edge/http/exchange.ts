@@ -78,7 +78,7 @@ export class Exchange implements UpstreamUser, UploadOwner, ReachOwner, AnswerOw
   }
 
   get repeatable(): boolean {
-    return IDEMPOTENT.has(this.head.method) && this.upload.replayable;
+    return this.upload.again && this.upload.replayable;
   }
 
   clientDrain(): void {

@@ -32,7 +32,7 @@ export class Upload {
     framing: Framing,
     private readonly owner: UploadOwner,
     /** Sending the request twice does no harm. */
-    private readonly again: boolean,
+    readonly again: boolean,
   ) {
     this.complete = framing.kind === "none" || (framing.kind === "length" && framing.bytes === 0);
     this.scanner = this.complete ? undefined : bodyScanner(framing);

@@ -71,15 +71,20 @@ function slotOf(length: number, letter: number): number {
   return (length << 5) | (letter & 31);
 }
 
+/** Fields whose `marks` are still to be found. */
+export interface Unwalked extends Pick<Fields, "text" | "from" | "to"> {
+  readonly marks: number[];
+}
+
 /**
  * Marks the lines of `text` from `from` to `to` that matter (see `Fields.marks`). With `complete` false the last line may still be cut off.
  * Refused: obs-fold, whitespace before the colon, bare CR or LF, control characters, names that are no tokens (RFC 9112 §5.1, §5.2, §2.2).
  */
-export function walkFields(text: string, range: { from: number; to: number; complete: boolean }, marks: number[]): Refused | undefined {
-  let at = range.from;
-  while (at < range.to) {
+export function walkFields({ text, from, to, marks }: Unwalked, complete: boolean): Refused | undefined {
+  let at = from;
+  while (at < to) {
     LINE.lastIndex = at;
-    if (!LINE.test(text)) return refuseLine(text, at, range);
+    if (!LINE.test(text)) return refuseLine(text, at, { to, complete });
     const end = LINE.lastIndex;
     const colon = text.indexOf(":", at);
     if (colon - at <= LONGEST_NAME || mayBeForwarded(text, at)) {

@@ -62,14 +62,14 @@ interface Walked extends Fields {
   readonly marks: number[];
   connection: string;
   /** Of the lines after those marked. */
-  readonly wrong: Refused | undefined;
+  wrong: Refused | undefined;
 }
 
 function walk({ text, complete }: { text: string; complete: boolean }, from: number): Walked {
-  const marks: number[] = [];
   const to = complete ? text.length - 2 : text.length;
-  const wrong = walkFields(text, { from, to, complete }, marks);
-  return { text, from, to, marks, connection: "", wrong };
+  const walked: Walked = { text, from, to, marks: [], connection: "", wrong: undefined };
+  walked.wrong = walkFields(walked, complete);
+  return walked;
 }
 
 function ofTarget({ refusal }: Refused): Refused {

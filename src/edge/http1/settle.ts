@@ -32,7 +32,7 @@ const VALUE = { text: "", colon: 0, end: 0 };
 const KEEP_ALIVE = /: ?keep-alive\r\n/iy;
 const CLOSE = /: ?close\r\n/iy;
 /** The good Host line read last, from its colon to its CRLF: the next request most likely has the same one. */
-let known = { line: ": localhost\r\n", host: "localhost" };
+const KNOWN = { line: ": localhost\r\n", host: "localhost" };
 /** HTTP/2 in the clear, and TLS: behind such a switch requests would pass that the edge never sees. */
 const BLIND_PROTOCOL = /^(?:h2c?|https?\/.*|tls\/.*)$/;
 
@@ -69,11 +69,12 @@ function take(settled: Settled, what: number, value: Value): Refused | undefined
 function takeHost(settled: Settled, value: Value): Refused | undefined {
   const { text, colon, end } = value;
   if (settled.host !== undefined) return refuse(400, "duplicate_host", "there is more than one Host header");
-  if (!text.startsWith(known.line, colon)) {
+  if (!text.startsWith(KNOWN.line, colon)) {
     if (!isAuthorityAt(text, colon)) return refuse(400, "bad_host", "the Host header is not a host name or address with an optional port");
-    known = { line: text.slice(colon, end), host: lowerCaseOf(value) };
+    KNOWN.line = text.slice(colon, end);
+    KNOWN.host = lowerCaseOf(value);
   }
-  settled.host = known.host;
+  settled.host = KNOWN.host;
   return undefined;
 }
 
