@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Client } from "../client/client.ts";
 import { OrcoError } from "../kernel/errors.ts";
 import { makeHome } from "../kernel/home-folder.ts";
+import { selfCommand, withoutMarks } from "../kernel/self.ts";
 import type { Context } from "./context.ts";
 import { daemonPid } from "./unreachable.ts";
 
@@ -10,8 +11,6 @@ const START_TIMEOUT_MS = 10_000;
 const POLL_MS = 20;
 /** Whoever takes the lock needs a moment to write its pid into it. */
 const LOCK_SETTLES_MS = 300;
-/** A daemon started from within a service must not carry that service's mark: it would be swept away with it. */
-const MARKS = ["ORCO_INSTANCE", "ORCO_STACK", "ORCO_SERVICE", "ORCO_REPLICA", "ORCO_SECRETS_DIR"];
 
 /**
  * The client of a daemon that answers, starting one when none does. Two callers at once end with one daemon: its lock decides,
@@ -57,8 +56,7 @@ function spawnDaemon({ home, io }: Context, command: readonly string[]): Started
   const fd = openSync(log, "a", 0o600);
   try {
     const logStart = fstatSync(fd).size;
-    const env: Record<string, string | undefined> = { ...io.env, ORCO_HOME: home };
-    for (const name of MARKS) delete env[name];
+    const env = { ...withoutMarks(io.env), ORCO_HOME: home };
     // detached = setsid: the daemon outlives this terminal; cwd / so that it holds no file system.
     const child = Bun.spawn([...command], { cwd: "/", env, detached: true, stdio: ["ignore", fd, fd] });
     child.unref();
@@ -68,10 +66,8 @@ function spawnDaemon({ home, io }: Context, command: readonly string[]): Started
   }
 }
 
-/** How this very program is started again: from source, or as the compiled binary that carries it. */
-export function daemonCommand(source: string = import.meta.dirname): string[] {
-  if (source.startsWith("/$bunfs/")) return [process.execPath, "serve"];
-  return [process.execPath, "--no-env-file", "--config=/dev/null", "--no-install", join(source, "..", "main.ts"), "serve"];
+export function daemonCommand(source?: string): string[] {
+  return selfCommand("serve", source);
 }
 
 function diedAtStart({ log, logStart }: Started): OrcoError {

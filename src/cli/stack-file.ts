@@ -1,14 +1,13 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { OrcoError, errnoOf } from "../kernel/errors.ts";
+import { INHERITED } from "../kernel/inherited.ts";
 import { usageError } from "./exit.ts";
 
 /** More than the daemon takes; checked before reading so that a wrong file does not fill memory. */
 const MAX_BYTES = 4 * 1024 * 1024;
 const MAX_INCLUDES = 100;
 const DEFAULT_NAMES = ["stack.yaml", "stack.yml"];
-/** What a process gets of the caller's environment even when the file does not name it (stack.md, Schema). */
-const ALWAYS_SENT = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -44,7 +43,7 @@ export function stackNameOf(file: StackFile, env: Env): string {
  * (stack.md, Environment), so that `${A:-${B}}` and comments need no parser here. Everything else of the caller stays with the caller.
  */
 export function environmentFor(file: StackFile, env: Env): Record<string, string> {
-  const names = new Set(ALWAYS_SENT);
+  const names = new Set(INHERITED);
   for (const text of withIncludes(file)) for (const [name] of text.matchAll(/[A-Za-z_][A-Za-z0-9_]*/g)) names.add(name);
   const sent: Record<string, string> = {};
   for (const name of names) {

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import type { Clock } from "../kernel/clock.ts";
+import { selfCommand } from "../kernel/self.ts";
 import { VERSION } from "../kernel/version.ts";
 import { EdgeControl } from "../edge/control.ts";
 import { identify } from "../supervise/identity.ts";
@@ -25,13 +26,6 @@ export function buildEdge(options: EdgeOptions): EdgeControl {
     processes: { identify: (pid) => identify(pid, boot), kill: (pid) => process.kill(pid, "SIGKILL") },
     portHolder,
   });
-}
-
-/** How this very program is started again: from source, or as the compiled binary that carries it. */
-function selfCommand(command: string): string[] {
-  if (import.meta.dirname.startsWith("/$bunfs/")) return [process.execPath, command];
-  const main = new URL("../main.ts", import.meta.url).pathname;
-  return [process.execPath, "--no-env-file", "--config=/dev/null", "--no-install", main, command];
 }
 
 /** Another version, or another binary of the same one. */

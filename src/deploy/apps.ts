@@ -167,14 +167,14 @@ export class Apps implements DeployHost {
   /** Variables only: files of secrets come with the process. */
   async commandEnv(app: App, slot: SlotName, release: Release): Promise<Record<string, string>> {
     const env = slotEnv({ app: app.name, slot, release }, this.options.daemonEnv);
-    const refs = secretRefs(release.contract, this.dirs(app).of(slot));
+    const refs = secretRefs(release.contract);
     const given = Object.entries(refs).filter(([, ref]) => ref.as === "env");
     const values = given.map(([name, ref]) => [name, secretValues({ [name]: ref }, this.options.daemonEnv)[0] ?? ""]);
     return { ...env, ...Object.fromEntries(values) };
   }
 
-  redactor({ contract }: Release): Redactor {
-    return new Redactor(secretValues(secretRefs(contract, this.options.home), this.options.daemonEnv));
+  redactor(release: Release): Redactor {
+    return new Redactor(this.secretsOf(release));
   }
 
   /** Whether a front of the edge is one of ours. */
@@ -199,7 +199,7 @@ export class Apps implements DeployHost {
     const ports: AppPorts = {
       ...this.options,
       prepare: (request) => prepareSlot(request, { instances: join(home, "instances"), dirOf, daemonEnv }),
-      secretsOf: (release) => secretValues(secretRefs(release.contract, dirOf(row.name, "blue")), daemonEnv),
+      secretsOf: (release) => this.secretsOf(release),
     };
     const app = new App(row, ports, (made) => {
       const wanted = (): Front | undefined => frontOf(made.row, made.slots(), address);
@@ -207,6 +207,10 @@ export class Apps implements DeployHost {
     });
     this.apps.set(row.name, app);
     return app;
+  }
+
+  private secretsOf({ contract }: Release): string[] {
+    return secretValues(secretRefs(contract), this.options.daemonEnv);
   }
 
   private dirOf(app: string): string {

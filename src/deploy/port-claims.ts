@@ -43,7 +43,7 @@ function contractsOf({ contract, slots }: AppRow): Ports[] {
 }
 
 function claimedTwice(mine: Ports, theirs: Ports): number | undefined {
-  const [ours, others] = [mine, theirs].map(({ internal_port: blue }) => [blue, blue + 1]) as [number[], number[]];
+  const [ours, others] = [mine, theirs].map((ports) => SLOT_NAMES.map((slot) => portOf(slot, ports))) as [number[], number[]];
   return ours.find((port) => others.includes(port) || port === theirs.port) ?? (others.includes(mine.port) ? mine.port : undefined);
 }
 

@@ -1,6 +1,7 @@
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { HealthSpec } from "../supervise/health.ts";
 import { OrcoError } from "../kernel/errors.ts";
+import { inherited } from "../kernel/inherited.ts";
 import { Redactor } from "../supervise/logs/redact.ts";
 import { portHolder } from "../supervise/port.ts";
 import { giveSecrets, type SecretRef } from "../supervise/secrets.ts";
@@ -25,8 +26,6 @@ export interface SlotLaunchRequest {
   readonly adopted: boolean;
 }
 
-/** Variables of the daemon's that an app gets; nothing else of its environment is passed on. */
-const INHERITED = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 /** After promotion the health endpoint is asked this often, and three failures in a row count. */
 const HEALTH_INTERVAL_MS = 1000;
 const HEALTH_PATIENCE_MS = 5000;
@@ -38,7 +37,7 @@ export async function prepareSlot(request: SlotLaunchRequest, options: SlotLaunc
   const { contract } = release;
   const port = portOf(slot, contract);
   if (!adopted) refuseStranger(port);
-  const { variables, values } = await giveSecrets(secretRefs(contract, options.dirOf(app, slot)), {
+  const { variables, values } = await giveSecrets(secretRefs(contract), {
     instance,
     dir: join(options.instances, instance, "secrets"),
     daemonEnv: options.daemonEnv,
@@ -69,12 +68,8 @@ export function slotEnv(
   { app, slot, release }: Pick<SlotLaunchRequest, "app" | "slot" | "release">,
   daemonEnv: SlotLaunchOptions["daemonEnv"],
 ): Record<string, string> {
-  const inherited = INHERITED.flatMap((name): [string, string][] => {
-    const value = daemonEnv[name];
-    return value === undefined ? [] : [[name, value]];
-  });
   return {
-    ...Object.fromEntries(inherited),
+    ...inherited(daemonEnv),
     ...release.contract.env,
     PORT: String(portOf(slot, release.contract)),
     ORCO_APP: app,
@@ -83,12 +78,11 @@ export function slotEnv(
   };
 }
 
-/** Relative files are in the worktree. */
-export function secretRefs({ secrets }: AppContract, dir: string): Record<string, SecretRef> {
+export function secretRefs({ secrets }: AppContract): Record<string, SecretRef> {
   return Object.fromEntries(
     Object.entries(secrets).map(([name, secret]) => [
       name,
-      { from: "file" in secret ? { file: resolve(dir, secret.file) } : { env: secret.env }, as: secret.as },
+      { from: "file" in secret ? { file: secret.file } : { env: secret.env }, as: secret.as },
     ]),
   );
 }

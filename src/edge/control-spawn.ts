@@ -1,8 +1,7 @@
 import { closeSync, copyFileSync, ftruncateSync, fstatSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { withoutMarks } from "../kernel/self.ts";
 import { workerLogFile, workerRecord, workerSocket } from "./worker-paths.ts";
 
-/** A worker started from within a service must not carry that service's mark: it would be swept away with it. */
-const MARKS = ["ORCO_INSTANCE", "ORCO_STACK", "ORCO_SERVICE", "ORCO_REPLICA", "ORCO_SECRETS_DIR"];
 const MAX_LOG_BYTES = 1024 * 1024;
 
 export interface SpawnOptions {
@@ -36,11 +35,9 @@ export function spawnWorker({ folder, number, command, build, workers, memoryMib
   const log = workerLogFile(folder, number);
   const fd = openLog(log);
   try {
-    const env: Record<string, string | undefined> = { ...own };
-    for (const name of MARKS) delete env[name];
     const args = ["--folder", folder, "--number", String(number), "--workers", String(workers), "--build", build];
     if (memoryMib !== undefined) args.push("--memory", String(memoryMib));
-    const child = Bun.spawn([...command, ...args], { cwd: "/", env, detached: true, stdio: ["ignore", fd, fd] });
+    const child = Bun.spawn([...command, ...args], { cwd: "/", env: withoutMarks(own), detached: true, stdio: ["ignore", fd, fd] });
     child.unref();
     const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
     return {

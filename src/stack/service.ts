@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { errnoOf, OrcoError, type Diagnostic } from "../kernel/errors.ts";
 import type { JsonObject } from "../kernel/event.ts";
 import { dependenciesOf } from "../kernel/graph.ts";
+import { inherited } from "../kernel/inherited.ts";
 import type { Runs } from "../workflow/execute.ts";
 import { graphOf, serviceOf } from "./graph.ts";
 import { refuseDecision } from "./changes/decide.ts";
@@ -12,9 +13,6 @@ import type { Stacks } from "./stacks.ts";
 import type { ServiceSpec, StackSpec } from "./spec.ts";
 import type { PlanView, PutStack, RunView } from "./view.ts";
 import { runView } from "./run-view.ts";
-
-/** Variables a child gets from whoever applied the stack; nothing else of an environment is passed on. */
-const INHERITED = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 
 const COALESCED = new Set(["restart", "start", "stop"]);
 
@@ -143,10 +141,6 @@ function readOrUndefined(path: string): string | undefined {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
   }
-}
-
-function inherited(env: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(INHERITED.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
 }
 
 /** The named services and everything they depend on. `not_found` names one that is not declared. */

@@ -1,12 +1,11 @@
 import { join } from "node:path";
+import { INHERITED } from "../../kernel/inherited.ts";
 import type { ReadFile } from "./files.ts";
 import { Includes } from "./include.ts";
 import { Interpolator, type Vars } from "./interpolate.ts";
 import { Report } from "./report.ts";
 import { SourceFile } from "./source.ts";
 
-/** Every child gets these, so they always travel. */
-const ALWAYS = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 const REFERENCE = /\$\{?([A-Za-z_][A-Za-z0-9_]*)/g;
 
 export interface ReferenceContext {
@@ -21,7 +20,7 @@ export interface ReferenceContext {
  * With a context, included files are looked into as well.
  */
 export function references(source: string, context?: ReferenceContext): string[] {
-  const names = new Set(ALWAYS);
+  const names = new Set(INHERITED);
   collect(source, names);
   if (context && /^["']?includes["']?\s*:/m.test(source)) {
     const readFile: ReadFile = (path) => {
