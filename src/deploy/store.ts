@@ -1,17 +1,14 @@
-import type { EventLog, Json, JsonObject, NewEvent, Write } from "../kernel/event.ts";
+import type { Json, JsonObject, NewEvent, Write } from "../kernel/event.ts";
+import { type Queryable, rowsOf } from "../kernel/rows.ts";
 import type { Slot } from "../supervise/instance.ts";
 import type { AppRow } from "./record.ts";
 
-interface Rows {
-  query(sql: string, params?: readonly (string | number | null)[]): unknown[];
-}
-
 /** Apps in the journal's database: each change is one event plus its rows, in one transaction. */
 export class AppStore {
-  constructor(private readonly journal: EventLog & Rows) {}
+  constructor(private readonly journal: Queryable) {}
 
   apps(): AppRow[] {
-    return this.rows<AppRow>("SELECT row FROM apps ORDER BY name");
+    return rowsOf<AppRow>(this.journal, "SELECT row FROM apps ORDER BY name");
   }
 
   async save(row: AppRow, type: string, data: JsonObject = {}): Promise<void> {
@@ -29,11 +26,7 @@ export class AppStore {
   }
 
   slots(app: string): Slot[] {
-    return this.rows<Slot>("SELECT row FROM slots WHERE stack = ? ORDER BY service", [owner(app)]);
-  }
-
-  private rows<T>(sql: string, params: readonly (string | number | null)[] = []): T[] {
-    return (this.journal.query(sql, params) as { row: string }[]).map(({ row }) => JSON.parse(row) as T);
+    return rowsOf<Slot>(this.journal, "SELECT row FROM slots WHERE stack = ? ORDER BY service", [owner(app)]);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from "../kernel/clock.ts";
-import type { EventLog, JsonObject, NewEvent, Write } from "../kernel/event.ts";
+import type { JsonObject, NewEvent, Write } from "../kernel/event.ts";
+import { type Queryable, rowsOf } from "../kernel/rows.ts";
 import type { Slot } from "../supervise/instance.ts";
 import { slotFacts, SlotRows } from "../supervise/slot-rows.ts";
 import type { SlotEvent } from "../supervise/supervised.ts";
@@ -13,16 +14,12 @@ export interface StackRecord {
   readonly baseEnv: Readonly<Record<string, string>>;
 }
 
-interface Rows {
-  query(sql: string, params?: readonly (string | number | null)[]): unknown[];
-}
-
 /** Stacks and slots in the journal's database. */
 export class StackStore {
   private readonly slotRows: SlotRows;
 
   constructor(
-    private readonly journal: EventLog & Rows,
+    private readonly journal: Queryable,
     private readonly clock: Clock,
     onError: (error: unknown) => void,
   ) {
@@ -30,11 +27,11 @@ export class StackStore {
   }
 
   stacks(): StackRecord[] {
-    return this.rows<StackRecord>("SELECT spec AS row FROM stacks ORDER BY name");
+    return rowsOf<StackRecord>(this.journal, "SELECT spec AS row FROM stacks ORDER BY name");
   }
 
   slots(stack: string): Slot[] {
-    return this.rows<Slot>("SELECT row FROM slots WHERE stack = ? ORDER BY service, replica, id", [stack]);
+    return rowsOf<Slot>(this.journal, "SELECT row FROM slots WHERE stack = ? ORDER BY service, replica, id", [stack]);
   }
 
   /** The spec that an instance of an earlier apply still runs. */
@@ -110,10 +107,6 @@ export class StackStore {
   /** Never rejects: supervision goes on over a full disk, and the row follows when there is room. */
   record(slot: Slot, event: SlotEvent): Promise<void> {
     return this.slotRows.record(slot, event);
-  }
-
-  private rows<T>(sql: string, params: readonly (string | number | null)[] = []): T[] {
-    return (this.journal.query(sql, params) as { row: string }[]).map(({ row }) => JSON.parse(row) as T);
   }
 }
 

@@ -6,10 +6,11 @@ import { OrcoError } from "../kernel/errors.ts";
 import type { JournalEvent, NewEvent, ReadQuery, Write } from "../kernel/event.ts";
 import { uuidv7 } from "../kernel/id.ts";
 import { Journal } from "../kernel/journal.ts";
+import type { Queryable } from "../kernel/rows.ts";
 import type { Workflows } from "./define.ts";
 import { Runs } from "./execute.ts";
 import type { RunRow } from "./run.ts";
-import { type Queryable, RunStore } from "./store.ts";
+import { RunStore } from "./store.ts";
 
 /** The death of a daemon: at its n-th write (from 1), before or after that is on disk. */
 export interface Death {

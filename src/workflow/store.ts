@@ -1,10 +1,6 @@
-import type { EventLog, Json, JsonObject, NewEvent, Write } from "../kernel/event.ts";
+import type { Json, JsonObject, NewEvent, Write } from "../kernel/event.ts";
+import { type Queryable, rowsOf } from "../kernel/rows.ts";
 import type { RunRow, RunStatus, StepRow, StepWait } from "./run.ts";
-
-/** Rows by SQL, as `kernel/journal.ts` offers them. */
-export interface Queryable extends EventLog {
-  query(sql: string, params?: readonly (string | number | null)[]): unknown[];
-}
 
 /** Which runs: strictly before the id, of one lane (by an index), with one label (looked for row by row). */
 export interface RunsWanted {
@@ -41,12 +37,12 @@ export class RunStore {
   }
 
   get(id: string): RunRow | undefined {
-    return rows<RunRow>(this.journal.query("SELECT row FROM runs WHERE id = ?", [id]))[0];
+    return rowsOf<RunRow>(this.journal, "SELECT row FROM runs WHERE id = ?", [id])[0];
   }
 
   /** In the order in which they began. */
   steps(id: string): StepRow[] {
-    return rows<StepRow>(this.journal.query("SELECT row FROM run_steps WHERE run = ? ORDER BY rowid", [id]));
+    return rowsOf<StepRow>(this.journal, "SELECT row FROM run_steps WHERE run = ? ORDER BY rowid", [id]);
   }
 
   /** Newest first; `RunsWanted` says which. */
@@ -55,12 +51,12 @@ export class RunStore {
     const where = ["id < ?", ...(lane === undefined ? [] : ["lane = ?"]), ...(name === undefined ? [] : ["row ->> ? = ?"])];
     const params = [before, ...(lane === undefined ? [] : [lane]), ...(name === undefined ? [] : [`$.labels.${name}`, value ?? ""])];
     const sql = `SELECT row FROM runs WHERE ${where.join(" AND ")} ORDER BY id DESC LIMIT ?`;
-    return rows<RunRow>(this.journal.query(sql, [...params, limit]));
+    return rowsOf<RunRow>(this.journal, sql, [...params, limit]);
   }
 
   withStatus(...statuses: readonly RunStatus[]): RunRow[] {
     const marks = statuses.map(() => "?").join(", ");
-    return rows<RunRow>(this.journal.query(`SELECT row FROM runs WHERE status IN (${marks}) ORDER BY id`, statuses));
+    return rowsOf<RunRow>(this.journal, `SELECT row FROM runs WHERE status IN (${marks}) ORDER BY id`, statuses);
   }
 }
 
@@ -92,8 +88,4 @@ function stepWrite(run: string, step: StepRow): Write {
     sql: "INSERT INTO run_steps (run, name, row) VALUES (?, ?, ?) ON CONFLICT (run, name) DO UPDATE SET row = excluded.row",
     params: [run, step.name, JSON.stringify(step)],
   };
-}
-
-function rows<T>(found: unknown[]): T[] {
-  return found.map((item) => JSON.parse((item as { row: string }).row) as T);
 }
