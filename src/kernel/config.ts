@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { z } from "zod";
+import { isBlock, parseAddress, parseOrigins, protocolOf, wholeNumber } from "./config-values.ts";
 import { OrcoError } from "./errors.ts";
 import type { JsonObject } from "./event.ts";
 import { orcoHome, socketPath } from "./home.ts";
@@ -105,6 +106,63 @@ export const configSchema = z.object({
   edgeMemoryMib: wholeNumber({ min: 1, max: 1_048_576 })
     .default(512)
     .register(settings, { env: ["ORCO_EDGE_MEMORY"], expects: "a whole number of MiB above which a worker of the edge is replaced" }),
+  redisUrl: z
+    .string()
+    .refine((url) => /^rediss?:$/.test(protocolOf(url)))
+    .optional()
+    .register(settings, { env: ["REDIS_URL"], expects: "redis://[user:password@]host:port[/db] or rediss://…", secret: true }),
+  publicUrl: z
+    .string()
+    .refine((url) => /^https?:$/.test(protocolOf(url)))
+    .transform((url) => url.replace(/\/+$/, ""))
+    .optional()
+    .register(settings, {
+      env: ["ORCO_PUBLIC_URL"],
+      expects: "the URL at which workers and pods reach this daemon, e.g. http://10.0.0.5:7070",
+    }),
+  maxRuns: wholeNumber({ min: 1, max: 100_000 })
+    .default(256)
+    .register(settings, { env: ["ORCO_MAX_RUNS"], expects: "how many runs this daemon drives at once; the others wait" }),
+  maxSteps: wholeNumber({ min: 1, max: 10_000 })
+    .default(64)
+    .register(settings, { env: ["ORCO_MAX_STEPS"], expects: "how many processes and containers of steps run at once on this machine" }),
+  runsKeepDays: wholeNumber({ min: 1, max: 36_500 })
+    .default(30)
+    .register(settings, { env: ["ORCO_RUNS_KEEP_DAYS"], expects: "a whole number of days after which ended runs are forgotten" }),
+  runsKeep: wholeNumber({ min: 1, max: 10_000_000 })
+    .default(100_000)
+    .register(settings, { env: ["ORCO_RUNS_KEEP"], expects: "how many ended runs are kept" }),
+  webhookAllow: z
+    .string()
+    .transform((text) => text.split(",").map((one) => one.trim()))
+    .refine((blocks) => blocks.every(isBlock))
+    .default([])
+    .register(settings, {
+      env: ["ORCO_WEBHOOK_ALLOW"],
+      expects: "private addresses or CIDR blocks that webhooks of runs may go to, with commas between, e.g. 127.0.0.1,10.0.0.0/8",
+    }),
+  kubeNamespace: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/)
+    .default("default")
+    .register(settings, { env: ["ORCO_K8S_NAMESPACE"], expects: "the namespace in which Jobs are made" }),
+  kubeImage: z
+    .string()
+    .default("busybox:stable")
+    .register(settings, { env: ["ORCO_K8S_IMAGE"], expects: "the image of steps that name none in k8s mode" }),
+  otlpEndpoint: z
+    .string()
+    .refine((url) => /^https?:$/.test(protocolOf(url)))
+    .optional()
+    .register(settings, { env: ["OTEL_EXPORTER_OTLP_ENDPOINT"], expects: "http(s)://host:4318, where traces are sent" }),
+  metricsPort: wholeNumber({ min: 0, max: 65_535 })
+    .optional()
+    .register(settings, { env: ["PROMETHEUS_METRICS_PORT"], expects: "a port on which /metrics alone is served too" }),
+  dockerHost: z
+    .string()
+    .refine((url) => /^(unix|tcp|http|https):$/.test(protocolOf(url)))
+    .default("unix:///var/run/docker.sock")
+    .register(settings, { env: ["DOCKER_HOST"], expects: "unix:///path/to/docker.sock or tcp://host:port" }),
   logLevel: z
     .string()
     .toLowerCase()
@@ -115,18 +173,14 @@ export const configSchema = z.object({
 
 /** Names that are fixed for later parts of orco. Setting one does nothing yet, and `orco config show` says so. */
 export const RESERVED: readonly string[] = [
-  "REDIS_URL",
   "ORCHD_POOL_MANAGERS",
   "ORCHD_ADMISSION_CAPACITY",
   "ORCHD_ADMISSION_POLICY",
-  "OTEL_EXPORTER_OTLP_ENDPOINT",
-  "PROMETHEUS_METRICS_PORT",
   "STATSD_HOST",
   "STATSD_PORT",
   "ORCHESTRATOR_STATSD_HOST",
   "ORCHESTRATOR_STATSD_PORT",
   "ORCHESTRATOR_STATSD_PREFIX",
-  "DOCKER_HOST",
   "GITHUB_TOKEN",
 ];
 
@@ -175,13 +229,6 @@ export function describeConfig({ config, origins, unused }: LoadedConfig): JsonO
   return { settings: rows, unused: [...unused] };
 }
 
-/** `10.0.0.0/8`, `::1`. */
-function isBlock(text: string): boolean {
-  const [address = "", bits, ...more] = text.split("/");
-  const family = isIP(address);
-  return family !== 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)));
-}
-
 function settingOf(key: keyof Config): Setting {
   const setting = settings.get(configSchema.shape[key]);
   if (!setting) throw new OrcoError("internal", `setting ${key} is not registered`);
@@ -213,33 +260,4 @@ function textOf(value: Config[keyof Config]): string | number | boolean | null {
   if (typeof value !== "object") return value;
   if ("port" in value) return `${value.host.includes(":") ? `[${value.host}]` : value.host}:${value.port}`;
   return value.join(",");
-}
-
-function wholeNumber({ min, max }: { min: number; max: number }) {
-  return z
-    .string()
-    .regex(/^\d{1,15}$/)
-    .transform(Number)
-    .pipe(z.number().min(min).max(max));
-}
-
-/** `host:port`; an IPv6 host in brackets, which are taken off. Port 0 takes a free one. */
-function parseAddress(text: string, context: z.RefinementCtx): { host: string; port: number } {
-  const match = /^(?:\[([0-9a-f:.]+)\]|([^\s:/[\]]+)):(\d{1,5})$/i.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host !== undefined && port <= 65_535) return { host, port };
-  context.addIssue({ code: "custom", message: "not host:port" });
-  return z.NEVER;
-}
-
-function parseOrigins(text: string, context: z.RefinementCtx): string[] {
-  const origins = text.split(",").map((origin) => origin.trim());
-  if (origins.every(isOrigin)) return origins;
-  context.addIssue({ code: "custom", message: "not a list of origins" });
-  return z.NEVER;
-}
-
-function isOrigin(text: string): boolean {
-  return /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text && !text.includes("*");
 }

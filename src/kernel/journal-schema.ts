@@ -15,7 +15,17 @@ export interface Schema {
 const APPS = `CREATE TABLE apps (name TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX runs_by_lane ON runs (lane, id)`;
 
-export const SCHEMA: Schema = { version: 2, create, migrations: { 1: APPS } };
+const RUNS = `ALTER TABLE runs ADD COLUMN engine TEXT NOT NULL DEFAULT 'workflow';
+CREATE TABLE run_plans (run TEXT PRIMARY KEY, plan TEXT NOT NULL, input TEXT NOT NULL) STRICT;
+CREATE TABLE run_checkpoints (run TEXT NOT NULL, id TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (run, id)) STRICT, WITHOUT ROWID;
+CREATE TABLE schedules (id TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE outbox (id TEXT PRIMARY KEY, kind TEXT NOT NULL, run TEXT NOT NULL, due_at INTEGER NOT NULL, row TEXT NOT NULL) STRICT;
+CREATE INDEX outbox_by_due ON outbox (kind, due_at);
+CREATE INDEX outbox_by_run ON outbox (run);
+CREATE TABLE idempotency (key TEXT PRIMARY KEY, row TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;
+CREATE INDEX idempotency_by_time ON idempotency (created_at)`;
+
+export const SCHEMA: Schema = { version: 3, create, migrations: { 1: APPS, 2: RUNS } };
 
 /** The write-ahead log is cut back to this size when it was larger, e.g. after a long backup by another program. */
 const WAL_LIMIT_BYTES = 16 * 1024 * 1024;

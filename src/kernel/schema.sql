@@ -48,7 +48,8 @@ CREATE TABLE runs (
   lane       TEXT NOT NULL,
   status     TEXT NOT NULL,
   row        TEXT NOT NULL,
-  created_at INTEGER NOT NULL
+  created_at INTEGER NOT NULL,
+  engine     TEXT NOT NULL DEFAULT 'workflow' -- whose row it is: workflow/store.ts or, 'plan', runs/store.ts
 ) STRICT;
 CREATE INDEX runs_by_time ON runs (created_at, id);
 CREATE INDEX runs_by_status ON runs (status);
@@ -60,6 +61,45 @@ CREATE TABLE run_steps (
   row  TEXT NOT NULL,
   PRIMARY KEY (run, name)
 ) STRICT; -- rowid: the order of the steps
+
+-- What a run of engine 'plan' was made with; apart from its row, which is written anew with every change of status.
+CREATE TABLE run_plans (
+  run   TEXT PRIMARY KEY,
+  plan  TEXT NOT NULL,
+  input TEXT NOT NULL
+) STRICT;
+
+-- Where in its topic a checkpoint is; its data is in the event.
+CREATE TABLE run_checkpoints (
+  run TEXT NOT NULL,
+  id  TEXT NOT NULL,
+  n   INTEGER NOT NULL,
+  PRIMARY KEY (run, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE schedules (
+  id  TEXT PRIMARY KEY,
+  row TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What is owed to the outside: told again until it is told.
+CREATE TABLE outbox (
+  id     TEXT PRIMARY KEY,
+  kind   TEXT NOT NULL, -- webhook, redis
+  run    TEXT NOT NULL,
+  due_at INTEGER NOT NULL,
+  row    TEXT NOT NULL
+) STRICT;
+CREATE INDEX outbox_by_due ON outbox (kind, due_at);
+CREATE INDEX outbox_by_run ON outbox (run);
+
+-- Answers to requests with an Idempotency-Key.
+CREATE TABLE idempotency (
+  key        TEXT PRIMARY KEY,
+  row        TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX idempotency_by_time ON idempotency (created_at);
 
 CREATE TABLE meta (
   key   TEXT PRIMARY KEY,

@@ -37,7 +37,7 @@ export class RunStore {
   }
 
   get(id: string): RunRow | undefined {
-    return rowsOf<RunRow>(this.journal, "SELECT row FROM runs WHERE id = ?", [id])[0];
+    return rowsOf<RunRow>(this.journal, "SELECT row FROM runs WHERE id = ? AND engine = 'workflow'", [id])[0];
   }
 
   /** In the order in which they began. */
@@ -48,7 +48,7 @@ export class RunStore {
   /** Newest first; `RunsWanted` says which. */
   list(limit: number, { before = "~", lane, label }: RunsWanted = {}): RunRow[] {
     const [name, value] = Object.entries(label ?? {})[0] ?? [];
-    const where = ["id < ?", ...(lane === undefined ? [] : ["lane = ?"]), ...(name === undefined ? [] : ["row ->> ? = ?"])];
+    const where = ["engine = 'workflow'", "id < ?", ...(lane === undefined ? [] : ["lane = ?"]), ...(name === undefined ? [] : ["row ->> ? = ?"])];
     const params = [before, ...(lane === undefined ? [] : [lane]), ...(name === undefined ? [] : [`$.labels.${name}`, value ?? ""])];
     const sql = `SELECT row FROM runs WHERE ${where.join(" AND ")} ORDER BY id DESC LIMIT ?`;
     return rowsOf<RunRow>(this.journal, sql, [...params, limit]);
@@ -56,7 +56,7 @@ export class RunStore {
 
   withStatus(...statuses: readonly RunStatus[]): RunRow[] {
     const marks = statuses.map(() => "?").join(", ");
-    return rowsOf<RunRow>(this.journal, `SELECT row FROM runs WHERE status IN (${marks}) ORDER BY id`, statuses);
+    return rowsOf<RunRow>(this.journal, `SELECT row FROM runs WHERE engine = 'workflow' AND status IN (${marks}) ORDER BY id`, statuses);
   }
 }
 
