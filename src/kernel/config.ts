@@ -126,6 +126,9 @@ export const configSchema = z.object({
   maxSteps: wholeNumber({ min: 1, max: 10_000 })
     .default(64)
     .register(settings, { env: ["ORCO_MAX_STEPS"], expects: "how many processes and containers of steps run at once on this machine" }),
+  leaseMs: wholeNumber({ min: 500, max: 3_600_000 })
+    .default(30_000)
+    .register(settings, { env: ["ORCO_LEASE_MS"], expects: "the milliseconds after which a worker that says nothing has lost its run" }),
   runsKeepDays: wholeNumber({ min: 1, max: 36_500 })
     .default(30)
     .register(settings, { env: ["ORCO_RUNS_KEEP_DAYS"], expects: "a whole number of days after which ended runs are forgotten" }),
