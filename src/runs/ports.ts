@@ -48,6 +48,8 @@ export interface LogLine {
   readonly source: "stdout" | "stderr" | "orco";
   readonly level?: string;
   readonly message: string;
+  /** Bytes of its source up to and with this line, where it was read from one: a log drops what it has already, so a line told again after a crash is there once. */
+  readonly offset?: number;
 }
 
 /** One execution of a step, every `${…}` in it resolved. */
@@ -75,7 +77,12 @@ export interface StepExecution {
 /** What an execution says while it runs. The runner waits for each before it goes on reading: what is acknowledged is on disk. */
 export interface StepOutput {
   /** `consumed`: bytes of stdout up to and with this one. */
-  checkpoint(checkpoint: { readonly data?: Json; readonly name?: string; readonly type?: string; readonly consumed?: number }): Promise<void>;
+  checkpoint(checkpoint: {
+    readonly data?: Json;
+    readonly name?: string;
+    readonly type?: string;
+    readonly consumed?: number;
+  }): Promise<void>;
   output(data: JsonObject, consumed?: number): Promise<void>;
   progress(progress: { readonly percent?: number; readonly message?: string }): void;
   log(line: Omit<LogLine, "step" | "attempt">): void;
