@@ -2,8 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
 import { type Clock, systemClock } from "../kernel/clock.ts";
 import { CertificateFolder } from "../edge/certificate.fake.ts";
-import { refuseAddress } from "./alert-address.ts";
-import { type Alert, type AlertPorts, deliverAlert } from "./alert.ts";
+import { type Alert, type AlertPorts, deliverAlert, refuseAddress } from "./alert.ts";
 import type { AlertBody } from "./ports.ts";
 
 const body: AlertBody = {

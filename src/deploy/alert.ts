@@ -1,18 +1,12 @@
-import { createHmac } from "node:crypto";
-import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
 import type { Clock } from "../kernel/clock.ts";
-import { formatDuration } from "../kernel/duration.ts";
-import { errnoOf } from "../kernel/errors.ts";
 import { uuidv7 } from "../kernel/id.ts";
 import { plainText } from "../kernel/plain-text.ts";
-import { VERSION } from "../kernel/version.ts";
-import { refuseAddress } from "./alert-address.ts";
-import { post, type PostTarget } from "./alert-post.ts";
+import { kindOf } from "../kernel/webhook/address.ts";
+import { attempt, isDelivered, isFinal, whyOf } from "../kernel/webhook/attempt.ts";
+import { webhookRequest } from "../kernel/webhook/request.ts";
+import { targetsOf } from "../kernel/webhook/target.ts";
 import type { AlertBody } from "./ports.ts";
-import type { ProbeAnswer } from "./probe-answer.ts";
 
-const TRY_TIMEOUT_MS = 5000;
 /** Before the second and the third try. */
 const PAUSES_MS = [1000, 5000];
 const MAX_MESSAGE = 4000;
@@ -49,14 +43,14 @@ export async function deliverAlert(alert: Alert, ports: AlertPorts): Promise<Del
   const url = URL.parse(alert.webhook);
   if (!url || !/^https?:$/.test(url.protocol)) return { delivered: false, why: "the webhook is no http or https URL", tries: 0 };
   const failed = (why: string, tries: number): Delivery => ({ delivered: false, why: `webhook on ${url.host}: ${why}`, tries });
-  const targets = await targetsOf(url, alert, ports);
+  const targets = await targetsOf(url, { ...ports, choose: (addresses) => chosen(addresses, alert.byOperator) });
   if (typeof targets === "string") return failed(targets, 0);
   const request = requestOf(url, alert, ports.clock);
   for (let tries = 1; ; tries++) {
     const target = targets[(tries - 1) % targets.length];
     if (!target) return failed("its host name has no address", 0);
     const answer = await attempt(target, request, { clock: ports.clock, signal: alert.signal });
-    if ("status" in answer && answer.status >= 200 && answer.status < 300) return { delivered: true, status: answer.status, tries };
+    if ("status" in answer && isDelivered(answer)) return { delivered: true, status: answer.status, tries };
     const pauseMs = PAUSES_MS[tries - 1];
     if (pauseMs === undefined || isFinal(answer) || alert.signal?.aborted) return failed(whyOf(answer), tries);
     const slept = await ports.clock.sleep(pauseMs * (0.75 + ports.clock.random() / 2), alert.signal).then(
@@ -67,81 +61,32 @@ export async function deliverAlert(alert: Alert, ports: AlertPorts): Promise<Del
   }
 }
 
-/** Where to connect, or why not to. One address that is not allowed condemns the name: an attacker's resolver mixes them. */
-async function targetsOf(
-  url: URL,
-  { byOperator }: Alert,
-  { resolve = resolveHost, clock, ca }: AlertPorts,
-): Promise<readonly PostTarget[] | string> {
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  const secure = url.protocol === "https:";
-  const port = Number(url.port || (secure ? 443 : 80));
-  let addresses: readonly string[] | undefined;
-  try {
-    addresses = isIP(host) > 0 ? [host] : await withTimeout(resolve(host), clock);
-  } catch (error) {
-    return `its host name does not resolve (${errnoOf(error) ?? "unknown reason"})`;
-  }
-  if (!addresses) return `its host name was not resolved within ${formatDuration(TRY_TIMEOUT_MS)}`;
+/** One address that is not allowed condemns the name: an attacker's resolver mixes them. */
+function chosen(addresses: readonly string[], byOperator: boolean): readonly string[] | string {
   for (const address of addresses) {
     const refusal = refuseAddress(address, { allowInside: byOperator });
     if (refusal !== undefined) return refusal;
   }
-  return addresses.map((address) => ({ address, port, ...(secure && { serverName: host }), ...(ca !== undefined && { ca }) }));
+  return addresses;
 }
 
-async function resolveHost(host: string): Promise<readonly string[]> {
-  return (await lookup(host, { all: true })).map(({ address }) => address);
-}
-
-function withTimeout<T>(promise: Promise<T>, clock: Clock): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(TRY_TIMEOUT_MS, () => resolve(undefined));
-    void promise.then(resolve, reject).finally(cancel);
-  });
+/** Why nothing is sent to the address; undefined when it may be. `allowInside`: loopback and private networks are the operator's own wish. */
+export function refuseAddress(address: string, { allowInside }: { allowInside: boolean }): string | undefined {
+  const kind = kindOf(address);
+  if (kind === "no address") return `${address} is no address`;
+  if (kind === "never") return `${address} is a link-local, metadata or multicast address, to which no alert is sent`;
+  if (kind === "inside" && !allowInside)
+    return `${address} is within this machine or its networks; a contract out of a repository may not send alerts there, one given with PUT may`;
+  return undefined;
 }
 
 function requestOf(url: URL, { body, secret }: Alert, clock: Clock): Buffer {
-  const text = JSON.stringify({ ...body, message: plainText(body.message, MAX_MESSAGE) });
-  const fields = [
-    `POST ${url.pathname}${url.search} HTTP/1.1`,
-    `Host: ${url.host}`,
-    `User-Agent: orco/${VERSION}`,
-    "Content-Type: application/json",
-    `Content-Length: ${Buffer.byteLength(text)}`,
-    `X-Orco-Event: ${body.kind}`,
-    `X-Orco-Delivery: ${uuidv7(clock)}`,
-    `X-Orco-Timestamp: ${Math.floor(clock.now() / 1000)}`,
-    ...(secret === undefined ? [] : [`X-Orco-Signature: sha256=${createHmac("sha256", secret).update(text).digest("hex")}`]),
-    "Accept: */*",
-    "Connection: close",
-  ];
-  return Buffer.from(`${fields.join("\r\n")}\r\n\r\n${text}`);
-}
-
-async function attempt(
-  target: PostTarget,
-  request: Buffer,
-  { clock, signal }: { clock: Clock; signal: AbortSignal | undefined },
-): Promise<ProbeAnswer> {
-  const limit = new AbortController();
-  let late = false;
-  const cancel = clock.after(TRY_TIMEOUT_MS, () => {
-    late = true;
-    limit.abort();
+  return webhookRequest({
+    url,
+    event: body.kind,
+    delivery: uuidv7(clock),
+    body: JSON.stringify({ ...body, message: plainText(body.message, MAX_MESSAGE) }),
+    at: clock.now(),
+    ...(secret !== undefined && { signature: { secret, signs: "body" } }),
   });
-  const answer = await post(target, request, signal ? AbortSignal.any([signal, limit.signal]) : limit.signal);
-  cancel();
-  return late ? { problem: `no answer within ${formatDuration(TRY_TIMEOUT_MS)}` } : answer;
-}
-
-/** Only what may pass by itself is tried again. */
-function isFinal(answer: ProbeAnswer): boolean {
-  return "status" in answer && answer.status < 500 && answer.status !== 408 && answer.status !== 429;
-}
-
-function whyOf(answer: ProbeAnswer): string {
-  if ("problem" in answer) return answer.problem;
-  const redirects = answer.status >= 300 && answer.status < 400 ? "; redirects are not followed" : "";
-  return `it answered ${answer.status} ${answer.reason}`.trimEnd() + redirects;
 }

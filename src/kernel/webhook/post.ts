@@ -1,5 +1,5 @@
-import { errnoOf, messageOf } from "../kernel/errors.ts";
-import { MAX_ANSWER_BYTES, type ProbeAnswer, readAnswer } from "./probe-answer.ts";
+import { errnoOf, messageOf } from "../errors.ts";
+import { MAX_ANSWER_BYTES, readAnswer, type WebhookAnswer } from "./answer.ts";
 
 export interface PostTarget {
   /** Where the connection goes; nothing is looked up any more. */
@@ -15,9 +15,9 @@ export interface PostTarget {
  * Sends one request over a connection of its own and reads the head of the answer. Not `fetch`: that obeys HTTP_PROXY, and cannot be told which of a
  * name's addresses to take. Nothing is sent before the certificate is proven. Never rejects; ends when the signal aborts.
  */
-export function post(target: PostTarget, request: Buffer, signal: AbortSignal): Promise<ProbeAnswer> {
+export function post(target: PostTarget, request: Buffer, signal: AbortSignal): Promise<WebhookAnswer> {
   const { address: hostname, port, serverName, ca } = target;
-  const answer = Promise.withResolvers<ProbeAnswer>();
+  const answer = Promise.withResolvers<WebhookAnswer>();
   const fail = (problem: string): void => answer.resolve({ problem });
   let received = "";
   let unsent = request;

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from "node:net";
 
-/** Ranges as `first address/bits`. */
+/** Ranges as `first address/bits`, or one address. */
 type Ranges = readonly string[];
 
 /** Nobody's webhook lives here: link-local, where clouds hand out credentials, their other such addresses, multicast, reserved. */
@@ -42,22 +42,36 @@ const CARRIERS: readonly (readonly [prefix: RegExp, group: number])[] = [
 const never = listOf(NEVER);
 const inside = listOf(INSIDE);
 
-/** Why nothing is sent to the address; undefined when it may be. `allowInside`: loopback and private networks are the operator's own wish. */
-export function refuseAddress(address: string, { allowInside }: { allowInside: boolean }): string | undefined {
-  const plain = embedded(address.replace(/%.*$/, ""));
-  const family = isIP(plain) === 6 ? "ipv6" : "ipv4";
-  if (isIP(plain) === 0) return `${address} is no address`;
-  if (never.check(plain, family)) return `${address} is a link-local, metadata or multicast address, to which no alert is sent`;
-  if (!allowInside && inside.check(plain, family))
-    return `${address} is within this machine or its networks; a contract out of a repository may not send alerts there, one given with PUT may`;
-  return undefined;
+/** `never`: where clouds hand out credentials, and what is no single machine; `inside`: this machine and the networks around it. */
+export type AddressKind = "outside" | "inside" | "never" | "no address";
+
+export function kindOf(address: string): AddressKind {
+  const plain = plainAddress(address);
+  if (isIP(plain) === 0) return "no address";
+  if (within(never, plain)) return "never";
+  return within(inside, plain) ? "inside" : "outside";
+}
+
+/** Whether an address is in one of the ranges (`10.0.0.0/8`, `::1`), also when it is written as IPv6 that carries IPv4. */
+export function rangesCheck(ranges: Ranges): (address: string) => boolean {
+  const list = listOf(ranges);
+  return (address) => within(list, plainAddress(address));
+}
+
+function within(list: BlockList, address: string): boolean {
+  return list.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+}
+
+function plainAddress(address: string): string {
+  return embedded(address.replace(/%.*$/, ""));
 }
 
 function listOf(ranges: Ranges): BlockList {
   const list = new BlockList();
   for (const range of ranges) {
     const [first = "", bits] = range.split("/");
-    list.addSubnet(first, Number(bits), isIP(first) === 6 ? "ipv6" : "ipv4");
+    const [family, whole] = isIP(first) === 6 ? (["ipv6", 128] as const) : (["ipv4", 32] as const);
+    list.addSubnet(first, bits === undefined ? whole : Number(bits), family);
   }
   return list;
 }
