@@ -2,7 +2,7 @@ import { OrcoError } from "./errors.ts";
 
 const MAX_DEPTH = 64;
 /** A string, or a character that opens, closes or separates; numbers and words between them are of no interest. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\]:,]/g;
+const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:,]/g;
 
 /** `/services/a~1b`, for problems (RFC 6901). */
 export function jsonPointer(path: readonly PropertyKey[]): string {
