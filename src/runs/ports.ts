@@ -102,6 +102,8 @@ export interface StepHandle {
   readonly ended: Promise<StepEnd>;
   /** SIGTERM to the tree, SIGKILL after `graceMs`. Idempotent; a shorter grace hurries. */
   stop(why: "cancel" | "timeout", graceMs: number): void;
+  /** Its end is on disk: what this execution left behind (a container, files) may go now instead of at `forget`. Never throws. */
+  release?(): void;
 }
 
 /** Runs steps somewhere. Implementations: processes, containers and requests of this machine (`local/`), Kubernetes Jobs (`k8s/`). */
