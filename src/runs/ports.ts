@@ -24,7 +24,10 @@ export interface Snapshot {
 /** What a driver needs of the run it drives; in the daemon the book, in a worker the API of the daemon. All reject with `conflict` once it may not write any more. */
 export interface Ledger {
   snapshot(): Snapshot;
-  /** Several transitions and checkpoints as one transaction; resolves when they are on disk. */
+  /**
+   * Several transitions and checkpoints as one transaction; resolves when they are on disk, and then `snapshot` has them. `conflict` with a fact `step`:
+   * somebody else ended that step meanwhile (an approval, a signal); nothing is recorded, and the driver decides anew.
+   */
   record(changes: readonly StepChange[], checkpoints?: readonly NewCheckpoint[]): Promise<void>;
   finish(end: RunFinish): Promise<void>;
   /** Calls `fn` after somebody else has changed the run: cancelled, paused, resumed, approved, signalled. Returns how to stop. */

@@ -41,7 +41,15 @@ export type RunEvent = Parameters<typeof RUN.next>[1];
 export const STEP = machine(
   {
     pending: { begin: "running", wait: "waiting", skip: "skipped", cancel: "canceled", finish: "completed", fail: "failed" },
-    running: { begin: "running", tell: "running", wait: "waiting", finish: "completed", fail: "failed", stop: "cancelling", cancel: "canceled" },
+    running: {
+      begin: "running",
+      tell: "running",
+      wait: "waiting",
+      finish: "completed",
+      fail: "failed",
+      stop: "cancelling",
+      cancel: "canceled",
+    },
     waiting: { begin: "running", wait: "waiting", finish: "completed", fail: "failed", cancel: "canceled" },
     cancelling: { cancel: "canceled", finish: "completed", fail: "failed", tell: "cancelling" },
     completed: {},
@@ -113,6 +121,8 @@ export interface StepState {
   /** Executions that failed: these count against `retry.max`, lost ones do not. */
   readonly failures: number;
   readonly startedAt?: number;
+  /** Of the execution under way; `startedAt` is that of the first. */
+  readonly begunAt?: number;
   readonly endedAt?: number;
   readonly outputs?: JsonObject;
   readonly error?: RunError;
