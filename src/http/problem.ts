@@ -9,6 +9,8 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   method_not_allowed: 405,
   not_acceptable: 406,
   conflict: 409,
+  not_external: 409,
+  stale_attempt: 409,
   busy: 409,
   cancelled: 409,
   port_in_use: 409,

@@ -11,6 +11,8 @@ export const ERROR_CODES = [
   "method_not_allowed",
   "not_acceptable",
   "conflict", // another owner, another run under way, another idempotent body
+  "not_external", // the daemon executes this run itself, or hands it out; nobody else may claim it; facts: run, mode
+  "stale_attempt", // somebody else has claimed the run since; facts: run, attempt
   "busy", // a change of the same lane is under way; facts: run
   "too_large",
   "unsupported_media_type",

@@ -77,6 +77,14 @@ CREATE TABLE run_checkpoints (
   PRIMARY KEY (run, id)
 ) STRICT, WITHOUT ROWID;
 
+-- Signals of a run of engine 'plan': each holds for every step that waits for it, now or later.
+CREATE TABLE run_signals (
+  run  TEXT NOT NULL,
+  name TEXT NOT NULL,
+  data TEXT NOT NULL,
+  PRIMARY KEY (run, name)
+) STRICT;
+
 CREATE TABLE schedules (
   id  TEXT PRIMARY KEY,
   row TEXT NOT NULL

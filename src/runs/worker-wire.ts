@@ -5,7 +5,14 @@ import type { NewCheckpoint, RunRecord, StepChange, StepState } from "./record.t
 
 /** What a worker and the daemon say to each other, below `/runs/{runId}/`; every request but the claim carries the run's token. Types only. */
 
-/** `POST claim {worker}`: the run is this worker's until its lease ends. 409 `not_external`, `busy` (held by another; facts: worker, retry_after_s). */
+/** `POST claim`. */
+export interface ClaimRequest {
+  readonly worker: string;
+  /** Of a run of mode redis: the dispatch number that came with the job. Without it such a run is `not_external`, with an old one `stale_attempt`. */
+  readonly dispatch?: number;
+}
+
+/** `POST claim {worker, dispatch?}`: the run is this worker's until its lease ends. 409 `not_external`, `busy` (held by another; facts: worker, retry_after_s). */
 export interface ClaimReply {
   readonly runId: string;
   readonly attempt: number;
