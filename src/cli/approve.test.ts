@@ -1,13 +1,13 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import type { RunView } from "../stack/view.ts";
+import type { RunView } from "../workflow/view.ts";
 import { FakeDaemon, problem, runView } from "./daemon.fake.ts";
 
 const ID = "01890000-0000-7000-8000-000000000001";
 const RUN: RunView = {
   ...runView({ id: ID, kind: "deploy", status: "running" }),
   steps: [
-    { name: "checkout", status: "completed" },
-    { name: "gate", status: "waiting" },
+    { id: "checkout", status: "completed" },
+    { id: "gate", status: "waiting" },
   ],
   waiting: {
     step: "gate",

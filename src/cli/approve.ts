@@ -1,5 +1,5 @@
 import { OrcoError } from "../kernel/errors.ts";
-import type { RunView, WaitingView } from "../stack/view.ts";
+import type { RunView, WaitingView } from "../workflow/view.ts";
 import { canAsk, confirmed } from "./ask.ts";
 import { contentText } from "./content-text.ts";
 import { textOption, type Context } from "./context.ts";

@@ -1,6 +1,7 @@
 import type { Client } from "../client/client.ts";
 import { OrcoError } from "../kernel/errors.ts";
-import type { RunView } from "../stack/view.ts";
+import { isJsonObject } from "../kernel/event.ts";
+import type { RunView } from "../workflow/view.ts";
 import type { Context } from "./context.ts";
 import { runFailed } from "./exit.ts";
 import { interrupt } from "./interrupt.ts";
@@ -85,7 +86,7 @@ export function succeeded(run: RunView): void {
 }
 
 function doneLine(run: RunView): string {
-  const said = run.result?.["message"];
-  if (typeof said === "string") return said;
-  return run.result?.["changes"] === 0 ? "nothing to change" : `${[run.kind, run.service ?? run.stack].filter(Boolean).join(" ")}: done`;
+  const result = isJsonObject(run.result) ? run.result : {};
+  if (typeof result["message"] === "string") return result["message"];
+  return result["changes"] === 0 ? "nothing to change" : `${[run.kind, run.service ?? run.stack].filter(Boolean).join(" ")}: done`;
 }

@@ -54,7 +54,7 @@ describe("status", () => {
 });
 
 describe("up", () => {
-  const run = { "PUT /stacks/demo": () => Response.json(runView({ status: "queued" }), { status: 202 }) };
+  const run = { "PUT /stacks/demo": () => Response.json(runView({ status: "pending" }), { status: 202 }) };
 
   test("sends the file, its folder, and only the variables it names", async () => {
     const daemon = fake(run);

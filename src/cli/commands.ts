@@ -1,4 +1,5 @@
 import type { CommandSpec, Flag } from "./command.ts";
+import { RUN_COMMANDS } from "./commands-runs.ts";
 
 const QUEUE = ["--queue", "wait for a change that is under way instead of failing"] as const;
 const APP = ["--app <name>", "the app that is meant (default: the only one, else the one named default)"] as const;
@@ -140,13 +141,17 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: async () => (await import("./events.ts")).events,
   },
+  ...RUN_COMMANDS,
   {
     name: "runs",
     args: "[run]",
-    summary: "the changes of the stack, newest first; or one of them with its steps",
+    summary: "runs, newest first (in the folder of a stack: its changes); or one of them with its steps",
     options: [
       ["-n, --limit <n>", "how many (default: 20)"],
-      ["--all", "of all stacks"],
+      ["--all", "not only those of the stack here"],
+      ["--status <status>", "pending, running, paused, completed, failed, canceled"],
+      ["--kind <kind>", "plan, external, apply, deploy, rollback, …"],
+      ["--mode <mode>", "local, redis, k8s"],
     ],
     load: async () => (await import("./runs.ts")).runs,
   },

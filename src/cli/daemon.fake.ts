@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { socketPath } from "../kernel/home.ts";
-import type { RunView, StackView } from "../stack/view.ts";
+import type { StackView } from "../stack/view.ts";
+import type { RunView } from "../workflow/view.ts";
 
 const MAIN = join(import.meta.dirname, "..", "main.ts");
 
@@ -88,7 +89,20 @@ export function sse(events: readonly Readonly<Record<string, unknown>>[]): Respo
 }
 
 export function runView(given: Partial<RunView> = {}): RunView {
-  return { id: "r1", kind: "apply", status: "completed", stack: "demo", created_at: "2026-01-01T00:00:00.000Z", steps: [], ...given };
+  return {
+    id: "r1",
+    kind: "apply",
+    mode: "local",
+    name: "apply demo",
+    status: "completed",
+    owner: "orco",
+    metadata: {},
+    stack: "demo",
+    createdAt: "2026-01-01T00:00:00.000Z",
+    attempt: 1,
+    steps: [],
+    ...given,
+  };
 }
 
 export function stackView(given: Partial<StackView["services"][number]> = {}): StackView {

@@ -1,7 +1,7 @@
 import type { Client } from "../client/client.ts";
 import type { EventView } from "../client/wire.ts";
 import { formatSpan } from "../kernel/duration.ts";
-import type { RunView } from "../stack/view.ts";
+import type { RunView } from "../workflow/view.ts";
 import type { Context } from "./context.ts";
 import { oneLine } from "./sanitize.ts";
 

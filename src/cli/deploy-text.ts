@@ -1,5 +1,5 @@
 import type { OrcoError } from "../kernel/errors.ts";
-import type { RunView } from "../stack/view.ts";
+import type { RunView } from "../workflow/view.ts";
 import { findings, runFailed } from "./exit.ts";
 
 /** What a deploy failed of, what was seen, and what is live now. */

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { Client } from "../client/client.ts";
 import type { AppView, ReleaseView } from "../deploy/view.ts";
 import { OrcoError } from "../kernel/errors.ts";
-import type { RunView } from "../stack/view.ts";
+import { isJsonObject } from "../kernel/event.ts";
+import type { RunView } from "../workflow/view.ts";
 import { announce } from "./change.ts";
 import { countOf, type Context, textOption } from "./context.ts";
 import { ensureDaemon } from "./daemon-start.ts";
@@ -82,10 +83,11 @@ function daemonGone(error: unknown, { id }: RunView): unknown {
   return new OrcoError("unreachable", "the daemon has gone while the run was under way, and has not come back", { next, known: true });
 }
 
-function doneLine({ kind, result = {} }: RunView): string {
+function doneLine({ kind, ...run }: RunView): string {
+  const result = isJsonObject(run.result) ? run.result : {};
   const [app, commit, slot] = ["app", "commit", "slot"].map((name) => textOf(result[name]));
   const done = kind === "rollback" ? "went back to" : "is live at";
-  const { warnings } = result;
+  const warnings = result["warnings"];
   const said = Array.isArray(warnings) ? warnings.map((one) => `\n  warning: ${oneLine(textOf(one))}`).join("") : "";
   return `${app} ${done} ${commit?.slice(0, SHORT)} (slot ${slot})${said}`;
 }

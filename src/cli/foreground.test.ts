@@ -65,7 +65,7 @@ test("a second Ctrl-C forces it", async () => {
       waiting.resolve();
       return openStream(": hi\n\n");
     },
-    "POST /runs/r2/cancel": () => Response.json(runView({ id: "r2", status: "cancelled" })),
+    "POST /runs/r2/cancel": () => Response.json(runView({ id: "r2", status: "canceled" })),
     "GET /runs/r3/events": () => sse([]),
     "GET /runs/r3": () => Response.json(runView({ id: "r3", kind: "down" })),
   });

@@ -1,6 +1,7 @@
 import type { Client } from "../client/client.ts";
 import { OrcoError } from "../kernel/errors.ts";
-import type { RunView, StackView } from "../stack/view.ts";
+import type { StackView } from "../stack/view.ts";
+import type { RunView } from "../workflow/view.ts";
 import { settle, succeeded } from "./change.ts";
 import type { Context } from "./context.ts";
 import { interrupt, type Interrupt } from "./interrupt.ts";

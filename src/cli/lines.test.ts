@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { LogRecord } from "../supervise/logs/record.ts";
+import { runView } from "./daemon.fake.ts";
 import { eventLine } from "./event-line.ts";
 import { logLine } from "./log-line.ts";
 import { planText } from "./plan-text.ts";
@@ -85,18 +86,11 @@ test("a plan names added and removed fields", () => {
 });
 
 test("runs as a table, one with its steps", () => {
-  const run = {
-    id: "r1",
-    kind: "apply",
-    status: "failed",
-    stack: "demo",
-    created_at: at,
-    error: { code: "blocked", message: "api\nblocked" },
-  } as const;
+  const run = runView({ status: "failed", createdAt: at, error: { code: "blocked", message: "api\nblocked" } });
   expect(runsTable([{ ...run, steps: [] }])).toBe(
-    `RUN  KIND   STATUS  AT        STACK  SERVICE  MESSAGE\nr1   apply  failed  ${hms}  demo   -        api blocked`,
+    `RUN  KIND   STATUS  AT        ABOUT  MESSAGE\nr1   apply  failed  ${hms}  demo   api blocked`,
   );
-  expect(runDetail({ ...run, steps: [{ name: "start db", status: "completed" }] })).toBe(
+  expect(runDetail({ ...run, steps: [{ id: "start db", status: "completed" }] })).toBe(
     "r1  apply demo  failed\n  start db  completed\n  api blocked",
   );
 });

@@ -1,7 +1,8 @@
 import { OrcoError } from "../kernel/errors.ts";
-import type { RunView } from "../stack/view.ts";
+import type { RunView } from "../workflow/view.ts";
 import { countOf, optionalStackName, textOption, type Context } from "./context.ts";
 import { oneLine } from "./sanitize.ts";
+import { saidOf } from "./run-text.ts";
 import { alignRows } from "./table.ts";
 import { clockTime } from "./time.ts";
 
@@ -21,7 +22,14 @@ export async function runs(context: Context): Promise<undefined> {
     return undefined;
   }
   const stack = options["all"] === true ? undefined : optionalStackName(context);
-  const found = await client.runs({ limit, ...(stack !== undefined && { stack }) });
+  const [status, kind, mode] = ["status", "kind", "mode"].map((name) => textOption(options, name));
+  const found = await client.runs({
+    limit,
+    ...(stack !== undefined && { stack }),
+    ...(status !== undefined && { status }),
+    ...(kind !== undefined && { kind }),
+    ...(mode !== undefined && { mode }),
+  });
   io.out(global.json ? `${JSON.stringify(found)}\n` : `${runsTable(found.runs, io.columns())}\n`);
   return undefined;
 }
@@ -45,21 +53,25 @@ export function runsTable(found: readonly RunView[], columns?: number): string {
     run.id,
     run.kind,
     run.status,
-    clockTime(run.created_at),
-    run.stack ?? (run.app === undefined ? "-" : `app ${run.app}`),
-    run.service ?? "-",
+    clockTime(run.createdAt),
+    aboutOf(run),
     messageOf(run),
   ]);
-  return alignRows([["RUN", "KIND", "STATUS", "AT", "STACK", "SERVICE", "MESSAGE"], ...rows], columns);
+  return alignRows([["RUN", "KIND", "STATUS", "AT", "ABOUT", "MESSAGE"], ...rows], columns);
 }
 
 export function runTitle(run: RunView): string {
-  const about = [run.kind, run.stack ?? run.app, run.service].filter(Boolean).join(" ");
-  return `${run.id}  ${about}  ${run.status}`;
+  return `${run.id}  ${oneLine(run.name)}  ${run.status}`;
+}
+
+/** `demo`, `demo/api`, `app blog`, or the name somebody gave it. */
+function aboutOf({ stack, service, app, name }: RunView): string {
+  if (stack !== undefined) return [stack, service].filter(Boolean).join("/");
+  return app === undefined ? oneLine(name) || "-" : `app ${app}`;
 }
 
 export function runDetail(run: RunView): string {
-  const steps = run.steps.map((step) => ["", step.name, step.status, oneLine(step.detail ?? waitsFor(run, step.name))]);
+  const steps = run.steps.map((step) => ["", step.id, step.status, saidOf(step) || waitsFor(run, step.id)]);
   return [
     runTitle(run),
     ...(steps.length > 0 ? [alignRows(steps)] : []),

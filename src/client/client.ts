@@ -1,13 +1,14 @@
 import { type Clock, systemClock } from "../kernel/clock.ts";
 import type { JsonObject } from "../kernel/event.ts";
 import type { GraphView, ServiceAction } from "../http/services.ts";
-import type { PlanView, PutStack, RunView, StackSummary, StackView } from "../stack/view.ts";
+import type { PlanView, PutStack, StackSummary, StackView } from "../stack/view.ts";
+import type { RunView } from "../workflow/view.ts";
 import type { LogRecord } from "../supervise/logs/record.ts";
-import { DeployClient } from "./deploy.ts";
 import { followEvents, type Follow } from "./events.ts";
 import { type LogRequest, readLogs } from "./logs.ts";
+import { RunClient } from "./runs.ts";
 import { type Ask, type Target, Transport } from "./transport.ts";
-import type { EventList, EventView, HealthView, ReadyView, RunList, StackList, VersionView } from "./wire.ts";
+import type { EventList, EventView, HealthView, ReadyView, StackList, VersionView } from "./wire.ts";
 
 export interface ChangeOptions {
   /** Wait for the stack's lane instead of failing with `busy`. */
@@ -20,26 +21,13 @@ export interface PutStackOptions extends ChangeOptions {
   readonly adopt?: boolean;
 }
 
-/** Body of `POST /runs/{id}/approvals`. */
-export interface RunDecision {
-  readonly decision: "approve" | "reject";
-  /** Default: the caller as the daemon knows it. */
-  readonly approver?: { readonly id: string; readonly role?: string };
-  readonly comment?: string;
-  readonly step?: string;
-  readonly content_hash?: string;
-}
-
 /**
  * The daemon, as the CLI and the pages see it. Every method throws `OrcoError`: what the daemon threw with its facts, or `unreachable`.
  * Changes return their run as soon as it is admitted; `waitRun` waits for its end.
  */
-export class Client extends DeployClient {
-  private readonly clock: Clock;
-
+export class Client extends RunClient {
   constructor(target: Target, clock: Clock = systemClock()) {
-    super(new Transport(target, clock));
-    this.clock = clock;
+    super(new Transport(target, clock), clock);
   }
 
   health(ask: Pick<Ask, "signal" | "timeoutMs"> = {}): Promise<HealthView> {
@@ -96,35 +84,6 @@ export class Client extends DeployClient {
     return this.transport.json(`${stackPath(name)}/graph`);
   }
 
-  /** Newest first. */
-  runs(filter: { stack?: string; limit?: number; cursor?: string } = {}): Promise<RunList> {
-    return this.transport.json("/runs", { query: filter });
-  }
-
-  run(id: string): Promise<RunView> {
-    return this.transport.json(runPath(id));
-  }
-
-  cancelRun(id: string): Promise<RunView> {
-    return this.transport.json(`${runPath(id)}/cancel`, { method: "POST" });
-  }
-
-  /** `approval_not_applicable`, `approval_void`, `forbidden`: what the daemon says (`http/services.ts`). */
-  decideRun(id: string, body: RunDecision): Promise<RunView> {
-    return this.transport.json(`${runPath(id)}/approvals`, { method: "POST", body });
-  }
-
-  /** Resolves with the run when it has ended, whatever its status, across restarts of the daemon. Rejects with the signal's reason. */
-  async waitRun(id: string, options: { signal?: AbortSignal; onEvent?: (event: EventView) => void } = {}): Promise<RunView> {
-    for await (const event of this.runEvents(id, options)) options.onEvent?.(event);
-    options.signal?.throwIfAborted();
-    return this.run(id);
-  }
-
-  runEvents(id: string, follow: Follow = {}): AsyncGenerator<EventView, void> {
-    return followEvents(this.source(), { path: `${runPath(id)}/events` }, follow);
-  }
-
   /** Newest first. `topic` as in `events`. */
   recentEvents(filter: { topic?: string; limit?: number; cursor?: string } = {}): Promise<EventList> {
     return this.transport.json("/events", { query: filter });
@@ -146,16 +105,8 @@ export class Client extends DeployClient {
   private change(path: string, ask: Ask): Promise<RunView> {
     return this.transport.json(path, { ...ask, headers: { prefer: "respond-async" } });
   }
-
-  private source(): { transport: Transport; clock: Clock } {
-    return { transport: this.transport, clock: this.clock };
-  }
 }
 
 function stackPath(name: string): string {
   return `/stacks/${encodeURIComponent(name)}`;
-}
-
-function runPath(id: string): string {
-  return `/runs/${encodeURIComponent(id)}`;
 }

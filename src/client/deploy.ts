@@ -1,5 +1,5 @@
 import type { AppStatus, AppView, PutApp, ReleaseView } from "../deploy/view.ts";
-import type { RunView } from "../stack/view.ts";
+import type { RunView } from "../workflow/view.ts";
 import type { Transport } from "./transport.ts";
 
 const ASYNC = { prefer: "respond-async" };

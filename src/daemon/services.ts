@@ -2,8 +2,8 @@ import { anonymousWarning, type HttpConfig } from "../http/bind.ts";
 import type { Services } from "../http/services.ts";
 import { describeConfig, type LoadedConfig } from "../kernel/config.ts";
 import type { Journal } from "../kernel/journal.ts";
-import { runView, runViews } from "../stack/run-view.ts";
-import type { RunView } from "../stack/view.ts";
+import { runView, runViews } from "../workflow/run-view.ts";
+import type { RunView } from "../workflow/view.ts";
 import type { RunRow } from "../workflow/run.ts";
 import type { Core } from "./core.ts";
 

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import type { ZodType } from "zod";
 import { systemClock } from "../kernel/clock.ts";
-import type { PlanView, RunView, StackView } from "../stack/view.ts";
+import type { PlanView, StackView } from "../stack/view.ts";
+import type { RunView } from "../workflow/view.ts";
 import { ANSWERS } from "./answers.ts";
 import { startTestServer } from "./daemon.fake.ts";
 

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { Run, RUN_ANSWERS } from "./answers-runs.ts";
 
 /** The wire objects as they are documented. The types that code uses are in `stack/view.ts` and `http/wire.ts`; a test holds real answers against these. */
 
@@ -80,37 +81,6 @@ const StackList = z
     ),
   })
   .openapi("StackList");
-
-const Run = z
-  .object({
-    id: z.string(),
-    kind: z.string(),
-    status: z.enum(["queued", "running", "completed", "failed", "cancelled"]),
-    stack: z.string().optional(),
-    service: z.string().optional(),
-    app: z.string().optional(),
-    created_at: z.string(),
-    started_at: z.string().optional(),
-    finished_at: z.string().optional(),
-    steps: z.array(z.object({ name: z.string(), status: z.string(), detail: z.string().optional() })),
-    waiting: z
-      .object({
-        step: z.string(),
-        kind: z.enum(["approval", "wait"]),
-        summary: z.string(),
-        content: z.record(z.string(), z.unknown()).optional(),
-        content_hash: z.string().optional(),
-        roles: z.array(z.string()).optional(),
-        since: z.string(),
-        expires_at: z.string().optional(),
-      })
-      .optional(),
-    error: z.looseObject({ code: z.string(), message: z.string() }).optional(),
-    result: z.record(z.string(), z.unknown()).optional(),
-  })
-  .openapi("Run");
-
-const RunList = z.object({ runs: z.array(Run), next_cursor: z.string().optional() }).openapi("RunList");
 
 const Plan = z
   .object({
@@ -239,8 +209,7 @@ export const ANSWERS = {
   Problem,
   Stack,
   StackList,
-  Run,
-  RunList,
+  ...RUN_ANSWERS,
   Plan,
   Graph,
   Event,

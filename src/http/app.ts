@@ -8,8 +8,10 @@ import { admission, browserSafety, observe } from "./guard.ts";
 import { logRoutes } from "./logs.ts";
 import { asOrcoError, problemResponse } from "./problem.ts";
 import { runRoutes } from "./runs.ts";
+import { scheduleRoutes } from "./schedules.ts";
 import { stackRoutes } from "./stacks.ts";
 import { systemRoutes } from "./system.ts";
+import { ticketRoutes } from "./ticket.ts";
 
 export type App = Hono<Env>;
 
@@ -22,6 +24,8 @@ export function createApp(deps: Deps): App {
   stackRoutes(site);
   deployRoutes(site);
   runRoutes(site);
+  scheduleRoutes(site);
+  ticketRoutes(site);
   eventRoutes(site);
   logRoutes(site);
   app.onError((error, c) => problemResponse(asOrcoError(error), c.get("requestId")));

@@ -1,5 +1,5 @@
 import { ERROR_CODES, type ErrorCode, OrcoError } from "../kernel/errors.ts";
-import type { RunView } from "../stack/view.ts";
+import type { RunView } from "../workflow/view.ts";
 import type { Ctx, Deps } from "./context.ts";
 
 /** The answer to a change: its run when it has ended; with `Prefer: respond-async` 202 as soon as it is admitted. */
@@ -28,7 +28,7 @@ export function wantsAsync(c: Ctx): boolean {
 
 /** A change that failed is no success for a caller that only looks at the status; the run and its facts come along. */
 export function failureOf(run: RunView): OrcoError {
-  if (run.status === "cancelled" && !run.error) return new OrcoError("cancelled", `the run ${run.id} was cancelled`, { run: run.id });
+  if (run.status === "canceled" && !run.error) return new OrcoError("cancelled", `the run ${run.id} was cancelled`, { run: run.id });
   const { code = "internal", message = `the run ${run.id} failed`, ...facts } = run.error ?? {};
   return new OrcoError(knownCode(code), message, { ...facts, run: run.id, run_status: run.status });
 }

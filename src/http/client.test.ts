@@ -172,7 +172,7 @@ describe("what is read", () => {
       cursor = page.next_cursor;
     }
     expect(seen).toEqual(ids);
-    expect((await client.cancelRun(ids[0] ?? "")).status).toBe("cancelled");
+    expect((await client.cancelRun(ids[0] ?? "")).status).toBe("canceled");
   });
 });
 

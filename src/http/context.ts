@@ -6,6 +6,7 @@ import type { UploadBudget } from "./upload-budget.ts";
 import type { HttpMetrics } from "./http-metrics.ts";
 import type { Services } from "./services.ts";
 import type { OpenStreams } from "./streams.ts";
+import type { Tickets } from "./ticket.ts";
 
 /** Where a request came from; made by `server.ts`. */
 export interface Connection {
@@ -24,6 +25,8 @@ export interface Env {
     route: string;
     /** Fingerprint of the key that opened this request. */
     keyFingerprint: string;
+    /** Of a run's worker: the run that it opens checks it. */
+    runToken: string;
     streaming: boolean;
   };
 }
@@ -56,6 +59,7 @@ export interface Deps {
   readonly failed: (requestId: string, error: unknown) => void;
   readonly metrics: HttpMetrics;
   readonly streams: OpenStreams;
+  readonly tickets: Tickets;
   readonly uploads: UploadBudget;
   readonly schemas: Readonly<Record<string, () => JsonObject>>;
 }

@@ -7,7 +7,8 @@ import type { JsonObject } from "../kernel/event.ts";
 import { uuidv7 } from "../kernel/id.ts";
 import { Journal } from "../kernel/journal.ts";
 import type { AppView } from "../deploy/view.ts";
-import type { PutStack, RunView, StackView } from "../stack/view.ts";
+import type { PutStack, StackView } from "../stack/view.ts";
+import type { RunView } from "../workflow/view.ts";
 import type { LogRecord } from "../supervise/logs/record.ts";
 import type { HttpConfig } from "./bind.ts";
 import { createServer, type HttpServer, type ServerOptions } from "./server.ts";
@@ -69,7 +70,7 @@ export class FakeDaemon implements Services {
       }
       throw new OrcoError("cancelled", "nobody waits any more");
     },
-    cancel: async (id) => this.finish(id, { status: "cancelled" }),
+    cancel: async (id) => this.finish(id, { status: "canceled" }),
     decide: async (id, decision) => {
       const run = this.runOf(id);
       this.decisions.push(decision);
@@ -97,9 +98,14 @@ export class FakeDaemon implements Services {
     const run: RunView = {
       id: uuidv7(this.clock),
       kind,
+      mode: "local",
+      name: kind,
       status: "running",
+      owner: "orco",
+      metadata: {},
       stack,
-      created_at: new Date(this.clock.now()).toISOString(),
+      createdAt: new Date(this.clock.now()).toISOString(),
+      attempt: 1,
       steps: [],
       result,
     };

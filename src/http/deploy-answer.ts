@@ -1,6 +1,6 @@
 import { OrcoError } from "../kernel/errors.ts";
-import type { JsonObject } from "../kernel/event.ts";
-import type { RunView } from "../stack/view.ts";
+import { isJsonObject, type JsonObject } from "../kernel/event.ts";
+import type { RunView } from "../workflow/view.ts";
 import { failureOf } from "./change.ts";
 import type { Ctx, Deps } from "./context.ts";
 
@@ -17,7 +17,7 @@ export async function settledOrWaiting(deps: Deps, c: Ctx, id: string): Promise<
 
 /** The fields of a deploy or a rollback that went well. Throws what it failed of: a problem that has those fields too, `success` false. */
 export function appOutcome(run: RunView): JsonObject {
-  if (run.status === "completed" && run.result) return run.result;
+  if (run.status === "completed" && isJsonObject(run.result)) return run.result;
   throw unsuccessful(failureOf(run), run.kind);
 }
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { RunView } from "../stack/view.ts";
+import type { RunView } from "../workflow/view.ts";
 import { wantsAsync } from "./change.ts";
 import type { Ctx } from "./context.ts";
 import { appOutcome, settledOrWaiting, unsuccessful } from "./deploy-answer.ts";

@@ -31,6 +31,10 @@ export interface Endpoint<P extends Shape, Q extends Shape, B extends ZodType> {
   readonly params: P;
   readonly query: Q;
   readonly body?: { readonly schema: B; readonly yaml?: boolean; readonly maxBytes?: number; readonly required?: boolean };
+  /** The handler reads the body itself. */
+  readonly raw?: boolean;
+  /** It makes something: an Idempotency-Key counts. */
+  readonly creates?: boolean;
   readonly answers: Readonly<Record<number, Answer>>;
 }
 
@@ -44,6 +48,9 @@ export interface Input<P extends Shape, Q extends Shape, B extends ZodType> {
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
+const NO_BODY: Body = { kind: "none" };
+/** Opens a stream in place of a header; the guard has looked at it. */
+const TICKET = "ticket";
 
 /** Registers the operation with the router and the document. Whatever the handler throws becomes a problem document. */
 export function endpoint<P extends Shape, Q extends Shape, B extends ZodType>(
@@ -56,7 +63,7 @@ export function endpoint<P extends Shape, Q extends Shape, B extends ZodType>(
     c.set("route", operation.path);
     const params = checked(operation.params, c.req.param(), "/path");
     const query = checked(operation.query, singleValues(c.req.queries()), "/query");
-    const read = await readBody(c, bodyLimits(operation, deps));
+    const read = operation.raw ? NO_BODY : await readBody(c, bodyLimits(operation, deps));
     return handle(c, { params, query, body: checkedBody(operation, read) });
   });
 }
@@ -75,6 +82,7 @@ function checkedBody<P extends Shape, Q extends Shape, B extends ZodType>({ body
 function singleValues(queries: Record<string, string[]>): Record<string, string> {
   const single: Record<string, string> = {};
   for (const [name, values] of Object.entries(queries)) {
+    if (name === TICKET) continue;
     if (values.length > 1) throw new OrcoError("invalid", `the query parameter ${name} is given ${values.length} times`);
     single[name] = values[0] ?? "";
   }

@@ -4,7 +4,7 @@ import { uuidv7 } from "../kernel/id.ts";
 import { isLoopback } from "./bind.ts";
 import type { Ctx, Deps, Env } from "./context.ts";
 import { assertHost } from "./host.ts";
-import { keyCheck } from "./key.ts";
+import { Door } from "./door.ts";
 import { assertOrigin, corsHeaders, preflightHeaders } from "./origin.ts";
 import { asOrcoError, problemResponse } from "./problem.ts";
 import { rateLimit } from "./rate.ts";
@@ -75,15 +75,19 @@ export function browserSafety({ config }: Deps): Guard {
 }
 
 /** Deny by default, unknown paths too, and count what is let in as well as what is not. The unix socket is guarded by its file mode. */
-export function admission({ config }: Deps): Guard {
-  const keys = config.apiKey === undefined ? undefined : keyCheck(config.apiKey);
+export function admission(deps: Deps): Guard {
+  const { config } = deps;
+  const door = new Door(deps);
   const limit = rateLimit(config.rateLimit);
   return async (c, next) => {
-    if (c.env.listener === "unix" || c.req.method === "OPTIONS" || OPEN_PATHS.has(c.req.path)) return next();
+    if (c.req.method === "OPTIONS" || OPEN_PATHS.has(c.req.path)) return next();
+    if (c.env.listener === "unix") {
+      door.noteToken(c);
+      return next();
+    }
     const headers = new Headers();
     try {
-      const fingerprint = keys && openWith(keys, c);
-      if (fingerprint !== undefined) c.set("keyFingerprint", fingerprint);
+      const fingerprint = door.open(c);
       if (!opensStream(c)) await limit?.consume(fingerprint === undefined ? `ip:${c.env.peer}` : `key:${fingerprint}`, headers);
       await next();
     } catch (error) {
@@ -99,12 +103,6 @@ export function admission({ config }: Deps): Guard {
       return problemResponse(over ?? unauthorized, c.get("requestId"));
     }
   };
-}
-
-function openWith(keys: ReturnType<typeof keyCheck>, c: Ctx): string {
-  const fingerprint = keys.check({ authorization: c.req.header("authorization"), apiKey: c.req.header("x-api-key") });
-  if (fingerprint === undefined) throw new OrcoError("unauthorized", "send the API key as Authorization: Bearer … or X-API-Key");
-  return fingerprint;
 }
 
 /** A reconnecting EventSource that gets 429 never tries again; streams have their own bound. */

@@ -1,114 +1,94 @@
 import { z } from "zod";
-import { OrcoError } from "../kernel/errors.ts";
 import type { JournalEvent, JsonObject } from "../kernel/event.ts";
-import type { RunStatus, RunView } from "../stack/view.ts";
-import type { Ctx } from "./context.ts";
 import { type Site, endpoint, json } from "./endpoint.ts";
 import { openEventStream } from "./event-stream.ts";
 import { topicFeed } from "./feed.ts";
 import { decodeCursor, encodeCursor, nextLink } from "./page.ts";
-import type { Decision } from "../workflow/approval.ts";
-import { ApprovalBody, limit, runId, stackName } from "./schemas.ts";
+import { runActionRoutes } from "./run-actions.ts";
+import { runCreateRoutes } from "./run-create.ts";
+import { runFileRoutes } from "./run-files.ts";
+import { runWorkRoutes } from "./run-work.ts";
+import { instant, limit, none, oneRun, stackName } from "./schemas.ts";
+import type { RunFilter } from "./services.ts";
 
-const ENDED: ReadonlySet<string> = new Set<RunStatus>(["completed", "failed", "cancelled"]);
-const one = z.strictObject({ id: runId });
-const none = z.strictObject({});
+const ENDED: ReadonlySet<string> = new Set(["completed", "failed", "canceled", "cancelled"]);
 
 export const cursorQuery = { lastEventId: z.string().optional(), replay: z.coerce.number().int().optional() };
 
-/** Runs: every change to the system, and its events. */
+/** Runs: everything that gets done, and its events (runs.md). */
 export function runRoutes(site: Site): void {
-  const { deps } = site;
+  runCreateRoutes(site);
   listRoute(site);
-  const { runs } = deps.services;
-  const get = { path: "/runs/{id}", id: "getRun", summary: "A run and its steps", answers: { 200: json("Run", "Run") } };
-  endpoint(site, { method: "get", params: one, query: none, ...get }, (c, input) => c.json(runs.get(input.params.id)));
-
-  const cancel = {
-    path: "/runs/{id}/cancel",
-    id: "cancelRun",
-    summary: "Cancel a run",
-    answers: { 200: json("The run as it is now", "Run") },
-  };
-  endpoint(site, { method: "post", params: one, query: none, ...cancel }, async (c, input) => c.json(await runs.cancel(input.params.id)));
-
-  approvalRoute(site);
+  getRoute(site);
   streamRoute(site);
+  runActionRoutes(site);
+  runWorkRoutes(site);
+  runFileRoutes(site);
 }
 
-function approvalRoute(site: Site): void {
-  const { runs } = site.deps.services;
-  const approve = {
-    path: "/runs/{id}/approvals",
-    id: "decideRun",
-    summary: "Approve or reject what a run waits for",
-    body: { schema: ApprovalBody, required: true },
-    answers: { 200: json("The run as it is now", "Run") },
-  };
-  endpoint(site, { method: "post", params: one, query: none, ...approve }, async (c, { params, body }) => {
-    if (body.kind !== "json") throw new OrcoError("unsupported_media_type", "send the decision as application/json");
-    return c.json(
-      await runs.decide(params.id, { approver: { id: callerOf(c) }, ...(body.value as Partial<Decision> & Pick<Decision, "decision">) }),
-    );
-  });
-}
-
-/** The socket opens only for the user of the daemon. */
-function callerOf(c: Ctx): string {
-  const key = c.get("keyFingerprint");
-  if (c.env.listener === "unix") return `uid:${process.getuid?.() ?? 0}`;
-  return key === undefined ? "api" : `key:${key}`;
-}
+const filterQuery = {
+  status: z.enum(["pending", "running", "paused", "completed", "failed", "canceled"]).optional(),
+  kind: z.string().max(64).optional(),
+  name: z.string().max(200).optional(),
+  owner: z.string().max(200).optional(),
+  mode: z.enum(["local", "redis", "k8s"]).optional(),
+  since: instant.optional().describe("created at or after: RFC 3339 or epoch ms"),
+  stack: stackName.optional(),
+};
 
 function listRoute(site: Site): void {
   const { deps } = site;
-  const query = z.strictObject({ stack: stackName.optional(), limit, cursor: z.string().optional() });
+  const query = z.strictObject({ ...filterQuery, limit, cursor: z.string().optional() });
   const list = { path: "/runs", id: "listRuns", summary: "Runs, newest first", answers: { 200: json("Runs", "RunList") } };
   endpoint(site, { method: "get", params: none, query, ...list }, (c, input) => {
-    const { stack, limit: count, cursor } = input.query;
-    const filters = { list: "runs", stack };
-    const before = cursor === undefined ? undefined : decodeCursor(cursor, filters);
-    const found = deps.services.runs.list({
-      limit: count + 1,
-      ...(stack !== undefined && { stack }),
-      ...(before !== undefined && { before }),
-    });
+    const { limit: count, cursor, ...wanted } = input.query;
+    const filter = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)) as RunFilter;
+    const bound = { list: "runs", ...filter };
+    const before = cursor === undefined ? undefined : decodeCursor(cursor, bound);
+    const found = deps.services.runs.list({ ...filter, limit: count + 1, ...(before !== undefined && { before }) });
     const page = found.slice(0, count);
     const last = page.at(-1);
     if (found.length <= count || !last) return c.json({ runs: page });
-    const next = encodeCursor(last.id, filters);
+    const next = encodeCursor(last.id, bound);
     return c.json({ runs: page, next_cursor: next }, 200, { link: nextLink(c.req.url, next) });
   });
+}
+
+function getRoute(site: Site): void {
+  const { runs } = site.deps.services;
+  const get = { path: "/runs/{runId}", id: "getRun", summary: "A run and its steps", answers: { 200: json("Run", "OneRun") } };
+  endpoint(site, { method: "get", params: oneRun, query: none, ...get }, (c, input) => c.json({ run: runs.get(input.params.runId) }));
 }
 
 function streamRoute(site: Site): void {
   const { deps } = site;
   const { runs, journal } = deps.services;
   const answers = {
-    200: { description: "hello, the run's events, end", content: { "text/event-stream": "Event" } as const },
+    200: { description: "hello, status, checkpoint, step, log, end", content: { "text/event-stream": "Event" } as const },
     204: { description: "You have seen the end" },
   };
-  const stream = { path: "/runs/{id}/events", id: "runEvents", summary: "A run's events as they happen", answers };
-  endpoint(site, { method: "get", params: one, query: z.strictObject(cursorQuery), ...stream }, (c, input) => {
-    const { id } = input.params;
-    const ended = () => endedStatus(runs.get(id));
+  const stream = { path: "/runs/{runId}/events", id: "runEvents", summary: "A run's events as they happen", answers };
+  endpoint(site, { method: "get", params: oneRun, query: z.strictObject(cursorQuery), ...stream }, (c, input) => {
+    const { runId } = input.params;
+    const ended = () => endedStatus(runs.get(runId).status);
     ended();
     return openEventStream(deps, c, {
       query: input.query,
-      feed: topicFeed(journal, `run/${id}`),
-      hello: () => ({ runId: id, status: runs.get(id).status }),
-      snapshot: () => runs.get(id) as unknown as JsonObject,
+      feed: topicFeed(journal, `run/${runId}`),
+      hello: () => ({ runId, status: runs.get(runId).status }),
+      snapshot: () => ({ runId, run: runs.get(runId) as unknown as JsonObject }),
       ended,
       endOf,
     });
   });
 }
 
-function endedStatus({ status }: RunView): string | undefined {
-  return ENDED.has(status) ? status : undefined;
+function endedStatus(status: string): string | undefined {
+  if (!ENDED.has(status)) return undefined;
+  return status === "cancelled" ? "canceled" : status;
 }
 
 function endOf({ type, data }: JournalEvent): string | undefined {
   const { status } = data;
-  return type.startsWith("run.") && typeof status === "string" && ENDED.has(status) ? status : undefined;
+  return type.startsWith("run.") && typeof status === "string" ? endedStatus(status) : undefined;
 }

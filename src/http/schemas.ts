@@ -7,13 +7,19 @@ import { z } from "zod";
 z.config({ jitless: true });
 
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
-const RUN_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+/** Longer ids are none of ours; shorter nonsense is simply not found. */
+const MAX_ID = 200;
 const MAX_PAGE = 500;
 const PAGE = 50;
 
 export const stackName = z.string().regex(NAME, "a-z, 0-9 and - only, 63 at most");
 export const serviceName = z.string().regex(NAME, "a-z, 0-9 and - only, 63 at most");
-export const runId = z.string().regex(RUN_ID, "a run id is a UUID");
+export const none = z.strictObject({});
+export const oneRun = z.strictObject({ runId: z.string().min(1).max(MAX_ID) });
+/** RFC 3339 or epoch ms, as epoch ms. */
+export const instant = z
+  .union([z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)), z.string().regex(/^\d{1,15}$/).transform(Number)])
+  .describe("RFC 3339 or epoch ms");
 export const schemaFile = z.string().regex(/^[a-z]+\.json$/, "<name>.json");
 export const serviceAction = z.enum(["restart", "start", "stop", "scale", "promote", "abort"]);
 

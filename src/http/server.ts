@@ -11,6 +11,7 @@ import type { Family } from "./metrics.ts";
 import { asOrcoError, problemResponse } from "./problem.ts";
 import type { Services } from "./services.ts";
 import { OpenStreams } from "./streams.ts";
+import { ticketsOf } from "./ticket.ts";
 
 export interface ServerOptions {
   readonly services: Services;
@@ -66,6 +67,7 @@ export function createServer(options: ServerOptions): HttpServer {
     failed,
     metrics,
     streams,
+    tickets: ticketsOf({ apiKey: config.apiKey, clock }),
     uploads: new UploadBudget(),
     schemas: options.schemas ?? {},
   };

@@ -1,7 +1,16 @@
-import type { EventLog, JsonObject } from "../kernel/event.ts";
+import type { EventLog, Json, JsonObject } from "../kernel/event.ts";
 import type { AppStatus, AppView, PutApp, ReleaseView } from "../deploy/view.ts";
-import type { PlanView, PutStack, RunView, StackSummary, StackView } from "../stack/view.ts";
+import type { PlanView, PutStack, StackSummary, StackView } from "../stack/view.ts";
+import type { CheckpointView, RunView } from "../workflow/view.ts";
 import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
+import type { RunLogQuery, RunLogRecord } from "../runs/logs/record.ts";
+import type { PlanAnswer } from "../runs/plan-view.ts";
+import type { LogLine, RunFinish } from "../runs/ports.ts";
+import type { NewCheckpoint, RunMode } from "../runs/record.ts";
+import type { RunRequest } from "../runs/request.ts";
+import type { NewSchedule } from "../runs/schedules/body.ts";
+import type { ScheduleView } from "../runs/schedules/view.ts";
+import type { ClaimReply, HeartbeatReply, HeartbeatRequest, ReportReply, ReportRequest } from "../runs/worker-wire.ts";
 import type { Decision } from "../workflow/approval.ts";
 
 /** What the HTTP layer needs of the daemon; wired in `daemon.ts`. Every method throws `OrcoError`. */
@@ -9,6 +18,7 @@ export interface Services {
   readonly stacks: StackService;
   readonly apps: AppService;
   readonly runs: RunService;
+  readonly schedules: ScheduleService;
   readonly journal: EventLog & { head(topic?: string): number; firstAvailable(topic?: string): number };
   readonly ready: () => readonly Check[];
   /** The resolved configuration with the origin of each value; secrets masked. */
@@ -70,12 +80,80 @@ export interface AppService {
   rollback(name: string): Promise<RunView>;
 }
 
+export interface RunFilter {
+  readonly status?: string;
+  readonly kind?: string;
+  readonly name?: string;
+  readonly owner?: string;
+  readonly mode?: string;
+  /** Epoch ms, inclusive. */
+  readonly since?: number;
+  readonly stack?: string;
+}
+
+/** Whom a worker's request is from: the run's token, where one was sent. */
+export interface RunCaller {
+  readonly token?: string;
+}
+
+/** Runs of every kind. `not_found` where there is no such run. */
 export interface RunService {
-  list(filter: { stack?: string; limit: number; before?: string }): RunView[];
+  list(filter: RunFilter & { limit: number; before?: string }): RunView[];
   get(id: string): RunView;
   /** Resolves with the run as it is when it has ended; with `orWaiting` also when it waits for a person. */
   settled(id: string, signal?: AbortSignal, how?: { orWaiting?: boolean }): Promise<RunView>;
-  cancel(id: string): Promise<RunView>;
+  /** Resolves when it has ended. `conflict` (facts: from, to) for one that has completed or failed. */
+  cancel(id: string, how?: { force?: boolean }): Promise<RunView>;
   /** `not_found`, `approval_not_applicable`, `approval_void` (facts: content_hash), `forbidden` (facts: roles), `invalid` (facts: steps). */
   decide(id: string, decision: Decision): Promise<RunView>;
+  /** Validated and ordered, nothing stored. `invalid` with the pointers of what is wrong. */
+  plan(request: RunRequest): PlanAnswer;
+  /** `invalid`, `busy` (its lane refuses), `unavailable` (the mode's engine does not answer), `disk_full`. */
+  create(request: RunRequest, how: { mode: RunMode; owner: string; traceparent?: string }): Promise<RunView>;
+  pause(id: string): Promise<RunView>;
+  resume(id: string): Promise<RunView>;
+  retry(id: string, how: { from_step?: string; owner: string }): Promise<RunView>;
+  signal(id: string, name: string, data: Json): Promise<void>;
+  /** Oldest first. */
+  checkpoints(id: string, page: { after?: string; limit: number }): CheckpointView[];
+  checkpoint(id: string, checkpoint: NewCheckpoint, caller: RunCaller): Promise<string>;
+  readonly workers: RunWorkers;
+  readonly logs: (id: string, query: RunLogQuery, signal: AbortSignal) => AsyncIterable<RunLogRecord>;
+  readonly artifacts: RunArtifacts;
+}
+
+export interface ScheduleService {
+  /** `invalid`: a cron expression that is wrong or never comes, an unknown timezone, a run that could not be made. */
+  create(body: NewSchedule, owner: string): Promise<ScheduleView>;
+  /** Newest first. */
+  list(page: { limit: number; before?: string }): ScheduleView[];
+  get(id: string): ScheduleView;
+  remove(id: string): Promise<void>;
+}
+
+/** For who executes a run elsewhere. Everything but `claim` is fenced by the token: `stale_attempt`, `unauthorized`. */
+export interface RunWorkers {
+  /** Whether the token is this run's, of whatever attempt. */
+  opens(id: string, token: string): boolean;
+  claim(id: string, worker: string): Promise<ClaimReply>;
+  heartbeat(id: string, request: HeartbeatRequest, caller: RunCaller & { signal?: AbortSignal }): Promise<HeartbeatReply>;
+  report(id: string, request: ReportRequest, caller: RunCaller): Promise<ReportReply>;
+  finish(id: string, end: RunFinish, caller: RunCaller): Promise<RunView>;
+  log(id: string, lines: readonly LogLine[], caller: RunCaller): void;
+  /** Undefined when the step has none. */
+  lastCheckpoint(id: string, step: string): Json | undefined;
+}
+
+export interface ArtifactView {
+  readonly name: string;
+  readonly size: number;
+  readonly sha256: string;
+  /** RFC 3339. */
+  readonly createdAt: string;
+}
+
+export interface RunArtifacts {
+  list(id: string): Promise<readonly ArtifactView[]>;
+  open(id: string, name: string): Promise<{ readonly artifact: ArtifactView; readonly body: ReadableStream<Uint8Array> }>;
+  put(id: string, name: string, body: ReadableStream<Uint8Array>): Promise<ArtifactView>;
 }

@@ -1,5 +1,6 @@
 import type { JsonObject } from "../kernel/event.ts";
-import type { RunView, StackSummary } from "../stack/view.ts";
+import type { StackSummary } from "../stack/view.ts";
+import type { RunView } from "../workflow/view.ts";
 
 /** The wire objects that belong to no product; types only. */
 

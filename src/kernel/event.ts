@@ -1,6 +1,10 @@
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
 
+export function isJsonObject(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** What a writer hands to the journal. `topic` is `stack/<name>` or `run/<id>`; `type` is dotted, e.g. `instance.running`. */
 export interface NewEvent {
   readonly topic: string;

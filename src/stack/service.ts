@@ -11,8 +11,9 @@ import { loadStack } from "./load/load.ts";
 import { planChanges } from "./plan.ts";
 import type { Stacks } from "./stacks.ts";
 import type { ServiceSpec, StackSpec } from "./spec.ts";
-import type { PlanView, PutStack, RunView } from "./view.ts";
-import { runView } from "./run-view.ts";
+import type { PlanView, PutStack } from "./view.ts";
+import type { RunView } from "../workflow/view.ts";
+import { runView } from "../workflow/run-view.ts";
 
 const COALESCED = new Set(["restart", "start", "stop"]);
 

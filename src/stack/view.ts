@@ -1,5 +1,4 @@
 import type { Diagnostic } from "../kernel/errors.ts";
-import type { JsonObject } from "../kernel/event.ts";
 import type { ExitReason } from "../supervise/runtime.ts";
 
 /** The wire objects of stacks; types only, shared with the client and CLI. */
@@ -49,42 +48,6 @@ export interface StackSummary {
   readonly services: number;
   readonly ready: number;
   readonly desired: "up" | "down";
-}
-
-export type RunStatus = "queued" | "running" | "completed" | "failed" | "cancelled";
-
-/** `GET /runs/{id}`; what every change answers with. */
-export interface RunView {
-  readonly id: string;
-  readonly kind: string;
-  readonly status: RunStatus;
-  readonly stack?: string;
-  readonly service?: string;
-  /** The app it deploys. */
-  readonly app?: string;
-  readonly created_at: string;
-  readonly started_at?: string;
-  readonly finished_at?: string;
-  /** Status: running, waiting, delivered (answered before anybody waited), completed, failed, undoing, undone, undo_failed. */
-  readonly steps: readonly { readonly name: string; readonly status: string; readonly detail?: string }[];
-  readonly waiting?: WaitingView;
-  readonly error?: { readonly code: string; readonly message: string } & JsonObject;
-  readonly result?: JsonObject;
-}
-
-/** What a run waits for; where several steps do, an approval before other waits. Times are RFC 3339. */
-export interface WaitingView {
-  readonly step: string;
-  readonly kind: "approval" | "wait";
-  readonly summary: string;
-  /** What is approved; not in lists. */
-  readonly content?: JsonObject;
-  /** SHA-256 of its canonical JSON, in hex; an approval that carries it holds for nothing else. */
-  readonly content_hash?: string;
-  /** Who may decide; anybody when absent. */
-  readonly roles?: readonly string[];
-  readonly since: string;
-  readonly expires_at?: string;
 }
 
 export type PlanAction = "add" | "remove" | "change" | "scale" | "unchanged";

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import type { Client } from "../../src/client/client.ts";
 import { OrcoError } from "../../src/kernel/errors.ts";
-import type { RunView } from "../../src/stack/view.ts";
+import type { RunView } from "../../src/workflow/view.ts";
 import { between } from "./rig.ts";
 
 const PROGRAMS = resolve(import.meta.dirname, "../programs");

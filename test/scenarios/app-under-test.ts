@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { AppStatus } from "../../src/deploy/view.ts";
-import type { RunView } from "../../src/stack/view.ts";
+import type { RunView } from "../../src/workflow/view.ts";
 import type { Rig } from "./rig.ts";
 
 const PROGRAM = join(resolve(import.meta.dirname, "../programs"), "deployed.ts");

@@ -107,12 +107,12 @@ test("a shutdown in the midst of a deploy leaves nothing running, and the next d
   await busy.deploy(v1);
   const v2 = await busy.commit({ version: "v2", readyAfterMs: 15_000 });
   const run = String((await busy.deploy(v2, { prefer: "respond-async" })).body["id"]);
-  await until("the new process to be asked", async () => (await rig.client.run(run)).steps.some(({ name }) => name === "health"), 10_000);
+  await until("the new process to be asked", async () => (await rig.client.run(run)).steps.some(({ id }) => id === "health"), 10_000);
   expect(await rig.orco(["shutdown"])).toMatchObject({ code: 0 });
   await until("the daemon to be gone", () => rig.daemonPid() === undefined, 10_000);
   expect(rig.instances()).toEqual([]);
   await rig.serve();
-  expect((await rig.client.run(run)).status).toBe("cancelled");
+  expect((await rig.client.run(run)).status).toBe("canceled");
   expect((await busy.status()).live_commit).toBe(v1);
   expect(await busy.version()).toBe("v1");
 }, 40_000);
@@ -147,7 +147,7 @@ test("a second deploy queues by the contract of the first one, while nothing is 
   };
   const commit = await queue.commit({ version: "v1" }, { "orco.app.json": JSON.stringify(contract) });
   const run = String((await queue.deploy(commit, { prefer: "respond-async" })).body["id"]);
-  await until("its contract to be known", async () => (await rig.client.run(run)).steps.some(({ name }) => name === "build"), 10_000);
+  await until("its contract to be known", async () => (await rig.client.run(run)).steps.some(({ id }) => id === "build"), 10_000);
   expect(await queue.deploy(commit)).toMatchObject({ status: 422, body: { code: "build_failed" } });
   expect((await rig.client.run(run)).status).toBe("failed");
 }, 30_000);

@@ -21,10 +21,10 @@ const RANKS: Readonly<Record<string, number>> = {
 
 /** The other side of the socket: what each may import besides itself. `types` are `import type` only. */
 const OUTSIDE: Readonly<Record<string, { values: readonly string[]; types: readonly string[] }>> = {
-  client: { values: ["kernel"], types: ["supervise", "workflow", "stack", "deploy", "http"] },
-  cli: { values: ["kernel", "client"], types: ["supervise", "workflow", "stack", "deploy", "http"] },
-  tui: { values: ["kernel", "client"], types: ["supervise", "workflow", "stack", "deploy", "http"] },
-  web: { values: ["kernel", "client"], types: ["supervise", "workflow", "stack", "deploy", "http"] },
+  client: { values: ["kernel"], types: ["supervise", "workflow", "stack", "deploy", "runs", "http"] },
+  cli: { values: ["kernel", "client"], types: ["supervise", "workflow", "stack", "deploy", "runs", "http"] },
+  tui: { values: ["kernel", "client"], types: ["supervise", "workflow", "stack", "deploy", "runs", "http"] },
+  web: { values: ["kernel", "client"], types: ["supervise", "workflow", "stack", "deploy", "runs", "http"] },
   main: { values: ["kernel", "cli", "daemon"], types: [] },
 };
 

@@ -1,0 +1,45 @@
+import { formatSpan } from "../kernel/duration.ts";
+import type { RunLogRecord } from "../runs/logs/record.ts";
+import type { RunStepView, RunView } from "../workflow/view.ts";
+import type { Io } from "./io.ts";
+import { oneLine, sanitizeText } from "./sanitize.ts";
+import { alignRows } from "./table.ts";
+import { clockTime } from "./time.ts";
+
+const LEVEL_COLORS: Readonly<Record<string, number>> = { warn: 33, error: 31, fatal: 31 };
+/** A table of more steps than a screen has lines says what matters: what moves, what failed, and how many there are. */
+const SHOWN_STEPS = 30;
+
+/** `HH:MM:SS step | message`. */
+export function runLogLine({ timestamp, step, attempt, message, level }: RunLogRecord, { color }: Pick<Io, "color">): string {
+  const prefix = `${clockTime(timestamp)} ${step}${attempt > 1 ? `#${attempt}` : ""} | `;
+  const tint = color ? LEVEL_COLORS[level ?? ""] : undefined;
+  return sanitizeText(message, { color })
+    .split("\n")
+    .map((line) => prefix + (tint === undefined ? line : `\x1b[${tint}m${line}\x1b[0m`))
+    .join("\n");
+}
+
+/** The run on one line and its steps below, for a screen that is drawn again and again. */
+export function runTable(run: RunView, nowMs: number, columns?: number): string {
+  const steps = run.steps.length > SHOWN_STEPS ? run.steps.filter(({ status }) => status !== "pending" && status !== "completed") : run.steps;
+  const rows = steps.slice(0, SHOWN_STEPS).map((step) => [step.id, step.status, attemptText(step), tookText(step, nowMs), saidOf(step)]);
+  const done = run.steps.filter(({ status }) => status === "completed").length;
+  const title = `${run.id}  ${oneLine(run.name)}  ${run.status}  ${done}/${run.steps.length} steps`;
+  if (rows.length === 0) return title;
+  return `${title}\n${alignRows([["STEP", "STATUS", "TRY", "TOOK", "MESSAGE"], ...rows], columns)}`;
+}
+
+function attemptText({ attempt = 0 }: RunStepView): string {
+  return attempt > 0 ? String(attempt) : "-";
+}
+
+function tookText({ startedAt, endedAt }: RunStepView, nowMs: number): string {
+  if (startedAt === undefined) return "-";
+  return formatSpan(Math.max(0, (endedAt === undefined ? nowMs : Date.parse(endedAt)) - Date.parse(startedAt)));
+}
+
+export function saidOf({ error, waiting, progress, message }: RunStepView): string {
+  const percent = progress?.percent === undefined ? "" : `${Math.round(progress.percent)}% `;
+  return oneLine(error?.message ?? message ?? waiting?.summary ?? `${percent}${progress?.message ?? ""}`.trim());
+}

@@ -1,0 +1,91 @@
+import type { Client } from "../client/client.ts";
+import type { EventView } from "../client/wire.ts";
+import { formatSpan } from "../kernel/duration.ts";
+import type { RunView } from "../workflow/view.ts";
+import { succeeded } from "./change.ts";
+import type { Context } from "./context.ts";
+import { interrupt } from "./interrupt.ts";
+import { runTable } from "./run-text.ts";
+import { oneLine } from "./sanitize.ts";
+import { Screen } from "./screen.ts";
+import { clockTime } from "./time.ts";
+
+const REDRAW_MS = 500;
+const INTERRUPTED = 130;
+
+/** Shows a run until it ends: a table drawn over itself on a terminal, else one line an event. Exit 0 when it completed; Ctrl-C leaves it running. */
+export async function followRun(context: Context, client: Client, id: string): Promise<number> {
+  const stop = interrupt();
+  try {
+    const redraw = context.io.tty && context.global.json !== true && context.global.quiet !== true;
+    const run = await (redraw ? draw : tell)({ context, client, id, signal: stop.signal });
+    if (context.global.json) context.io.out(`${JSON.stringify(run)}\n`);
+    succeeded(run);
+    return 0;
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    context.note(`run ${id} goes on; see it: orco run watch ${id}, cancel it: orco run cancel ${id}`);
+    return INTERRUPTED;
+  } finally {
+    stop.release();
+  }
+}
+
+interface Watched {
+  readonly context: Context;
+  readonly client: Client;
+  readonly id: string;
+  readonly signal: AbortSignal;
+}
+
+async function tell({ context, client, id, signal }: Watched): Promise<RunView> {
+  const silent = context.global.json === true || context.global.quiet === true;
+  return client.waitRun(id, {
+    signal,
+    onEvent: (event) => {
+      const line = silent ? undefined : eventText(event);
+      if (line !== undefined) context.io.out(`${line}\n`);
+    },
+  });
+}
+
+function eventText(event: EventView): string | undefined {
+  const { step, status, message, attempt, reason } = event as Readonly<Record<string, unknown>>;
+  const said = [message, reason].find((one) => typeof one === "string" && one !== "");
+  const why = typeof said === "string" ? `: ${oneLine(said)}` : "";
+  const at = clockTime(event.ts);
+  if (typeof step === "string" && typeof status === "string") {
+    const again = typeof attempt === "number" && attempt > 1 ? ` (try ${attempt})` : "";
+    return `${at} ${step} ${status}${again}${why}`;
+  }
+  if (typeof status === "string") return `${at} run ${status}${why}`;
+  return undefined;
+}
+
+/** The run is asked for again after each burst of events, and for its clocks every half second. */
+async function draw({ context, client, id, signal }: Watched): Promise<RunView> {
+  const screen = new Screen(context.io);
+  const began = Date.now();
+  let changed = Promise.withResolvers<void>();
+  const ended = client.waitRun(id, { signal, onEvent: () => changed.resolve() });
+  let over: RunView | undefined;
+  const end = ended.then((run) => (over = run)).finally(() => changed.resolve());
+  end.catch(() => undefined);
+  try {
+    while (!over && !signal.aborted) {
+      changed = Promise.withResolvers<void>();
+      screen.draw(runTable(await client.run(id), Date.now(), context.io.columns()));
+      await Promise.race([changed.promise, timeout(REDRAW_MS)]);
+    }
+    const run = await ended;
+    screen.draw(runTable(run, Date.now(), context.io.columns()));
+    return run;
+  } finally {
+    screen.end();
+    if (over) context.note(`after ${formatSpan(Date.now() - began)}`);
+  }
+}
+
+function timeout(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms));
+}

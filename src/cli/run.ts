@@ -1,0 +1,133 @@
+import type { Json } from "../kernel/event.ts";
+import { type Context, countOf, textOption } from "./context.ts";
+import { usageError } from "./exit.ts";
+import { LineBuffer } from "./line-buffer.ts";
+import { runDetail, runIdOf } from "./runs.ts";
+import { eventLine } from "./event-line.ts";
+import { runLogLine } from "./run-text.ts";
+import { submit } from "./run-submit.ts";
+import { followRun } from "./run-watch.ts";
+import { timeOption } from "./time.ts";
+
+const ACTIONS = ["submit", "show", "watch", "events", "logs", "checkpoints", "cancel", "pause", "resume", "retry", "signal"] as const;
+type Action = (typeof ACTIONS)[number];
+
+const DO: Readonly<Record<Action, (context: Context) => Promise<number | undefined>>> = {
+  submit,
+  show,
+  watch,
+  events,
+  logs,
+  checkpoints,
+  cancel,
+  pause: (context) => act(context, "pause"),
+  resume: (context) => act(context, "resume"),
+  retry,
+  signal,
+};
+
+/** `orco run <action> …`: work that orco gets done (runs.md). */
+export async function run(context: Context): Promise<number | undefined> {
+  const [name = "", ...args] = context.args;
+  const action = ACTIONS.find((known) => known === name);
+  if (!action) throw usageError(`run takes ${ACTIONS.join(", ")}, not ${JSON.stringify(name)}`);
+  return DO[action]({ ...context, args });
+}
+
+async function show(context: Context): Promise<undefined> {
+  const id = runIdOf(context);
+  const found = await (await context.client()).run(id);
+  context.io.out(context.global.json ? `${JSON.stringify(found)}\n` : `${runDetail(found)}\n`);
+  return undefined;
+}
+
+async function watch(context: Context): Promise<number> {
+  return followRun(context, await context.client(), runIdOf(context));
+}
+
+async function events(context: Context): Promise<undefined> {
+  const { io, global, options } = context;
+  const id = runIdOf(context);
+  const client = await context.client();
+  await client.run(id);
+  const lines = new LineBuffer(io);
+  const since = textOption(options, "since");
+  const from = since === undefined ? {} : { lastEventId: String(timeOption(since, "--since", Date.now()) - 1) };
+  for await (const event of client.runEvents(id, { ...from, signal: lines.closed })) {
+    lines.push(global.json ? JSON.stringify(event) : eventLine(event));
+  }
+  lines.flush();
+  lines.check();
+  return undefined;
+}
+
+async function logs(context: Context): Promise<undefined> {
+  const { io, global, options } = context;
+  const id = runIdOf(context);
+  const [step, since, tail, level, grep] = ["step", "since", "tail", "level", "grep"].map((name) => textOption(options, name));
+  const client = await context.client();
+  const lines = new LineBuffer(io);
+  const records = client.runLogs(id, {
+    signal: lines.closed,
+    ...(step !== undefined && { step }),
+    ...(since !== undefined && { since: timeOption(since, "--since", Date.now()) }),
+    ...(tail !== undefined && { tail: countOf(tail, "--tail") }),
+    ...(level !== undefined && { level }),
+    ...(grep !== undefined && { grep }),
+    ...(options["follow"] === true && { follow: true }),
+  });
+  for await (const record of records) lines.push(global.json ? JSON.stringify(record) : runLogLine(record, io));
+  lines.flush();
+  lines.check();
+  return undefined;
+}
+
+async function checkpoints(context: Context): Promise<undefined> {
+  const id = runIdOf(context);
+  const found = await (await context.client()).checkpoints(id, { limit: 500 });
+  const { io, global } = context;
+  if (global.json) io.out(`${JSON.stringify({ runId: id, checkpoints: found })}\n`);
+  else for (const { ts, type, step, data } of found) io.out(`${[ts, step ?? "-", type, JSON.stringify(data) ?? ""].join("  ").trimEnd()}\n`);
+  return undefined;
+}
+
+async function cancel(context: Context): Promise<undefined> {
+  const force = context.options["force"] === true;
+  const ended = await (await context.client()).cancelRun(runIdOf(context), { force });
+  if (context.global.json) context.io.out(`${JSON.stringify(ended)}\n`);
+  else context.note(`run ${ended.id} is ${ended.status}`);
+  return undefined;
+}
+
+async function act(context: Context, action: "pause" | "resume"): Promise<undefined> {
+  const changed = await (await context.client()).actOnRun(runIdOf(context), action);
+  if (context.global.json) context.io.out(`${JSON.stringify(changed)}\n`);
+  else context.note(`run ${changed.id} is ${changed.status}`);
+  return undefined;
+}
+
+async function retry(context: Context): Promise<number | undefined> {
+  const from = textOption(context.options, "from");
+  const client = await context.client();
+  const id = await client.retryRun(runIdOf(context), from === undefined ? {} : { from_step: from });
+  if (context.options["watch"] === true) return followRun(context, client, id);
+  context.io.out(context.global.json ? `${JSON.stringify({ runId: id })}\n` : `${id}\n`);
+  return undefined;
+}
+
+async function signal(context: Context): Promise<undefined> {
+  const [, name, text] = context.args;
+  if (name === undefined) throw usageError("run signal takes a run, the name of the signal, and its data as JSON (null unless given)");
+  await (await context.client()).signalRun(runIdOf(context), name, text === undefined ? null : dataOf(text));
+  context.note(`signal ${name} is recorded`);
+  return undefined;
+}
+
+/** A word that is no JSON is a string: who types `yes` means "yes". */
+function dataOf(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return text;
+  }
+}

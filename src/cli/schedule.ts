@@ -1,0 +1,65 @@
+import type { Context } from "./context.ts";
+import { textOption } from "./context.ts";
+import { ensureDaemon } from "./daemon-start.ts";
+import { usageError } from "./exit.ts";
+import { requestOf } from "./run-submit.ts";
+import { oneLine } from "./sanitize.ts";
+import { alignRows } from "./table.ts";
+
+const CATCH_UP = ["skip", "one", "all"] as const;
+
+/** `orco schedule add|list|remove`: runs that are made again and again. */
+export async function schedule(context: Context): Promise<undefined> {
+  const [action = "list", ...args] = context.args;
+  switch (action) {
+    case "add":
+      return add({ ...context, args });
+    case "list":
+      return list(context);
+    case "remove":
+      return remove({ ...context, args });
+    default:
+      throw usageError(`schedule takes add, list or remove, not ${JSON.stringify(action)}`);
+  }
+}
+
+async function add(context: Context): Promise<undefined> {
+  const { options, io, global } = context;
+  const cron = textOption(options, "cron");
+  if (cron === undefined) throw usageError('schedule add needs --cron, such as --cron "0 3 * * *"');
+  const catchUp = textOption(options, "catchUp") ?? "one";
+  if (!CATCH_UP.some((known) => known === catchUp)) throw usageError(`--catch-up takes ${CATCH_UP.join(", ")}, not ${JSON.stringify(catchUp)}`);
+  const [timezone, mode, name] = ["timezone", "mode", "name"].map((option) => textOption(options, option));
+  const run = requestOf({ ...context, options: {} });
+  const made = await (await ensureDaemon(context)).createSchedule({
+    cron,
+    catch_up: catchUp,
+    run,
+    ...(timezone !== undefined && { timezone }),
+    ...(mode !== undefined && { mode }),
+    ...(name !== undefined && { name }),
+  });
+  io.out(global.json ? `${JSON.stringify(made)}\n` : `${made.id}\n`);
+  context.note(`next: ${made.next_at ?? "never"}`);
+  return undefined;
+}
+
+async function list(context: Context): Promise<undefined> {
+  const schedules = await (await context.client()).schedules();
+  const { io, global } = context;
+  if (global.json) io.out(`${JSON.stringify({ schedules })}\n`);
+  else if (schedules.length === 0) context.note('there is no schedule; make one: orco schedule add plan.yaml --cron "0 3 * * *"');
+  else {
+    const rows = schedules.map((one) => [one.id, one.cron, one.timezone, one.next_at ?? "-", one.last_fired_at ?? "-", oneLine(one.name ?? "")]);
+    io.out(`${alignRows([["SCHEDULE", "CRON", "TIMEZONE", "NEXT", "LAST", "NAME"], ...rows], io.columns())}\n`);
+  }
+  return undefined;
+}
+
+async function remove(context: Context): Promise<undefined> {
+  const [id] = context.args;
+  if (id === undefined) throw usageError("schedule remove takes the id of a schedule: orco schedule list");
+  await (await context.client()).removeSchedule(id);
+  context.note(`schedule ${id} is removed`);
+  return undefined;
+}

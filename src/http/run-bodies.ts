@@ -1,0 +1,82 @@
+import { z } from "zod";
+import type { RunFinish } from "../runs/ports.ts";
+import type { StepChange } from "../runs/record.ts";
+import type { ReportRequest } from "../runs/worker-wire.ts";
+
+/** What workers send. The book checks the meaning; these check the form. */
+
+const label = z.string().min(1).max(200);
+const stepId = z.string().min(1).max(100);
+const data = z.json().optional();
+const when = z
+  .union([z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)), z.number().int().min(0).max(8.64e15)])
+  .describe("RFC 3339 or epoch ms");
+const error = z.looseObject({ code: z.string().min(1).max(64), message: z.string().max(4000) });
+
+export const CheckpointBody = z
+  .strictObject({
+    type: label,
+    data,
+    ts: when.optional().describe("when it was made, RFC 3339 or epoch ms; now unless given"),
+    name: label.optional(),
+    step: stepId.optional(),
+  })
+  .meta({ id: "NewCheckpoint" });
+
+export const ClaimBody = z.strictObject({ worker: label }).meta({ id: "Claim" });
+
+export const HeartbeatBody = z
+  .strictObject({
+    seen: z.number().int().min(0).optional(),
+    wait_ms: z.number().int().min(0).max(10_000).optional().describe("answer when somebody changes the run, or then"),
+  })
+  .meta({ id: "Heartbeat" });
+
+export const FinishBody = z
+  .strictObject({
+    status: z.enum(["completed", "failed", "canceled"]),
+    result: data,
+    error: z.union([error, z.string().max(4000)]).optional().describe("of failed"),
+    reason: z.string().max(2000).optional().describe("of canceled"),
+  })
+  .meta({ id: "Finish" });
+
+const LogLine = z.strictObject({
+  at: z.number(),
+  step: stepId,
+  attempt: z.number().int().min(0),
+  source: z.enum(["stdout", "stderr", "orco"]),
+  level: z.string().max(10).optional(),
+  message: z.string().max(64 * 1024),
+});
+export const LogsBody = z.strictObject({ lines: z.array(LogLine).max(10_000) }).meta({ id: "RunLogLines" });
+
+const Change = z.strictObject({
+  step: stepId,
+  event: z.enum(["begin", "tell", "wait", "skip", "finish", "fail", "stop", "cancel"]),
+  set: z.record(z.string(), z.json()).optional(),
+  waiting: z.record(z.string(), z.json()).optional(),
+  error: error.optional(),
+  progress: z.strictObject({ percent: z.number().optional(), message: z.string().optional() }).optional(),
+});
+const Checkpoint = CheckpointBody.extend({ attempt: z.number().int().min(0).optional() });
+export const ReportBody = z
+  .strictObject({ changes: z.array(Change).max(20_000).optional(), checkpoints: z.array(Checkpoint).max(1000).optional() })
+  .meta({ id: "Report" });
+
+export function reportOf({ changes, checkpoints }: z.infer<typeof ReportBody>): ReportRequest {
+  return {
+    ...(changes && { changes: changes as unknown as readonly StepChange[] }),
+    ...(checkpoints && { checkpoints: checkpoints as NonNullable<ReportRequest["checkpoints"]> }),
+  };
+}
+
+export function finishOf({ status, result, error: given, reason }: z.infer<typeof FinishBody>): RunFinish {
+  const had = result === undefined ? {} : { result };
+  if (status === "completed") return { status, ...had };
+  if (status === "canceled") return { status, reason: reason ?? "its worker ended it" };
+  const { code, message, ...facts } = typeof given === "string" ? { code: "failed", message: given } : (given ?? NO_ERROR);
+  return { status, ...had, error: { code, message, ...(Object.keys(facts).length > 0 && { facts: facts as Record<string, never> }) } };
+}
+
+const NO_ERROR = { code: "failed", message: "its worker says that it failed, and no more" };
