@@ -61,5 +61,5 @@ export interface Deps {
   readonly streams: OpenStreams;
   readonly tickets: Tickets;
   readonly uploads: UploadBudget;
-  readonly schemas: Readonly<Record<string, () => JsonObject>>;
+  readonly schemas: Readonly<Record<string, () => JsonObject | Promise<JsonObject>>>;
 }

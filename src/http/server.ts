@@ -69,7 +69,7 @@ export function createServer(options: ServerOptions): HttpServer {
     streams,
     tickets: ticketsOf({ apiKey: config.apiKey, clock }),
     uploads: new UploadBudget(),
-    schemas: options.schemas ?? {},
+    schemas: { ...options.schemas, ...ofRuns() },
   };
   const app = createApp(deps);
   const tcp = config.bind && listenTcp(app, config.bind);
@@ -80,6 +80,12 @@ export function createServer(options: ServerOptions): HttpServer {
     urls: tcp ? [tcp.url.href.replace(/\/$/, "")] : [],
     close: (graceMs = 1000) => (closing ??= closeAll({ servers, streams, clock, graceMs })),
   };
+}
+
+/** Loaded when they are asked for, as the document is. */
+function ofRuns(): Deps["schemas"] {
+  const lazily = (name: "run" | "checkpoint" | "event") => async () => (await import("./json-schemas.ts")).runSchema(name);
+  return { run: lazily("run"), checkpoint: lazily("checkpoint"), event: lazily("event") };
 }
 
 type Server = ReturnType<typeof Bun.serve>;

@@ -66,11 +66,11 @@ function schemaRoute(site: Site): void {
   const { schemas } = site.deps;
   const answers = { 200: { description: "JSON Schema 2020-12", content: { "application/schema+json": "Config" } as const } };
   const schema = { path: "/schemas/{file}", id: "schema", summary: "JSON Schema of a document", answers };
-  endpoint(site, { ...get, ...schema, params: z.strictObject({ file: schemaFile }) }, (c, input) => {
+  endpoint(site, { ...get, ...schema, params: z.strictObject({ file: schemaFile }) }, async (c, input) => {
     const name = input.params.file.slice(0, -".json".length);
     const make = Object.hasOwn(schemas, name) ? schemas[name] : undefined;
     if (!make) throw new OrcoError("not_found", `there is no schema ${name}, only ${Object.keys(schemas).join(", ")}`);
-    return c.json(make(), 200, { "content-type": "application/schema+json" });
+    return c.json(await make(), 200, { "content-type": "application/schema+json" });
   });
 }
 
