@@ -1,0 +1,23 @@
+import type { Journal } from "../../kernel/journal.ts";
+
+/** Names in Redis. Each home has a queue of its own, so that daemons that share a Redis do not take each other's runs. */
+
+/** `home`: `homeId`. BullMQ refuses a colon. */
+export function queueName(home: string): string {
+  return `orco-runs-${home}`;
+}
+
+/** Of one dispatch of a run, of its BullMQ job and of its row in the outbox: `run-<id>-d<n>`. */
+export function dispatchId(run: { readonly id: string; readonly dispatch: number }): string {
+  return `run-${run.id}-d${run.dispatch}`;
+}
+
+const HOME_ID = "home_id";
+
+/** A random name of this home, drawn once: 12 hex digits. */
+export async function homeId(journal: Pick<Journal, "query" | "append">): Promise<string> {
+  const draw = crypto.randomUUID().replaceAll("-", "").slice(0, 12);
+  // The first one stays, whoever drew it.
+  await journal.append([], [{ sql: "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", params: [HOME_ID, draw] }]);
+  return journal.query<{ value: string }>("SELECT value FROM meta WHERE key = ?", [HOME_ID])[0]?.value ?? draw;
+}

@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { RedisClient } from "bun";
+import { until } from "./until.ts";
+
+export const HAS_REDIS = Bun.which("redis-server") !== null;
+
+/** A real Redis in a folder of its own, which forgets all when it ends. */
+export class RedisServer {
+  private child: Bun.Subprocess | undefined;
+
+  private constructor(
+    readonly port: number,
+    private readonly folder: string,
+  ) {}
+
+  static async start(): Promise<RedisServer> {
+    const server = await RedisServer.absent();
+    await server.start();
+    return server;
+  }
+
+  /** Not started yet. */
+  static async absent(): Promise<RedisServer> {
+    return new RedisServer(await freePort(), mkdtempSync(join(tmpdir(), "orco-redis-")));
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}/0`;
+  }
+
+  async start(): Promise<void> {
+    const argv = [
+      "redis-server",
+      "--port",
+      String(this.port),
+      "--bind",
+      "127.0.0.1",
+      "--dir",
+      this.folder,
+      "--save",
+      "",
+      "--appendonly",
+      "no",
+    ];
+    this.child = Bun.spawn(argv, { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+    await until("redis answers", () => this.ask("PING").catch(() => undefined));
+  }
+
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.child?.kill(signal);
+  }
+
+  async kill(): Promise<void> {
+    this.child?.kill("SIGKILL");
+    await this.child?.exited;
+    this.child = undefined;
+  }
+
+  async ask<T>(command: string, ...args: string[]): Promise<T> {
+    const client = new RedisClient(this.url, { autoReconnect: false, connectionTimeout: 500 });
+    try {
+      await client.connect();
+      return (await client.send(command, args)) as T;
+    } finally {
+      client.close();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => (typeof address === "object" && address ? resolve(address.port) : reject(new Error("no port"))));
+    });
+  });
+}
