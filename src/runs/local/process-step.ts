@@ -1,0 +1,111 @@
+import { join } from "node:path";
+import type { Clock } from "../../kernel/clock.ts";
+import { errnoOf, messageOf, OrcoError } from "../../kernel/errors.ts";
+import { Pump } from "../../supervise/logs/pump.ts";
+import { loadPunch, type Punch } from "../../supervise/logs/punch.ts";
+import type { LaunchSpec, Limits } from "../../supervise/runtime.ts";
+import { ProcessRuntime } from "../../supervise/runtimes/process.ts";
+import { type RunError, runError } from "../../workflow/run.ts";
+import type { StepExecution, StepHandle, StepOutput } from "../ports.ts";
+import { RunningStep } from "./running-step.ts";
+import { stepEnv } from "./step-env.ts";
+import { executionsOf, removeFiles, StepFiles } from "./step-files.ts";
+import type { ReaderPorts } from "./step-reader.ts";
+
+export interface ProcessStepsOptions {
+  /** $ORCO_HOME: files of steps live in `runs/`, their processes in `runs/instances/`. */
+  readonly home: string;
+  readonly clock: Clock;
+  /** Of the daemon; a few of it are passed on. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly punch?: Punch | undefined;
+}
+
+/** Executions removed before others get their turn. */
+const TURN_REMOVALS = 16;
+
+/** Steps as processes below shims of their own: they outlive the daemon, and the next one takes them over. */
+export class ProcessSteps {
+  private readonly runtime: ProcessRuntime;
+  private readonly ports: ReaderPorts;
+  private readonly closing = new AbortController();
+
+  constructor(private readonly options: ProcessStepsOptions) {
+    const { home, clock, punch = loadPunch() } = options;
+    // Not among the instances of services: of those a daemon ends what no stack and no app knows.
+    this.runtime = new ProcessRuntime({ home: join(home, "runs"), clock });
+    this.ports = { clock, punch, pump: new Pump(clock), scratch: { chunk: Buffer.alloc(0) }, closing: this.closing.signal };
+  }
+
+  /** Never rejects: what cannot be started has failed. */
+  async start(execution: StepExecution, output: StepOutput): Promise<StepHandle> {
+    try {
+      const files = new StepFiles(this.options.home, execution);
+      files.write(execution);
+      const process = await this.runtime.start(launchOf(execution, { files, env: this.options.env }));
+      const parts = { execution: { ...execution, consumed: 0 }, output, process, spools: process.spools, cursor: files.cursor };
+      return new RunningStep(parts, this.ports);
+    } catch (error) {
+      return failedStart(error);
+    }
+  }
+
+  /** Of another boot: `lost`, after what it had written was read. */
+  async adopt(execution: StepExecution, output: StepOutput): Promise<StepHandle | undefined> {
+    const { cursor } = new StepFiles(this.options.home, execution);
+    const found = await this.runtime.adopt(execution.execution);
+    const parts = { execution, output, cursor };
+    if (found.kind === "running") return new RunningStep({ ...parts, process: found.handle, spools: found.handle.spools }, this.ports);
+    if (found.kind === "exited") return new RunningStep({ ...parts, exit: found.exit, spools: found.spools }, this.ports);
+    return found.spools && new RunningStep({ ...parts, spools: found.spools }, this.ports);
+  }
+
+  /** Removes what its steps left; its log stays. */
+  async forget(run: string): Promise<void> {
+    const { home } = this.options;
+    for (const [at, execution] of executionsOf(home, run).entries()) {
+      await this.runtime.forget(execution);
+      if (at % TURN_REMOVALS === TURN_REMOVALS - 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+    removeFiles(home, run);
+  }
+
+  /** Stops reading; what runs goes on, and what `ended` promised stays open. */
+  close(): void {
+    this.closing.abort();
+    this.ports.pump.close();
+    this.runtime.close();
+  }
+}
+
+function launchOf(
+  execution: StepExecution,
+  { files, env }: { files: StepFiles; env: Readonly<Record<string, string | undefined>> },
+): LaunchSpec {
+  const { run, step, spec } = execution;
+  return {
+    instance: execution.execution,
+    stack: run,
+    service: step,
+    replica: 0,
+    argv: spec.command ?? [],
+    cwd: spec.workdir ?? files.work,
+    env: stepEnv(execution, files, env),
+    limits: limitsOf(spec.resources),
+  };
+}
+
+function limitsOf({ cpu, memory_bytes: memory }: { readonly cpu?: number; readonly memory_bytes?: number } = {}): Limits {
+  return { ...(cpu !== undefined && { cpu }), ...(memory !== undefined && { memory }) };
+}
+
+function failedStart(error: unknown): StepHandle {
+  return { ended: Promise.resolve({ kind: "failed", error: startError(error) }), stop: () => undefined };
+}
+
+function startError(error: unknown): RunError {
+  if (error instanceof OrcoError) return runError(error);
+  const errno = errnoOf(error);
+  const code = errno === "ENOSPC" || errno === "EDQUOT" ? "disk_full" : "start_failed";
+  return { code, message: `it could not be started: ${messageOf(error)}`, facts: errno === undefined ? {} : { errno } };
+}
