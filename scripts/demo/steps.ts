@@ -2,6 +2,7 @@ import { eventually, pidsOf, serviceOf, status } from "./state.ts";
 import { deployAct } from "./deploy.ts";
 import { startLoad } from "./load.ts";
 import { daemonPid, processesWith } from "./processes.ts";
+import { runsAct } from "./runs.ts";
 import { orco, orcoOk, type Stage } from "./stage.ts";
 
 /** `say` prints a line under the step. A step that fails throws. */
@@ -133,4 +134,9 @@ const deploys: Step = {
   },
 };
 
-export const STEPS: readonly Step[] = [bringUp, postAndRead, killApi, killDaemon, deploys, takeDown];
+const runs: Step = {
+  name: "run a plan of six steps, one of which fails at first; kill -9 the daemon in the midst of it",
+  run: runsAct,
+};
+
+export const STEPS: readonly Step[] = [bringUp, postAndRead, killApi, killDaemon, deploys, runs, takeDown];
