@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { RunFinish } from "../runs/ports.ts";
 import type { StepChange } from "../runs/record.ts";
-import type { ReportRequest } from "../runs/worker-wire.ts";
+import type { ClaimRequest, ReportRequest } from "../runs/worker-wire.ts";
 
 /** What workers send. The book checks the meaning; these check the form. */
 
@@ -23,7 +23,7 @@ export const CheckpointBody = z
   })
   .meta({ id: "NewCheckpoint" });
 
-export const ClaimBody = z.strictObject({ worker: label }).meta({ id: "Claim" });
+export const ClaimBody = z.strictObject({ worker: label, dispatch: z.number().int().min(0).optional() }).meta({ id: "Claim" });
 
 export const HeartbeatBody = z
   .strictObject({
@@ -36,7 +36,10 @@ export const FinishBody = z
   .strictObject({
     status: z.enum(["completed", "failed", "canceled"]),
     result: data,
-    error: z.union([error, z.string().max(4000)]).optional().describe("of failed"),
+    error: z
+      .union([error, z.string().max(4000)])
+      .optional()
+      .describe("of failed"),
     reason: z.string().max(2000).optional().describe("of canceled"),
   })
   .meta({ id: "Finish" });
@@ -61,11 +64,20 @@ const Change = z.strictObject({
 });
 const Checkpoint = CheckpointBody.extend({ attempt: z.number().int().min(0).optional() });
 export const ReportBody = z
-  .strictObject({ changes: z.array(Change).max(20_000).optional(), checkpoints: z.array(Checkpoint).max(1000).optional() })
+  .strictObject({
+    n: z.number().int().min(1).optional(),
+    changes: z.array(Change).max(20_000).optional(),
+    checkpoints: z.array(Checkpoint).max(1000).optional(),
+  })
   .meta({ id: "Report" });
 
-export function reportOf({ changes, checkpoints }: z.infer<typeof ReportBody>): ReportRequest {
+export function claimOf({ worker, dispatch }: z.infer<typeof ClaimBody>): ClaimRequest {
+  return { worker, ...(dispatch !== undefined && { dispatch }) };
+}
+
+export function reportOf({ n, changes, checkpoints }: z.infer<typeof ReportBody>): ReportRequest {
   return {
+    ...(n !== undefined && { n }),
     ...(changes && { changes: changes as unknown as readonly StepChange[] }),
     ...(checkpoints && { checkpoints: checkpoints as NonNullable<ReportRequest["checkpoints"]> }),
   };

@@ -86,6 +86,8 @@ export interface RunRecord {
   readonly timeoutMs?: number;
   /** Counts claims; a daemon that drives it itself is attempt 1. */
   readonly attempt: number;
+  /** `n` of the last report of this attempt. */
+  readonly reported?: number;
   /** SHA-256 of the token of this attempt, hex. */
   readonly tokenHash?: string;
   readonly worker?: string;

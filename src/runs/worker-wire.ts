@@ -46,6 +46,8 @@ export interface HeartbeatReply {
 
 /** `POST report`: one transaction; 409 from a stale attempt. */
 export interface ReportRequest {
+  /** Counts the reports of this attempt, from 1. One that is on disk already (its answer was lost) is acknowledged again and not recorded twice. */
+  readonly n?: number;
   readonly changes?: readonly StepChange[];
   readonly checkpoints?: readonly NewCheckpoint[];
 }
