@@ -9,9 +9,9 @@ import { OrcoError } from "../../kernel/errors.ts";
 import { uuidv7 } from "../../kernel/id.ts";
 import { Journal } from "../../kernel/journal.ts";
 import type { RunRecord } from "../record.ts";
+import { dispatchInsert } from "../store.ts";
 import { RedisDispatcher } from "./dispatcher.ts";
 import { dispatchId, homeId, queueName } from "./names.ts";
-import { dispatchWrites } from "./outbox.ts";
 
 const clock = systemClock();
 const cleanups: (() => unknown)[] = [];
@@ -35,7 +35,7 @@ async function setUp(redis: RedisServer) {
       [],
       [
         { sql, params: [run.id, run.lane, run.status, JSON.stringify(run), run.createdAt] },
-        ...(run.status === "pending" ? dispatchWrites(run, clock.now()) : []),
+        ...(run.status === "pending" ? [dispatchInsert(run, clock.now())] : []),
       ],
     );
   };

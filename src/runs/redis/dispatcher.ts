@@ -5,9 +5,10 @@ import type { EventLog } from "../../kernel/event.ts";
 import { rowsOf, type Queryable } from "../../kernel/rows.ts";
 import type { Dispatcher } from "../ports.ts";
 import type { RunRecord } from "../record.ts";
+import { dispatchDelete } from "../store.ts";
 import { RedisLink } from "./link.ts";
 import { dispatchId } from "./names.ts";
-import { dispatchedWrites } from "./outbox.ts";
+
 import { JobQueue } from "./queue.ts";
 import { reconcile } from "./reconcile.ts";
 
@@ -116,7 +117,7 @@ export class RedisDispatcher implements Dispatcher {
     if (!queue) return false;
     try {
       await this.link.ask(queue.add(run, this.options.apiUrl));
-      await this.options.journal.append([], dispatchedWrites(run));
+      await this.options.journal.append([], [dispatchDelete(run.id)]);
       return true;
     } catch (error) {
       if (!this.closed) this.failed("a run waits in the outbox", run, error);
