@@ -38,7 +38,7 @@ export function followEvents(source: Source, at: { path: string; query?: Ask["qu
         follow.onNotice?.(notice);
       } else {
         cursor = message.id;
-        yield { id: message.id, ...JSON.parse(message.data) } as EventView;
+        yield viewOf(message);
       }
     }
     return "cut";
@@ -58,4 +58,14 @@ function noticeOf(message: SseMessage): StreamNotice | undefined {
   const kind = message.event;
   if (kind !== "hello" && kind !== "gap" && kind !== "snapshot" && kind !== "reset") return undefined;
   return { kind, data: JSON.parse(message.data) as JsonObject };
+}
+
+/** Of an event of a run the frame says what it means to watchers; here it has its own type again, and the names its topic stands for. */
+function viewOf({ id = "", event, data }: SseMessage): EventView {
+  const told = JSON.parse(data) as Record<string, unknown>;
+  const { runId, event_type: ownType, type } = told;
+  if (typeof runId !== "string") return { id, ...told } as EventView;
+  const names = { run: runId, topic: `run/${runId}` };
+  if (event === "checkpoint") return { ...names, id, ...told, type: event, checkpoint_type: type } as unknown as EventView;
+  return { ...names, id, ...told, type: ownType } as EventView;
 }

@@ -157,13 +157,15 @@ describe("a run's stream", () => {
     const watching = take(`/runs/${run.id}/events`, 10);
     await server.daemon.finish(run.id, { status: "completed" });
     const messages = await watching;
-    expect(messages.map(({ event }) => event)).toEqual(["hello", "run.running", "run.completed", "end"]);
+    expect(messages.map(({ event }) => event)).toEqual(["hello", "status", "status", "end"]);
     expect(seqsOf(messages)).toEqual([1, 2]);
-    expect(JSON.parse(messages.at(-1)?.data ?? "")).toEqual({ status: "completed" });
+    const statuses = messages.map(({ data }) => (JSON.parse(data) as { status: string }).status);
+    expect(statuses.slice(1)).toEqual(["running", "completed", "completed"]);
+    expect(JSON.parse(messages.at(-1)?.data ?? "")).toEqual({ runId: run.id, status: "completed" });
     const [first, last] = idsOf(messages);
     expect((await open(`/runs/${run.id}/events`, last)).status).toBe(204);
-    expect((await take(`/runs/${run.id}/events`, 10, first)).map(({ event }) => event)).toEqual(["hello", "run.completed", "end"]);
-    expect((await take(`/runs/${run.id}/events`, 10)).map(({ event }) => event)).toEqual(["hello", "run.running", "run.completed", "end"]);
+    expect((await take(`/runs/${run.id}/events`, 10, first)).map(({ event }) => event)).toEqual(["hello", "status", "end"]);
+    expect((await take(`/runs/${run.id}/events`, 10)).map(({ event }) => event)).toEqual(["hello", "status", "status", "end"]);
   });
 
   test("of an unknown run is 404", async () => {

@@ -1,71 +1,167 @@
-import type { JournalEvent, JsonObject } from "../kernel/event.ts";
+import type { JsonObject } from "../kernel/event.ts";
 import type { Ctx, Deps } from "./context.ts";
-import { eventView, type Feed, type StartPoint, startPoint } from "./feed.ts";
+import { type Feed, type StartPoint, startPoint } from "./feed.ts";
+import { endFrame, runOfTopic } from "./run-frames.ts";
 import { cursorOf, encodeFrame, eventId, SSE_HEADERS, SSE_HEARTBEAT, SSE_RETRY } from "./sse.ts";
-import type { StreamWriter } from "./streams.ts";
+import type { LiveEvents, Subject } from "./stream-hub.ts";
+import type { CloseReason, StreamWriter } from "./streams.ts";
 
 interface CursorQuery {
   readonly lastEventId?: string | undefined;
   readonly replay?: number | undefined;
 }
 
-export interface EventStream {
+export interface EventStream extends Subject {
   readonly query: CursorQuery;
-  readonly feed: Feed;
   /** Enough to draw the page: first frame, with `last_seq` and `from` added. */
   readonly hello: () => JsonObject;
   /** The state as it is, for a reader whose cursor has gone. */
   readonly snapshot: () => JsonObject;
   /** The status, once the stream's subject has ended for good. */
   readonly ended: () => string | undefined;
-  /** The status an event ends the stream with. */
-  readonly endOf: (event: JournalEvent) => string | undefined;
 }
+
+/** Bytes of a part of the backlog; how many events that are is learnt from the part before. */
+const PAGE_BYTES = 32 * 1024;
+const FIRST_PAGE_EVENTS = 8;
+const MAX_PAGE_EVENTS = 250;
+/** An end is looked for among so many of the newest events, few at first: it may be followed by late words of its steps. */
+const LATE_EVENTS = [1, 8, 64];
 
 /** hello → gap or reset → backlog → live, in one go: no gap, no duplicate. A reader who has seen the end gets 204, which stops an EventSource. */
 export function openEventStream(deps: Deps, c: Ctx, stream: EventStream): Response {
   const cursor = cursorOf({ header: c.req.header("last-event-id"), ...stream.query });
   const start = startPoint(stream.feed, cursor);
-  if (endStatus(stream) !== undefined && cursor.kind === "id" && !start.reset && !start.gap && start.after >= stream.feed.head()) {
-    return new Response(null, { status: 204 });
-  }
+  const end = endOfAll(stream);
+  if (end && cursor.kind === "id" && !start.reset && !start.gap && start.after >= end.seq) return new Response(null, { status: 204 });
   c.set("streaming", true);
   if (c.req.method === "HEAD") return new Response(null, { headers: SSE_HEADERS });
   c.env.hold();
-  const body = deps.streams.start({ heartbeat: SSE_HEARTBEAT, produce: (writer) => produce(stream, start, writer) });
-  return new Response(body, { headers: SSE_HEADERS });
+  const live = deps.streams.liveEvents(deps.services.journal);
+  const produce = (writer: StreamWriter) => fill(writer, { stream, start, live, end });
+  return new Response(deps.streams.start({ heartbeat: SSE_HEARTBEAT, produce }), { headers: SSE_HEADERS });
 }
 
-async function produce(stream: EventStream, start: StartPoint, writer: StreamWriter): Promise<void> {
+interface End {
+  readonly status: string;
+  readonly seq: number;
+}
+
+interface Filling {
+  readonly stream: EventStream;
+  readonly start: StartPoint;
+  readonly live: LiveEvents;
+  /** Undefined while it has not ended. */
+  readonly end: End | undefined;
+}
+
+/**
+ * The disk is the buffer between the backlog and what is live: once a part of the backlog reaches the end of the journal, the reader joins
+ * the live frames in the same turn, and skips those it has.
+ */
+async function fill(writer: StreamWriter, { stream, start, live, end }: Filling): Promise<CloseReason> {
   const { feed } = stream;
-  const highWater = feed.head();
-  const endedBefore = endStatus(stream);
-  writer.write(SSE_RETRY + opening(stream, start, highWater));
-  if (endedBefore !== undefined && start.after >= highWater) return writeEnd(writer, endedBefore);
-  for await (const event of feed.follow(start.after, writer.signal)) {
-    const seq = feed.seqOf(event);
-    const old = start.newerThanMs !== undefined && seq <= highWater && event.ts <= start.newerThanMs;
-    if (!old && feed.accepts(event)) writer.write(eventFrame(event, seq));
-    const end = stream.endOf(event) ?? (seq >= highWater ? endedBefore : undefined);
-    if (end !== undefined) return writeEnd(writer, end);
-    if (seq <= highWater) await writer.room();
-    if (writer.signal.aborted) return;
+  writer.write(SSE_RETRY + opening(stream, start));
+  if (end && start.after >= end.seq) return writeEnd(writer, feed, end.status);
+  const backlog = new Backlog(stream, start);
+  while (!writer.signal.aborted) {
+    const { text, ended, exhausted } = backlog.next();
+    if (text !== "") writer.write(text);
+    if (ended !== undefined) return "ended";
+    if (exhausted) return writer.share(live.hub(stream), backlog.at);
+    await writer.room(0);
+  }
+  return "ended";
+}
+
+interface Part {
+  readonly text: string;
+  /** The status it ends with. */
+  readonly ended?: string;
+  /** Nothing more is on disk now. */
+  readonly exhausted?: boolean;
+}
+
+/** The events on disk after a place, as frames, in parts. */
+class Backlog {
+  private limit = FIRST_PAGE_EVENTS;
+  private readonly highWater: number;
+  /** Everything up to here was given. */
+  at: number;
+
+  constructor(
+    private readonly stream: EventStream,
+    private readonly start: StartPoint,
+  ) {
+    this.highWater = stream.feed.head();
+    this.at = Math.max(start.after, stream.feed.first() - 1);
+  }
+
+  next(): Part {
+    const { feed, endOf } = this.stream;
+    const { limit } = this;
+    let text = this.gap();
+    const page = feed.read(this.at, limit);
+    for (const event of page) {
+      this.at = feed.seqOf(event);
+      if (!feed.accepts(event)) continue;
+      if (!this.isOld(event.ts)) text += encodeFrame(feed.frame(event));
+      const ended = endOf(event);
+      if (ended !== undefined) return { text: text + encodeFrame(endFrame(feed.topic, ended)), ended };
+    }
+    const fits = Math.floor((PAGE_BYTES * page.length) / Math.max(1, text.length));
+    this.limit = Math.min(MAX_PAGE_EVENTS, Math.max(1, fits));
+    if (page.length === limit) return { text };
+    this.at = Math.max(this.at, feed.head());
+    return { text, exhausted: true };
+  }
+
+  /** What retention took while the reader was busy with the part before. */
+  private gap(): string {
+    const first = this.stream.feed.first();
+    if (this.at >= first - 1) return "";
+    const gap = gapFrames(this.stream, { requested: this.at, first_available: first });
+    this.at = first - 1;
+    return gap;
+  }
+
+  private isOld(ts: number): boolean {
+    return this.start.newerThanMs !== undefined && this.at <= this.highWater && ts <= this.start.newerThanMs;
   }
 }
 
-/** The status of a subject whose last event is on disk: in memory it may have ended a moment before its event is committed. */
-function endStatus({ feed, ended, endOf }: EventStream): string | undefined {
+/**
+ * How and where the stream's subject ended; seq 0 when retention took all of its events. Undefined also while its last event is not on
+ * disk yet: in memory it may have ended a moment before.
+ */
+function endOfAll({ feed, ended, endOf }: EventStream): End | undefined {
   const status = ended();
   if (status === undefined) return undefined;
-  const newest = feed.read(Math.max(0, feed.head() - 1), 1)[0];
-  return newest === undefined || endOf(newest) !== undefined ? status : undefined;
+  for (const count of LATE_EVENTS) {
+    const newest = feed.read(Math.max(0, feed.head() - count), count);
+    if (newest.length === 0) return { status, seq: 0 };
+    const last = newest.find((event) => endOf(event) !== undefined);
+    if (last) return { status, seq: feed.seqOf(last) };
+  }
+  return undefined;
 }
 
-function opening(stream: EventStream, start: StartPoint, highWater: number): string {
-  const hello = encodeFrame({ event: "hello", data: { ...stream.hello(), last_seq: highWater, from: fromId(stream.feed, start.after) } });
-  if (start.reset) return hello + encodeFrame({ event: "reset", data: { last_seq: highWater } });
-  if (!start.gap) return hello;
-  return hello + encodeFrame({ event: "gap", data: start.gap }) + encodeFrame({ event: "snapshot", data: stream.snapshot() });
+function opening(stream: EventStream, start: StartPoint): string {
+  const { feed } = stream;
+  const lastSeq = feed.head();
+  const hello = encodeFrame({ event: "hello", data: { ...stream.hello(), last_seq: lastSeq, from: fromId(feed, start.after) } });
+  if (start.reset) return hello + encodeFrame({ event: "reset", data: { ...whose(feed), last_seq: lastSeq } });
+  return start.gap ? hello + gapFrames(stream, start.gap) : hello;
+}
+
+function gapFrames(stream: EventStream, gap: { readonly requested: number; readonly first_available: number }): string {
+  const data = { ...whose(stream.feed), ...gap };
+  return encodeFrame({ event: "gap", data }) + encodeFrame({ event: "snapshot", data: stream.snapshot() });
+}
+
+function whose({ topic = "" }: Feed): JsonObject {
+  const runId = runOfTopic(topic);
+  return runId === undefined ? {} : { runId };
 }
 
 /** The id of the event this stream starts behind: a reader that is cut before its first event comes back with it. */
@@ -74,11 +170,7 @@ function fromId(feed: Feed, after: number): string {
   return eventId(event && feed.seqOf(event) === after ? event.ts : 0, Math.max(0, after));
 }
 
-function eventFrame(event: JournalEvent, seq: number): string {
-  const { id, ...data } = eventView(event, seq);
-  return encodeFrame({ event: event.type, id, data: JSON.stringify(data) });
-}
-
-function writeEnd(writer: StreamWriter, status: string): void {
-  writer.write(encodeFrame({ event: "end", data: { status } }));
+function writeEnd(writer: StreamWriter, feed: Feed, status: string): CloseReason {
+  writer.write(encodeFrame(endFrame(feed.topic, status)));
+  return "ended";
 }

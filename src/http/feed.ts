@@ -1,31 +1,41 @@
 import type { JournalEvent, JsonObject } from "../kernel/event.ts";
 import type { EventView } from "./wire.ts";
 import type { Services } from "./services.ts";
-import { type Cursor, eventId } from "./sse.ts";
+import { runFrame, runOfTopic } from "./run-frames.ts";
+import { type Cursor, eventId, type Frame } from "./sse.ts";
 
 type Journal = Services["journal"];
 
 /** A part of the journal with its own numbering: all events by global seq, or one run by the seq of its topic. */
 export interface Feed {
+  /** Feeds with the same key hold the same frames. */
+  readonly key: string;
+  /** Feeds of one shape have the same frame for an event. */
+  readonly shape: "own" | "global";
+  /** The one topic it is about; undefined when there may be several. */
+  readonly topic?: string;
   head(): number;
   /** After a cursor of one less, retention has taken nothing. */
   first(): number;
   seqOf(event: JournalEvent): number;
   /** Oldest first; may hold events that `accepts` refuses. */
   read(after: number, limit: number): JournalEvent[];
-  follow(after: number, signal: AbortSignal): AsyncIterable<JournalEvent>;
   accepts(event: JournalEvent): boolean;
+  frame(event: JournalEvent): Frame;
 }
 
 /** One exact topic, numbered by itself. */
 export function topicFeed(journal: Journal, topic: string): Feed {
   return {
+    key: `own:${topic}`,
+    shape: "own",
+    topic,
     head: () => journal.head(topic),
     first: () => journal.firstAvailable(topic),
     seqOf: (event) => event.topicSeq,
     read: (after, limit) => journal.read({ topic, after, limit }),
-    follow: (after, signal) => journal.follow({ topic, after, signal }),
     accepts: () => true,
+    frame: ownFrame,
   };
 }
 
@@ -34,15 +44,37 @@ export function globalFeed(journal: Journal, topics: readonly string[]): Feed {
   const wanted = topics.map((topic) => (topic.endsWith("*") ? { prefix: topic.slice(0, -1) } : { exact: topic }));
   // Asked for as a prefix even when exact: a reader of the journal numbers exact topics by themselves.
   const only: { topic?: string } = topics.length === 1 && topics[0] !== undefined ? { topic: `${topics[0].replace(/\*$/, "")}*` } : {};
+  const exact = wanted.length === 1 ? wanted[0]?.exact : undefined;
   return {
+    key: `global:${topics.toSorted().join(",")}`,
+    shape: "global",
+    ...(exact !== undefined && { topic: exact }),
     head: () => journal.head(),
     first: () => journal.firstAvailable(only.topic),
     seqOf: (event) => event.seq,
     read: (after, limit) => journal.read({ ...only, after, limit }),
-    follow: (after, signal) => journal.follow({ ...only, after, signal }),
     accepts: ({ topic }) =>
       wanted.length === 0 || wanted.some((want) => (want.exact === undefined ? topic.startsWith(want.prefix) : want.exact === topic)),
+    frame: globalFrame,
   };
+}
+
+/** Events of runs have names of their own; all others are called what the journal calls them. */
+function ownFrame(event: JournalEvent): Frame {
+  if (runOfTopic(event.topic) === undefined) return viewFrame(event, event.topicSeq);
+  return { id: eventId(event.ts, event.topicSeq), ...runFrame(event) };
+}
+
+/** Says the topic, too: there may be several. */
+function globalFrame(event: JournalEvent): Frame {
+  if (runOfTopic(event.topic) === undefined) return viewFrame(event, event.seq);
+  const frame = runFrame(event);
+  return { id: eventId(event.ts, event.seq), event: frame.event, data: { ...frame.data, topic: event.topic } };
+}
+
+function viewFrame(event: JournalEvent, seq: number): Frame {
+  const { id, ...data } = eventView(event, seq);
+  return { id, event: event.type, data: data as JsonObject };
 }
 
 export interface StartPoint {
@@ -105,6 +137,7 @@ export function eventView(event: JournalEvent, seq: number): EventView {
     ...namesOf(event.topic),
     id: eventId(event.ts, seq),
     seq: event.seq,
+    n: event.topicSeq,
     ts: timeText(event.ts),
     topic: event.topic,
     type: event.type,

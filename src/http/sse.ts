@@ -19,10 +19,13 @@ export interface Frame {
 
 /** One frame. A line break in data starts another `data:` line, one in a field name or id is dropped: values cannot inject fields. NUL would make browsers ignore an id. */
 export function encodeFrame({ event, id, data }: Frame): string {
-  const text = typeof data === "string" ? data : JSON.stringify(data);
-  const lines = text.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`);
   const idLine = id === undefined ? "" : `id: ${oneLine(id)}\n`;
-  return `event: ${oneLine(event)}\n${idLine}${lines.join("")}\n`;
+  return `event: ${oneLine(event)}\n${idLine}${typeof data === "string" ? dataLines(data) : `data: ${JSON.stringify(data)}\n`}\n`;
+}
+
+function dataLines(text: string): string {
+  const lines = text.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`);
+  return lines.join("");
 }
 
 function oneLine(text: string): string {

@@ -1,14 +1,19 @@
-import type { CancelTimer, Clock } from "../kernel/clock.ts";
+import type { Clock } from "../kernel/clock.ts";
 import { OrcoError } from "../kernel/errors.ts";
 import type { HttpMetrics } from "./http-metrics.ts";
+import { Beats } from "./stream-beats.ts";
+import type { Place } from "./stream-frames.ts";
+import { type Hub, type Journal, LiveEvents } from "./stream-hub.ts";
+import { ByteQueue } from "./stream-queue.ts";
 
 const MAX_STREAMS = 4096;
 /** What one client may be behind before it is cut; it comes back by id and loses nothing. */
-const MAX_QUEUED_BYTES = 1024 * 1024;
+const MAX_BEHIND_BYTES = 1024 * 1024;
 /** Replay waits for the client above this, so that a long backlog is not mistaken for a slow reader. */
 const REPLAY_WINDOW_BYTES = 64 * 1024;
-const HEARTBEAT_MS = 15_000;
-const STALLED_HEARTBEATS = 2;
+/** Of shared frames, what the connection gets at once: it keeps a copy as long as the client does not take it. */
+const CHUNK_BYTES = 16 * 1024;
+const STALLED_BEATS = 2;
 
 export type CloseReason = "ended" | "client" | "slow" | "shutdown" | "failed";
 
@@ -16,37 +21,51 @@ export type CloseReason = "ended" | "client" | "slow" | "shutdown" | "failed";
 export interface StreamWriter {
   /** Aborts when the stream is over, whoever ended it. */
   readonly signal: AbortSignal;
-  /** Queues text. Over `MAX_QUEUED_BYTES` the client is too slow and cut. */
+  /** Queues text. Over `MAX_BEHIND_BYTES` the client is too slow and cut. */
   write(text: string): void;
-  /** Resolves when a part of a backlog may follow. Rejects never; check `signal`. */
-  room(): Promise<void>;
+  /** Resolves when no more than `windowBytes` wait, and a part of a backlog may follow. Rejects never; check `signal`. */
+  room(windowBytes?: number): Promise<void>;
+  /** After what was written the frames of the hub follow, those after `seen`. Resolves when there will be no more. */
+  share(hub: Hub, seen: number): Promise<CloseReason>;
 }
 
 export interface StreamOptions {
   /** Sent every 15 s, unless the client has not even taken what was sent before. */
   readonly heartbeat: string;
-  /** Fills the stream; when it resolves the stream ends properly. */
-  readonly produce: (writer: StreamWriter) => Promise<void>;
+  /** Fills the stream; when it resolves the stream ends: properly, unless it says otherwise. */
+  readonly produce: (writer: StreamWriter) => Promise<CloseReason | void>;
 }
 
 /** All open streams of the server: bounded in number, ended together. */
 export class OpenStreams {
   private readonly open = new Set<LiveStream>();
+  private readonly beats: Beats;
+  private live: LiveEvents | undefined;
 
   constructor(
     private readonly clock: Clock,
     private readonly metrics: HttpMetrics,
-  ) {}
+  ) {
+    this.beats = new Beats(clock);
+  }
+
+  /** What is committed from now on, shared by all streams. One journal a server. */
+  liveEvents(journal: Journal): LiveEvents {
+    return (this.live ??= new LiveEvents(journal, this.clock));
+  }
 
   /** Throws `unavailable` when there are too many. */
   start(options: StreamOptions): ReadableStream<Uint8Array> {
     if (this.open.size >= MAX_STREAMS) throw new OrcoError("unavailable", `${MAX_STREAMS} streams are open already`, { retry_after_s: 5 });
-    const stream = new LiveStream(this.clock, options, (reason) => {
+    const stream = new LiveStream(options, (reason) => {
       this.open.delete(stream);
+      this.beats.remove(stream);
       this.metrics.streamClosed(reason);
     });
     this.open.add(stream);
+    this.beats.add(stream);
     this.metrics.streamOpened();
+    void stream.run();
     return stream.body;
   }
 
@@ -58,118 +77,102 @@ export class OpenStreams {
 class LiveStream implements StreamWriter {
   readonly body: ReadableStream<Uint8Array>;
   private readonly over = new AbortController();
-  private readonly encoder = new TextEncoder();
   private readonly queue = new ByteQueue();
+  private readonly shared = Promise.withResolvers<CloseReason>();
+  private place: Place | undefined;
+  /** The connection wants more. */
+  private hungry = false;
+  /** Heartbeats since it last took something. */
   private stalledBeats = 0;
-  private stopHeartbeat: CancelTimer = () => undefined;
   private controller: ReadableStreamDefaultController<Uint8Array> | undefined;
 
   constructor(
-    private readonly clock: Clock,
     private readonly options: StreamOptions,
     private readonly onClose: (reason: CloseReason) => void,
   ) {
-    this.body = new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        this.controller = controller;
+    // Nothing is asked for ahead: what the client does not take stays here, where it is counted.
+    this.body = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => void (this.controller = controller),
+        pull: () => {
+          this.hungry = true;
+          this.give();
+        },
+        cancel: () => this.close("client"),
       },
-      pull: () => this.pull(),
-      cancel: () => this.close("client"),
-    });
-    this.beatLater();
-    void this.run();
+      { highWaterMark: 0 },
+    );
   }
 
   get signal(): AbortSignal {
     return this.over.signal;
   }
 
-  write(text: string): void {
-    if (this.signal.aborted) return;
-    const bytes = this.encoder.encode(text);
-    if (this.queue.bytes > 0 && this.queue.bytes + bytes.byteLength > MAX_QUEUED_BYTES) this.close("slow");
-    else this.queue.push(bytes);
+  async run(): Promise<void> {
+    try {
+      this.close((await this.options.produce(this)) ?? "ended");
+    } catch {
+      this.close("failed");
+    }
   }
 
-  async room(): Promise<void> {
-    while (!this.signal.aborted && this.queue.bytes > REPLAY_WINDOW_BYTES) await this.queue.changed();
+  write(text: string): void {
+    if (this.signal.aborted) return;
+    const bytes = new TextEncoder().encode(text);
+    if (this.queue.bytes > 0 && this.queue.bytes + bytes.byteLength > MAX_BEHIND_BYTES) return this.close("slow");
+    this.queue.push(bytes);
+    this.give();
+  }
+
+  async room(windowBytes = REPLAY_WINDOW_BYTES): Promise<void> {
+    while (!this.signal.aborted && this.queue.bytes > windowBytes) await this.queue.taken();
+  }
+
+  share(hub: Hub, seen: number): Promise<CloseReason> {
+    if (this.signal.aborted) return Promise.resolve("ended");
+    this.place = hub.frames.placeAfter(seen);
+    hub.join(this);
+    this.signal.addEventListener("abort", () => hub.leave(this), { once: true });
+    this.give();
+    return this.shared.promise;
+  }
+
+  /** Hands the connection what waits, if it is ready for it. One that is not, and too far behind, is cut. */
+  give(): void {
+    if (this.signal.aborted) return;
+    if (this.hungry) {
+      const bytes = this.queue.shift() ?? this.place?.take(CHUNK_BYTES);
+      if (bytes) {
+        this.hungry = false;
+        this.stalledBeats = 0;
+        this.controller?.enqueue(bytes);
+      }
+    } else if (this.place && this.queue.bytes + this.place.behind > MAX_BEHIND_BYTES) {
+      this.close("slow");
+    }
+    const over = this.queue.bytes === 0 ? this.place?.over : undefined;
+    if (over) this.shared.resolve(over);
+  }
+
+  beat(): void {
+    if (this.queue.bytes === 0 && !this.place?.behind) this.write(this.options.heartbeat);
+    else if (++this.stalledBeats >= STALLED_BEATS) this.close("slow");
   }
 
   /** Idempotent; the first reason counts. `slow` and `failed` break the connection, so that nobody takes the stream for complete. */
   close(reason: CloseReason): void {
     if (this.signal.aborted) return;
     this.over.abort(new Error(`stream over: ${reason}`));
-    this.stopHeartbeat();
     if (reason === "slow" || reason === "failed") this.controller?.error(this.over.signal.reason);
     if (reason === "ended" || reason === "shutdown") this.finish();
+    this.shared.resolve(reason);
     this.queue.wake();
     this.onClose(reason);
   }
 
   private finish(): void {
-    for (let rest = this.queue.shift(); rest; rest = this.queue.shift()) this.controller?.enqueue(rest);
+    const rest = this.queue.shift();
+    if (rest) this.controller?.enqueue(rest);
     this.controller?.close();
-  }
-
-  private async run(): Promise<void> {
-    try {
-      await this.options.produce(this);
-      this.close("ended");
-    } catch {
-      this.close("failed");
-    }
-  }
-
-  private async pull(): Promise<void> {
-    while (!this.signal.aborted) {
-      const bytes = this.queue.shift();
-      if (bytes) {
-        this.stalledBeats = 0;
-        this.controller?.enqueue(bytes);
-        return;
-      }
-      await this.queue.changed();
-    }
-  }
-
-  private beatLater(): void {
-    this.stopHeartbeat = this.clock.after(HEARTBEAT_MS, () => {
-      if (this.queue.bytes === 0) this.write(this.options.heartbeat);
-      else if (++this.stalledBeats >= STALLED_HEARTBEATS) this.close("slow");
-      if (!this.signal.aborted) this.beatLater();
-    });
-  }
-}
-
-/** Bytes between a writer and a reader. `changed` has at most one waiter a side. */
-class ByteQueue {
-  bytes = 0;
-  private chunks: Uint8Array[] = [];
-  private waiters: (() => void)[] = [];
-
-  push(chunk: Uint8Array): void {
-    this.bytes += chunk.byteLength;
-    this.chunks.push(chunk);
-    this.wake();
-  }
-
-  /** Everything that waits, as one chunk. */
-  shift(): Uint8Array | undefined {
-    if (this.chunks.length === 0) return undefined;
-    const all = this.chunks.length === 1 ? this.chunks[0] : Buffer.concat(this.chunks);
-    this.chunks = [];
-    this.bytes = 0;
-    this.wake();
-    return all;
-  }
-
-  changed(): Promise<void> {
-    return new Promise((resolve) => this.waiters.push(resolve));
-  }
-
-  wake(): void {
-    const waiting = this.waiters;
-    this.waiters = [];
-    for (const resolve of waiting) resolve();
   }
 }
