@@ -13,6 +13,8 @@ import { JobQueue } from "./queue.ts";
 import { reconcile } from "./reconcile.ts";
 
 const RECONCILE_EVERY_MS = 10_000;
+/** Jobs asked for in one breath: Redis has to answer within the patience of the link. */
+const AT_ONCE = 200;
 
 export interface RedisDispatcherOptions {
   readonly url: string;
@@ -100,15 +102,24 @@ export class RedisDispatcher implements Dispatcher {
     if (this.closed || this.link.down !== undefined || !queue) return;
     const { journal } = this.options;
     // Before the runs: every run that is owed now and still waits is compared below.
-    const owed = (journal.query("SELECT DISTINCT run AS id FROM outbox WHERE kind = 'redis'") as { id: string }[]).flatMap(
-      dispatchedWrites,
-    );
+    const owed = journal.query("SELECT DISTINCT run FROM outbox WHERE kind = 'redis'") as { run: string }[];
     const pending = rowsOf<RunRecord>(journal, PENDING);
+    let all = true;
+    for (let from = 0; from < pending.length; from += AT_ONCE) all = (await this.tell(queue, pending.slice(from, from + AT_ONCE))) && all;
+    if (owed.length > 0 && all)
+      await journal.append(
+        [],
+        owed.map(({ run }) => dispatchDelete(run)),
+      );
+  }
+
+  /** Whether the queue has them all now. */
+  private async tell(queue: JobQueue, pending: readonly RunRecord[]): Promise<boolean> {
     const states = await this.link.ask(queue.states(pending.map(dispatchId)));
     const { add, redispatch } = reconcile(pending, states);
     const added = await Promise.all(add.map((run) => this.add(run)));
     for (const { id, dispatch } of redispatch) await this.options.redispatch(id, dispatch);
-    if (owed.length > 0 && added.every(Boolean)) await journal.append([], owed);
+    return added.every(Boolean);
   }
 
   /** Whether Redis has it. */
