@@ -99,8 +99,8 @@ function limitsOf({ cpu, memory_bytes: memory }: { readonly cpu?: number; readon
   return { ...(cpu !== undefined && { cpu }), ...(memory !== undefined && { memory }) };
 }
 
-function failedStart(error: unknown): StepHandle {
-  return { ended: Promise.resolve({ kind: "failed", error: startError(error) }), stop: () => undefined };
+function failedStart(cause: unknown): StepHandle {
+  return { ended: Promise.resolve({ kind: "failed", error: startError(cause) }), stop: () => undefined };
 }
 
 function startError(error: unknown): RunError {

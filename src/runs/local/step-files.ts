@@ -1,18 +1,12 @@
-import { closeSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { errnoOf, OrcoError } from "../../kernel/errors.ts";
+import { errnoOf } from "../../kernel/errors.ts";
 import type { StepExecution } from "../ports.ts";
+import { plainName, removeEmptyFolder, runFolder } from "../run-folder.ts";
 
 /** Of the folder of a run: its log, which outlives what its steps leave behind. */
 const LOG = /^log.*\.ndjson$/;
 const WORK = "work";
-/** Ids come from plans and from other machines' requests; as names of folders they must stay where they are put. */
-const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-
-/** `$ORCO_HOME/runs/<run>`. Throws `invalid` for an id that is no name. */
-export function runFolder(home: string, run: string): string {
-  return join(home, "runs", plainName(run));
-}
 
 /** What one execution is given and leaves: `$ORCO_HOME/runs/<run>/<execution>/`. */
 export class StepFiles {
@@ -53,14 +47,6 @@ export function removeFiles(home: string, run: string): void {
   removeEmptyFolder(folder);
 }
 
-export function removeEmptyFolder(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch (error) {
-    if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(errnoOf(error) ?? "")) throw error;
-  }
-}
-
 function listed(folder: string): string[] {
   try {
     return readdirSync(folder);
@@ -68,11 +54,6 @@ function listed(folder: string): string[] {
     if (errnoOf(error) === "ENOENT") return [];
     throw error;
   }
-}
-
-function plainName(name: string): string {
-  if (PLAIN_NAME.test(name)) return name;
-  throw new OrcoError("invalid", `${JSON.stringify(name)} is no id`, { id: name });
 }
 
 /** Never through a link that is there already. */
