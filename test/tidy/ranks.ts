@@ -17,6 +17,7 @@ const RANKS: Readonly<Record<string, number>> = {
   http: 3,
   retention: 3,
   daemon: 4,
+  worker: 4,
 };
 
 /** The other side of the socket: what each may import besides itself. `types` are `import type` only. */
@@ -33,6 +34,8 @@ const GRANTS: readonly { readonly file: RegExp; readonly folders: readonly strin
   { file: /^src\/cli\/(graph|lint)(-[a-z]+)?\.ts$/, folders: ["stack"], why: "graph and lint work offline" },
   { file: /^src\/cli\/serve\.ts$/, folders: ["daemon"], why: "`orco serve` is the daemon" },
   { file: /^src\/cli\/edge-worker\.ts$/, folders: ["edge"], why: "`orco edge-worker` is a worker" },
+  { file: /^src\/cli\/worker\.ts$/, folders: ["worker"], why: "`orco worker` is a worker of runs" },
+  { file: /^src\/worker\/run-api(\.test)?\.ts$/, folders: ["client"], why: "a worker is a client of the daemon" },
   { file: /^src\/http\/.*\.(test|suite)\.ts$/, folders: ["client"], why: "HTTP is tested through the project's own client" },
 ];
 
