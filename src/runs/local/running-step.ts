@@ -49,7 +49,7 @@ export class RunningStep implements StepHandle {
     await this.reader.drained();
     this.reader.close();
     const { spec } = execution;
-    const { lastLine, refused } = this.reader;
+    const { lastLine, refused } = this.reader.words;
     return endOf({
       ...(this.exit && { exit: this.exit }),
       ...(this.stopped && { stopped: this.stopped }),
