@@ -1,0 +1,192 @@
+import { existsSync } from "node:fs";
+import { messageOf, OrcoError, type ErrorCode } from "../../kernel/errors.ts";
+
+/** Oldest and newest API this client was written for; an engine in between is spoken to in its own version. */
+const OLDEST_API = 41;
+const NEWEST_API = 52;
+const CALL_TIMEOUT_MS = 60_000;
+const PING_TIMEOUT_MS = 10_000;
+const MAX_MESSAGE_CHARS = 1000;
+
+export interface CallOptions {
+  /** Of the whole call; of a stream, until its head is there. 60 s unless given. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+interface Request extends CallOptions {
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: unknown;
+}
+
+/**
+ * The Docker Engine API, 1.41 or newer, at `unix:///path`, `tcp://host:port` or `http(s)://…`. Everything rejects with docker's own message as
+ * `invalid`, `not_found`, `conflict`, `forbidden` or `internal` (facts: status, path), with `unavailable` when it does not answer (facts: host),
+ * `timeout`, `unsupported` for an engine that is too old, or the signal's reason.
+ */
+export class Engine {
+  private readonly base: string;
+  private readonly socket: string | undefined;
+  private version: Promise<string> | undefined;
+
+  constructor(readonly host: string) {
+    const url = new URL(host);
+    this.socket = url.protocol === "unix:" ? decodeURIComponent(url.pathname) : undefined;
+    this.base = this.socket === undefined ? `${url.protocol === "https:" ? "https" : "http"}://${url.host}` : "http://docker";
+  }
+
+  /** The version that is spoken, e.g. `1.41`: the newest that both know. */
+  ping(options: CallOptions = {}): Promise<string> {
+    return this.within("/_ping", options, async ({ signal }) => {
+      const answer = await this.open("GET", "/_ping", { signal });
+      await answer.text();
+      const newest = Number(/^1\.(\d+)$/.exec(answer.headers.get("api-version") ?? "")?.[1] ?? 0);
+      if (newest >= OLDEST_API) return `1.${Math.min(newest, NEWEST_API)}`;
+      throw new OrcoError(
+        "unsupported",
+        `docker at ${this.host} speaks API 1.${newest}; 1.${OLDEST_API} is needed (Docker 20.10 or newer)`,
+      );
+    });
+  }
+
+  /** The parsed answer; undefined when it has no body. */
+  call<Answer>(method: string, path: string, request: Request = {}): Promise<Answer> {
+    return this.within(path, request, async ({ signal }) => {
+      const answer = await this.versioned(method, path, { ...request, signal });
+      const text = await answer.text();
+      return (text === "" ? undefined : JSON.parse(text)) as Answer;
+    });
+  }
+
+  /** Chunks of the answer as they come, for as long as they come. Leaving the loop closes the connection. */
+  async *stream(method: string, path: string, request: Request = {}): AsyncGenerator<Uint8Array, void> {
+    const deadline = new Deadline(request);
+    try {
+      const answer = await this.versioned(method, path, { ...request, signal: deadline.signal });
+      deadline.met();
+      if (answer.body) yield* answer.body as AsyncIterable<Uint8Array>;
+    } catch (error) {
+      throw this.trouble(error, { path, deadline });
+    } finally {
+      deadline.end();
+    }
+  }
+
+  private async within<Answer>(path: string, options: CallOptions, work: (deadline: Deadline) => Promise<Answer>): Promise<Answer> {
+    const deadline = new Deadline(options);
+    try {
+      return await work(deadline);
+    } catch (error) {
+      throw this.trouble(error, { path, deadline });
+    } finally {
+      deadline.end();
+    }
+  }
+
+  private async versioned(method: string, path: string, request: Request & { signal: AbortSignal }): Promise<Response> {
+    // Shared by all who call meanwhile, so nobody's signal may end it.
+    const asked = (this.version ??= this.ping({ timeoutMs: PING_TIMEOUT_MS }));
+    try {
+      return await this.open(method, `/v${await orAborted(asked, request.signal)}${path}`, request);
+    } catch (error) {
+      // It may come back as another version.
+      if (this.version === asked && !isRefusal(error)) this.version = undefined;
+      throw error;
+    }
+  }
+
+  private async open(method: string, path: string, { query = {}, body, signal }: Request): Promise<Response> {
+    const search = new URLSearchParams();
+    for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value));
+    const answer = await fetch(`${this.base}${path}?${search.toString()}`, {
+      method,
+      redirect: "manual",
+      ...(this.socket !== undefined && { unix: this.socket }),
+      ...(signal && { signal }),
+      ...(body !== undefined && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+      timeout: false,
+    } as BunFetchRequestInit);
+    if (answer.ok || answer.status === 304) return answer;
+    throw refusal(answer.status, path, await answer.text());
+  }
+
+  private trouble(error: unknown, { path, deadline }: { path: string; deadline: Deadline }): unknown {
+    if (deadline.signal.aborted) return deadline.signal.reason;
+    if (error instanceof OrcoError) return error;
+    return new OrcoError("unavailable", this.absence(messageOf(error)), { host: this.host, path }, { cause: error });
+  }
+
+  private absence(why: string): string {
+    if (this.socket !== undefined && !existsSync(this.socket))
+      return `docker is not running: there is no ${this.socket}. Install it (Debian: apt-get install docker.io), start it (systemctl start docker), or set DOCKER_HOST`;
+    return `docker does not answer at ${this.host} (${why}): start it (systemctl start docker), or set DOCKER_HOST`;
+  }
+}
+
+/** The caller's signal and the time limit as one signal, without a listener left behind. */
+class Deadline {
+  private readonly controller = new AbortController();
+  private readonly caller: AbortSignal | undefined;
+  private readonly timer: Timer;
+  private readonly onAbort = (): void => this.controller.abort(this.caller?.reason);
+
+  constructor({ signal, timeoutMs = CALL_TIMEOUT_MS }: CallOptions) {
+    this.caller = signal;
+    if (signal?.aborted) this.onAbort();
+    signal?.addEventListener("abort", this.onAbort, { once: true });
+    const late = new OrcoError("timeout", `docker has not answered within ${timeoutMs} ms`, { timeout_ms: timeoutMs });
+    this.timer = setTimeout(() => this.controller.abort(late), timeoutMs);
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  /** The time limit no longer counts, the caller's signal still does. */
+  met(): void {
+    clearTimeout(this.timer);
+  }
+
+  /** What is still under way ends with it. */
+  end(): void {
+    clearTimeout(this.timer);
+    this.caller?.removeEventListener("abort", this.onAbort);
+    this.controller.abort();
+  }
+}
+
+async function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const aborted = Promise.withResolvers<never>();
+  if (signal.aborted) aborted.reject(signal.reason);
+  signal.addEventListener("abort", () => aborted.reject(signal.reason), { once: true });
+  aborted.promise.catch(() => undefined);
+  return Promise.race([promise, aborted.promise]);
+}
+
+/** Docker itself has answered. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof OrcoError && error.facts["status"] !== undefined;
+}
+
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  400: "invalid",
+  401: "forbidden",
+  403: "forbidden",
+  404: "not_found",
+  409: "conflict",
+  503: "unavailable",
+};
+
+function refusal(status: number, path: string, text: string): OrcoError {
+  return new OrcoError(CODES[status] ?? "internal", `docker: ${messageIn(text)}`, { status, path });
+}
+
+function messageIn(text: string): string {
+  try {
+    const { message } = JSON.parse(text) as { message?: unknown };
+    if (typeof message === "string" && message !== "") return message.slice(0, MAX_MESSAGE_CHARS);
+  } catch {
+    // A proxy in between, or a very old engine: then its words as they are.
+  }
+  return text.trim().slice(0, MAX_MESSAGE_CHARS) || "it refused without a reason";
+}
