@@ -68,6 +68,8 @@ export class FakeDaemon {
       const body: unknown = request.method === "POST" ? await request.json() : rest;
       if (call !== "claim" && request.headers.get("authorization") !== `Bearer token-${run.attempt}`)
         throw new OrcoError("stale_attempt", "that attempt is over", { run: id });
+      if (run.cancelled && (call === "report" || call === "finish"))
+        throw new OrcoError("conflict", "it has ended", { from: "canceled", to: "running" });
       const reply = await this.carryOut(run, call, body);
       return this.disturb(call, "after") ?? Response.json(reply);
     } catch (error) {

@@ -99,6 +99,20 @@ test("what others change is told: an approval, a pause, a cancel", async () => {
   await until("it is told", () => told === 3);
   expect(ledger.snapshot().run.cancelling).toEqual({ reason: "canceled", force: false });
   stop();
+  // Its steps get their grace; the daemon keeps nothing of it.
+  await ledger.record([{ step: "a", event: "begin" }]);
+  expect(ledger.snapshot().steps.get("a")?.status).toBe("running");
+  expect(run.steps.has("a")).toBe(false);
+  expect(ledger.lost.aborted).toBe(false);
+  await ledger.finish({ status: "canceled", reason: "canceled" });
+});
+
+test("a report that comes after a cancel begins the end instead of killing", async () => {
+  const ledger = await claimed();
+  run.cancelled = true;
+  await ledger.record([{ step: "a", event: "begin" }]);
+  expect(ledger.snapshot().run.cancelling).toBeDefined();
+  expect(ledger.lost.aborted).toBe(false);
 });
 
 test("who lost the run learns it at once, and writes nothing more", async () => {

@@ -20,6 +20,8 @@ interface RemoteLedgerOptions {
   readonly clock: Clock;
 }
 
+const CANCELED = Symbol("the run was cancelled");
+
 /** The last moments of a run's log are not worth more. */
 const LAST_LINES_MS = 2000;
 
@@ -66,8 +68,13 @@ export class RemoteLedger implements Ledger {
     return { run: this.run, plan, input, steps: this.steps };
   }
 
-  record(changes: readonly StepChange[], checkpoints: readonly NewCheckpoint[] = []): Promise<void> {
-    return this.fenced(this.reports.add(changes, checkpoints));
+  /** Of a run that was cancelled nothing is on record any more, while its steps get their grace here. */
+  async record(changes: readonly StepChange[], checkpoints: readonly NewCheckpoint[] = []): Promise<void> {
+    if (!this.run.cancelling) {
+      const refused = await this.fenced(this.reports.add(changes, checkpoints));
+      if (refused !== CANCELED) return;
+    }
+    this.apply(changes);
   }
 
   async finish(end: RunFinish): Promise<void> {
@@ -77,7 +84,7 @@ export class RemoteLedger implements Ledger {
     const patience = clock.sleep(LAST_LINES_MS, AbortSignal.any([signal, flushed.signal])).catch(() => undefined);
     await Promise.race([this.lines.flush(), patience]);
     flushed.abort();
-    await this.fenced(insist(clock, signal, () => api.finish(end, signal)));
+    if (!this.run.cancelling) await this.fenced(insist(clock, signal, () => api.finish(end, signal)));
     this.close();
   }
 
@@ -86,10 +93,11 @@ export class RemoteLedger implements Ledger {
     return () => void this.listeners.delete(fn);
   }
 
-  lastCheckpoint(step: string): Promise<Json | undefined> {
+  async lastCheckpoint(step: string): Promise<Json | undefined> {
     const { api, clock } = this.options;
     const { signal } = this.lease;
-    return this.fenced(insist(clock, signal, () => api.lastCheckpoint(step, signal)));
+    const found = await this.fenced(insist(clock, signal, () => api.lastCheckpoint(step, signal)));
+    return found === CANCELED ? undefined : found;
   }
 
   log(lines: readonly LogLine[]): void {
@@ -103,14 +111,26 @@ export class RemoteLedger implements Ledger {
     this.listeners.clear();
   }
 
-  /** Passes the outcome on; a refusal of the whole attempt ends it. */
-  private async fenced<T>(work: Promise<T>): Promise<T> {
+  /** Passes the outcome on; a refusal of the whole attempt ends it, or, where the run was cancelled, begins its end. */
+  private async fenced<T>(work: Promise<T>): Promise<T | typeof CANCELED> {
     try {
       return await work;
     } catch (error) {
+      if (this.run.cancelling || (error instanceof OrcoError && error.code === "conflict" && error.facts["from"] === "canceled")) {
+        this.cancel();
+        return CANCELED;
+      }
       if (!isOfOneStep(error) && this.lease.lostBy(error)) throw this.lease.signal.reason;
       throw error;
     }
+  }
+
+  private cancel(): void {
+    if (this.run.cancelling) return;
+    this.run = { ...this.run, cancelling: { reason: "canceled", force: false } };
+    // It has ended: there is no lease that could be lost.
+    this.lease.close();
+    this.tell();
   }
 
   private apply(changes: readonly StepChange[]): void {
@@ -124,8 +144,8 @@ export class RemoteLedger implements Ledger {
 
   /** What others changed: of steps only ends, since an answer that was under way meanwhile must not take back what was recorded here. */
   private learn({ cancel_requested: cancelled, paused, steps }: HeartbeatReply): void {
+    if (cancelled) return this.cancel();
     const before = this.run;
-    if (cancelled && !before.cancelling) this.run = { ...this.run, cancelling: { reason: "canceled", force: false } };
     if (paused !== (before.status === "paused")) this.run = { ...this.run, status: paused ? "paused" : "running" };
     const news = steps.filter(hasEnded);
     for (const step of news) this.steps.set(step.id, step);

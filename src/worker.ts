@@ -1,0 +1,137 @@
+import { hostname } from "node:os";
+import { type Clock, systemClock } from "./kernel/clock.ts";
+import { daemonLog } from "./kernel/daemon-log.ts";
+import { messageOf, OrcoError } from "./kernel/errors.ts";
+import type { JobData } from "./runs/redis/queue.ts";
+import { daemonQueue } from "./worker/daemon-queue.ts";
+import { startGuard } from "./worker/guard.ts";
+import { lockWorker, takeWorkerHome, type WorkerHome } from "./worker/home.ts";
+import { Jobs } from "./worker/jobs.ts";
+import { killLeftovers } from "./worker/leftovers.ts";
+import { type OneRunOptions, workOn } from "./worker/one-run.ts";
+import { stepsOf } from "./worker/steps.ts";
+
+export interface WorkerOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** $ORCO_HOME. */
+  readonly home: string;
+  readonly redis: string;
+  /** Base URL of the daemon. */
+  readonly api: string;
+  readonly key?: string;
+  readonly name?: string;
+  /** Runs at once. */
+  readonly concurrency: number;
+  /** How long runs under way may take to end after a polite signal. */
+  readonly graceMs: number;
+  readonly logLevel: string;
+  /** Aborts at the first SIGTERM or SIGINT: no more runs. */
+  readonly stop: AbortSignal;
+  /** At the second: runs under way are let go of at once. */
+  readonly hurry: AbortSignal;
+  readonly onReady: (line: string) => void;
+}
+
+type Log = ReturnType<typeof daemonLog>;
+
+/** A worker of runs of mode redis. Resolves when it was told to stop and nothing of it runs any more; `unauthorized` when the daemon refuses its key. */
+export async function runWorker(options: WorkerOptions): Promise<void> {
+  const clock = systemClock();
+  const log = daemonLog(options.logLevel);
+  const home = takeWorkerHome(options.home, options.name);
+  const left = await killLeftovers(home.folder, clock);
+  if (left > 0) log.warn({ processes: left }, "a former worker left steps, which were ended");
+  const dismissGuard = startGuard(home.folder, options.env);
+  try {
+    await serve(options, { clock, log, home });
+  } finally {
+    dismissGuard();
+    home.lock.release();
+  }
+}
+
+async function serve(options: WorkerOptions, { clock, log, home }: { clock: Clock; log: Log; home: WorkerHome }): Promise<void> {
+  const { redis, api, key, concurrency, stop } = options;
+  const daemon = { url: api, ...(key !== undefined && { key }), clock };
+  const name = options.name ?? `${hostname()}/${home.slot}`;
+  const queue = await daemonQueue(daemon, stop).catch((error: unknown) => {
+    if (stop.aborted) return undefined;
+    throw error;
+  });
+  if (queue === undefined) return;
+  const steps = stepsOf({ home: home.folder, env: options.env, clock });
+  const ended = new AbortController();
+  const under = new Under();
+  const fatal = Promise.withResolvers<void>();
+  const oneRun: OneRunOptions = {
+    api,
+    ...(key !== undefined && { key }),
+    name,
+    clock,
+    runner: steps.runner,
+    drive: steps.drive,
+    handBack: ended.signal,
+    log: (message, facts) => log.info(facts, message),
+  };
+  const work = (job: JobData): Promise<void> =>
+    under.way(workOn(job, oneRun)).catch((error: unknown) => {
+      log.error({ run: job.runId, error: messageOf(error) }, "run not carried through");
+      if (error instanceof OrcoError && error.code === "unauthorized") fatal.reject(error);
+      throw error;
+    });
+  const jobs = new Jobs({ url: redis, queue, name, concurrency, clock, work, log: (message, facts) => log.warn(facts, message) });
+  await jobs.start();
+  options.onReady(`worker ${name} takes runs of ${api}`);
+  log.info({ worker: name, queue, concurrency, pid: process.pid }, "worker started");
+  try {
+    await Promise.race([aborted(stop), fatal.promise]);
+  } finally {
+    await jobs.stopTaking();
+    log.info({ runs: under.count }, "worker stops");
+    await Promise.race([under.none(), clock.sleep(options.graceMs, options.hurry).catch(() => undefined)]);
+    ended.abort(new OrcoError("cancelled", "the worker stops"));
+    await under.none();
+    await jobs.close();
+    steps.close();
+  }
+}
+
+/** What is under way. */
+class Under {
+  private readonly works = new Set<Promise<void>>();
+
+  get count(): number {
+    return this.works.size;
+  }
+
+  async way(work: Promise<void>): Promise<void> {
+    this.works.add(work);
+    try {
+      await work;
+    } finally {
+      this.works.delete(work);
+    }
+  }
+
+  async none(): Promise<void> {
+    while (this.works.size > 0) await Promise.allSettled(this.works);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** Ends what a worker that died left in its folder; does nothing while another worker has it. Started by the worker's guard. */
+export async function sweepWorker(folder: string): Promise<void> {
+  try {
+    const lock = lockWorker(folder);
+    await killLeftovers(folder, systemClock());
+    lock.release();
+  } catch (error) {
+    if (!(error instanceof OrcoError) || error.code !== "already_running") throw error;
+  }
+}

@@ -1,0 +1,94 @@
+import { type IRedisClient, Worker } from "bullmq";
+import type { CancelTimer, Clock } from "../kernel/clock.ts";
+import { messageOf, type Facts } from "../kernel/errors.ts";
+import { RedisLink } from "../runs/redis/link.ts";
+import type { JobData } from "../runs/redis/queue.ts";
+
+interface JobsOptions {
+  readonly url: string;
+  readonly queue: string;
+  /** As Redis shows it. */
+  readonly name: string;
+  readonly concurrency: number;
+  readonly clock: Clock;
+  /** The job is done when it resolves; one that rejects has failed, and its run is dispatched anew if it still waits. */
+  readonly work: (job: JobData) => Promise<void>;
+  readonly log: (message: string, facts: Facts) => void;
+}
+
+/** A job whose worker is silent for so long has failed. It says nothing about the run: that is decided by its lease. */
+const LOCK_MS = 15_000;
+const STALLED_EVERY_MS = 10_000;
+const RETRY_MS = 1000;
+
+/** Jobs of one queue, as many at once as there is room for. BullMQ retries nothing: a job is only the word that a run waits. */
+export class Jobs {
+  private readonly link: RedisLink;
+  private worker: Worker<JobData> | undefined;
+  private lastError: string | undefined;
+  private cancel: CancelTimer = () => undefined;
+  private stopping = false;
+
+  constructor(private readonly options: JobsOptions) {
+    const { url, clock, log } = options;
+    this.link = new RedisLink({ url, clock, log, onUp: (client) => void this.open(client) });
+  }
+
+  /** Resolves after the first attempt to connect. Never rejects. */
+  start(): Promise<void> {
+    return this.link.start();
+  }
+
+  /** Takes no more; what is under way goes on. */
+  async stopTaking(): Promise<void> {
+    this.stopping = true;
+    this.cancel();
+    await this.worker?.pause(true);
+  }
+
+  /** Waits for nothing: jobs under way should have ended. */
+  async close(): Promise<void> {
+    this.stopping = true;
+    this.cancel();
+    await this.link.ask(this.worker?.close(true) ?? Promise.resolve()).catch(() => undefined);
+    this.link.close();
+  }
+
+  private async open(client: IRedisClient): Promise<void> {
+    this.lastError = undefined;
+    if (this.worker || this.stopping) return;
+    const { queue, name, concurrency, work } = this.options;
+    const worker = new Worker<JobData>(queue, ({ data }) => work(data), {
+      connection: client,
+      name,
+      concurrency,
+      autorun: false,
+      skipVersionCheck: true,
+      maxStalledCount: 0,
+      lockDuration: LOCK_MS,
+      stalledInterval: STALLED_EVERY_MS,
+      runRetryDelay: RETRY_MS,
+    });
+    worker.on("error", (error) => this.failed(error));
+    this.worker = worker;
+    try {
+      // One that was never ready stays broken, and would spin.
+      await this.link.ask(worker.waitUntilReady());
+    } catch (error) {
+      this.failed(error);
+      this.worker = undefined;
+      worker.close(true).catch((trouble: unknown) => this.failed(trouble));
+      if (!this.stopping) this.cancel = this.options.clock.after(RETRY_MS, () => this.link.down ?? void this.open(client));
+      return;
+    }
+    if (!this.stopping) worker.run().catch((error: unknown) => this.failed(error));
+  }
+
+  /** While Redis is away BullMQ says the same ten times a second. */
+  private failed(error: unknown): void {
+    const message = messageOf(error);
+    if (this.stopping || message === this.lastError) return;
+    this.lastError = message;
+    this.options.log("the queue of runs fails", { error: message });
+  }
+}
