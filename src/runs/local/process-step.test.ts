@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../../../test/until.ts";
 import { isAlive, readStat } from "../../supervise/proc.ts";
@@ -42,7 +42,8 @@ test("what it is told about itself; the token is in no command line, no file and
   const script = `
     cat "$ORCO_INPUT"; echo; cat "$ORCO_RESUME"; echo; stat -c %a "$ORCO_INPUT" "$ORCO_RESUME"; pwd
     echo "$ORCO_RUN_ID $ORCO_STEP_ID $ORCO_ATTEMPT $ORCO_API_URL $ORCO_ITEM $ORCO_INDEX $TRACEPARENT \${SECRET_OF_DAEMON:-none}"
-    echo "token: $ORCO_RUN_TOKEN"; echo "token: $ORCO_RUN_TOKEN" >&2; cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c "$ORCO_RUN_TOKEN"; exit 1`;
+    echo "token: $ORCO_RUN_TOKEN"; echo "token: $ORCO_RUN_TOKEN" >&2; 
+    case "$(cat /proc/[0-9]*/cmdline | tr '\\0' ' ')" in *"$ORCO_RUN_TOKEN"*) echo seen ;; *) echo unseen ;; esac; exit 1`;
   const execution = rig.sh(script, {
     step: "a[2]",
     attempt: 3,
@@ -61,7 +62,7 @@ test("what it is told about itself; the token is in no command line, no file and
     join(rig.home, "runs", rig.run, "work"),
     `${rig.run} a[2] 3 ${API.url} x 2 00-1-2-01 none`,
     "token: [redacted]",
-    "0",
+    "unseen",
   ]);
   expect(end).toMatchObject({ kind: "failed", error: { message: "exit 1: token: [redacted]" } });
   const files = Bun.spawnSync(["grep", "-rl", API.token, join(rig.home, "runs", rig.run)]).stdout.toString();
@@ -160,4 +161,14 @@ test("forget leaves nothing of a run but its log", async () => {
   expect(readdirSync(folder)).toEqual(["log-0000000000000001.ndjson"]);
   expect(readdirSync(join(rig.home, "runs/instances"))).toEqual([]);
   await rig.steps.forget("never-was");
+});
+
+const canLimitMemory = existsSync("/sys/fs/cgroup/memory/cgroup.procs") || process.env["CI"] === "true";
+test.skipIf(!canLimitMemory)("too much memory: killed, and told so", async () => {
+  using rig = new StepRig();
+  const hog = rig.execution([process.execPath, "-e", "const all = []; for (;;) all.push(Buffer.alloc(1 << 20, 1));"], {
+    over: { resources: { memory_bytes: 96 * 1024 * 1024 } },
+  });
+  const end = await (await rig.steps.start(hog, new Heard())).ended;
+  expect(end).toMatchObject({ kind: "failed", error: { facts: { oom: true } } });
 });
