@@ -1,0 +1,143 @@
+import type { Waiting } from "./store.ts";
+import { WaitingHeap } from "./waiting-heap.ts";
+
+/** Runs of a concurrency key. */
+interface Lane {
+  /** All that have not ended. */
+  readonly members: Set<string>;
+  readonly holders: Set<string>;
+  readonly waiting: WaitingHeap;
+}
+
+/** What becomes of a new run of a full lane. */
+export type Entry =
+  | { readonly kind: "enter" }
+  | { readonly kind: "busy"; readonly run: string }
+  | { readonly kind: "replace"; readonly runs: readonly string[] };
+
+/**
+ * Who may go: lanes with their limits, priority before age, and a cap on what the daemon drives. Pure bookkeeping over ids; the book carries it out.
+ *
+ *   enter → (wait → next) or hold → wait again (its worker was lost), rest (paused) → leave
+ *
+ * A run without a key has no lane: nothing but the cap holds it back. External runs do not wait here: who claims one takes the place then.
+ */
+export class Admission {
+  private readonly lanes = new Map<string, Lane>();
+  /** Runs that a lane lets through, at most one of each lane: those that count against the cap, and those that do not. */
+  private readonly ready = { driven: new WaitingHeap(), others: new WaitingHeap() };
+  private readonly held = new Map<string, Waiting>();
+  private readonly driven = new Set<string>();
+
+  constructor(private readonly maxDriven: number) {}
+
+  /** What its policy says of a new run. Changes nothing. */
+  entry({ lane, concurrency }: Pick<Waiting, "lane" | "concurrency">): Entry {
+    const members = this.lanes.get(lane)?.members;
+    if (!concurrency || !members || members.size < concurrency.limit || concurrency.policy === "queue") return { kind: "enter" };
+    const oldest = [...members].toSorted().slice(0, members.size - concurrency.limit + 1);
+    return concurrency.policy === "reject" ? { kind: "busy", run: oldest[0] ?? "" } : { kind: "replace", runs: oldest };
+  }
+
+  /** It exists and has not ended. Idempotent. */
+  enter(run: Waiting): void {
+    if (!run.concurrency) return;
+    const lane = this.lanes.get(run.lane) ?? { members: new Set(), holders: new Set(), waiting: new WaitingHeap() };
+    this.lanes.set(run.lane, lane);
+    lane.members.add(run.id);
+  }
+
+  /** It waits for `next` to name it. Idempotent, also for one that holds its place: that one gives it back. */
+  wait(run: Waiting): void {
+    this.enter(run);
+    this.release(run.id);
+    if (run.kind === "external") return;
+    if (run.concurrency) this.lanes.get(run.lane)?.waiting.add(run);
+    else this.heapOf(run).add(run);
+    this.offer(run.lane);
+  }
+
+  /** Its place is taken, whether there is one or not. `counts`: against the cap, which what is paused does not. */
+  hold(run: Waiting, counts: boolean): void {
+    this.enter(run);
+    this.forgetWaiting(run);
+    this.held.set(run.id, run);
+    this.lanes.get(run.lane)?.holders.add(run.id);
+    if (counts && isDriven(run)) this.driven.add(run.id);
+    else this.driven.delete(run.id);
+  }
+
+  /** Takes a place if there is one. */
+  tryHold(run: Waiting): boolean {
+    if (!this.held.has(run.id) && !this.hasRoom(run)) return false;
+    this.hold(run, true);
+    return true;
+  }
+
+  holds(id: string): boolean {
+    return this.held.has(id);
+  }
+
+  /** Neither waits nor holds a place any more, but is still one of its lane. */
+  rest(run: Waiting): void {
+    this.enter(run);
+    this.release(run.id);
+    this.forgetWaiting(run);
+  }
+
+  leave(run: Waiting): void {
+    this.release(run.id);
+    this.forgetWaiting(run);
+    const lane = this.lanes.get(run.lane);
+    lane?.members.delete(run.id);
+    if (lane?.members.size === 0) this.lanes.delete(run.lane);
+  }
+
+  /** The next one that may go; it holds its place from now on. */
+  next(): Waiting | undefined {
+    for (;;) {
+      const run = this.ready.others.pop() ?? (this.driven.size < this.maxDriven ? this.ready.driven.pop() : undefined);
+      if (!run) return undefined;
+      const fits = this.hasRoom(run);
+      if (fits) this.hold(run, true);
+      this.offer(run.lane);
+      if (fits) return run;
+    }
+  }
+
+  private hasRoom({ lane, concurrency }: Waiting): boolean {
+    return !concurrency || (this.lanes.get(lane)?.holders.size ?? 0) < concurrency.limit;
+  }
+
+  private release(id: string): void {
+    const run = this.held.get(id);
+    if (!run) return;
+    this.held.delete(id);
+    this.driven.delete(id);
+    this.lanes.get(run.lane)?.holders.delete(id);
+    this.offer(run.lane);
+  }
+
+  private forgetWaiting(run: Waiting): void {
+    const wasReady = this.heapOf(run).remove(run.id);
+    const lane = this.lanes.get(run.lane);
+    lane?.waiting.remove(run.id);
+    if (lane && wasReady) this.offer(run.lane);
+  }
+
+  /** Of a lane with room the first one that waits is ready; a better one that came later takes its turn. */
+  private offer(key: string): void {
+    const lane = this.lanes.get(key);
+    const first = lane?.waiting.peek();
+    if (first && this.hasRoom(first)) this.heapOf(first).add(first);
+  }
+
+  private heapOf(run: Waiting): WaitingHeap {
+    return isDriven(run) ? this.ready.driven : this.ready.others;
+  }
+}
+
+/** By this daemon; others are driven by a worker. */
+function isDriven({ kind, mode }: Waiting): boolean {
+  return kind === "plan" && mode !== "redis";
+}

@@ -1,0 +1,118 @@
+import { OrcoError } from "../../kernel/errors.ts";
+import type { JsonObject, NewEvent, Write } from "../../kernel/event.ts";
+import type { RunMode, RunRecord, StepState } from "../record.ts";
+import { newRun, type RunRequest } from "../request.ts";
+import { contentCopy, contentInsert, runInsert, stepWrite, topicOf } from "../store.ts";
+import type { Control } from "./control.ts";
+import type { Desk } from "./desk.ts";
+import { hasEnded } from "./moves.ts";
+import { reusedSteps } from "./reuse.ts";
+import { stepEventData } from "./step-moves.ts";
+
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** A lane that is replaced ends for reasons of its own now and then. */
+const GONE: ReadonlySet<string> = new Set(["conflict", "not_found"]);
+
+export interface CreateHow {
+  readonly mode: RunMode;
+  readonly owner: string;
+  /** W3C trace context; left out when it is none. */
+  readonly traceparent?: string;
+  readonly scheduleId?: string;
+}
+
+export interface RetryHow {
+  /** Executed again with everything that needs it; without one, everything that has not completed. */
+  readonly from_step?: string;
+  readonly owner: string;
+  readonly traceparent?: string;
+}
+
+/** New runs. They are answered when they are on disk. */
+export class Creation {
+  constructor(
+    private readonly desk: Desk,
+    private readonly control: Control,
+  ) {}
+
+  /** `invalid`, `too_large`, `unavailable` (the mode's engine does not answer, or there is none), `busy` (its lane refuses; facts: run), `disk_full`. */
+  async create(request: RunRequest, { mode, owner, traceparent, scheduleId }: CreateHow): Promise<RunRecord> {
+    const { newId, checks } = this.desk.options;
+    const id = newId();
+    const { plan, input, ...made } = newRun(request, { run: id, mode }, checks);
+    this.assertMode(mode);
+    const run = this.record({ ...made, id, owner, ...(scheduleId !== undefined && { scheduleId }), ...traceOf(traceparent) });
+    return this.admit(run, [contentInsert(id, { ...(plan && { plan }), input })]);
+  }
+
+  /** A new run like an ended one, which takes over what that one completed. `not_found`, `conflict` (it has not ended), `invalid`; and as `create`. */
+  async retry(former: string, { from_step: from, owner, traceparent }: RetryHow): Promise<RunRecord> {
+    const { runs, store, options } = this.desk;
+    const old = runs.record(former);
+    if (!hasEnded(old))
+      throw new OrcoError("conflict", `run ${former} has not ended: cancel it first`, { run: former, from: old.status, to: "pending" });
+    this.assertMode(old.mode);
+    const steps = reusedSteps(store.content(former).plan, store.steps(former), from);
+    const id = options.newId();
+    const { kind, mode, name, metadata, priority, concurrency, timeoutMs, webhook } = old;
+    const kept = { kind, mode, name, metadata, priority, ...(concurrency && { concurrency }), ...(webhook && { webhook }) };
+    const lane = concurrency ? old.lane : topicOf(id);
+    const run = this.record({
+      ...kept,
+      lane,
+      id,
+      owner,
+      retryOf: former,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...traceOf(traceparent),
+    });
+    return this.admit(run, [contentCopy(id, former)], steps);
+  }
+
+  private record(given: Omit<RunRecord, "engine" | "status" | "createdAt" | "attempt" | "dispatch" | "losses">): RunRecord {
+    const createdAt = Math.trunc(this.desk.options.clock.now());
+    return { engine: "plan", ...given, status: "pending", createdAt, attempt: 0, dispatch: 0, losses: 0 };
+  }
+
+  /** In its lane from now on, so that two at once do not both find a place; gone again if it cannot be written. */
+  private async admit(run: RunRecord, writes: readonly Write[], steps: readonly StepState[] = []): Promise<RunRecord> {
+    const { gate, options } = this.desk;
+    const replaced = gate.assertEntry(run);
+    gate.announce(run);
+    try {
+      await options.journal.append(eventsOf(run, steps), [runInsert(run), ...writes, ...steps.map((step) => stepWrite(run.id, step))]);
+    } catch (error) {
+      gate.retract(run);
+      throw error;
+    }
+    gate.sync(run);
+    for (const id of replaced) this.replace(id, run);
+    return run;
+  }
+
+  private replace(id: string, { id: by }: RunRecord): void {
+    this.control.cancel(id, { reason: `replaced by run ${by}` }).catch((error: unknown) => {
+      if (!(error instanceof OrcoError && GONE.has(error.code))) this.desk.options.onError(error);
+    });
+  }
+
+  private assertMode(mode: RunMode): void {
+    if (mode === "local") return;
+    const dispatcher = this.desk.options.dispatchers[mode];
+    if (!dispatcher) throw new OrcoError("unavailable", `this daemon executes nothing in mode ${mode}: ${NEEDS[mode]}`, { mode });
+    dispatcher.assertAvailable();
+  }
+}
+
+const NEEDS = { redis: "set REDIS_URL", k8s: "it found no Kubernetes configuration (KUBECONFIG)" };
+
+function eventsOf(run: RunRecord, steps: readonly StepState[]): NewEvent[] {
+  const topic = topicOf(run.id);
+  const { id: runId, kind, status, name } = run;
+  const reused = steps.map((step) => ({ topic, type: `step.${step.status}`, data: { runId, ...stepEventData(step) } as JsonObject }));
+  return [{ topic, type: `run.${status}`, data: { runId, kind, status, name } }, ...reused];
+}
+
+function traceOf(traceparent: string | undefined): Pick<RunRecord, "traceparent"> {
+  return traceparent !== undefined && TRACEPARENT.test(traceparent) ? { traceparent } : {};
+}
