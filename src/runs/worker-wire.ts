@@ -53,6 +53,7 @@ export interface ReportRequest {
 }
 
 export interface ReportReply {
+  /** None for a report that was on disk already. */
   readonly checkpoint_ids: readonly string[];
 }
 

@@ -52,7 +52,11 @@ export function moveRun(draft: Draft, event: RunEvent, { set = {}, drop = [], re
 export function beginRun(draft: Draft, set: Pick<RunRecord, "attempt" | "tokenHash" | "worker">): void {
   const { worker } = set;
   const { startedAt = draft.context.now } = draft.run;
-  moveRun(draft, "begin", { set: { ...set, startedAt }, ...(worker !== undefined && { reason: `claimed by ${worker}` }) });
+  moveRun(draft, "begin", {
+    set: { ...set, startedAt },
+    drop: ["reported"],
+    ...(worker !== undefined && { reason: `claimed by ${worker}` }),
+  });
 }
 
 /** Gives it to redis: its number, and what is owed until a job is there. */

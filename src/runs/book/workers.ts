@@ -85,10 +85,12 @@ export class Workers {
     };
   }
 
-  async report(id: string, { changes = [], checkpoints = [] }: ReportRequest, caller: Caller): Promise<ReportReply> {
+  async report(id: string, { n, changes = [], checkpoints = [] }: ReportRequest, caller: Caller): Promise<ReportReply> {
     this.renew(this.desk.runs.record(id), caller);
     return this.desk.runs.change(id, (draft, live) => {
       this.assertFenced(draft, caller);
+      if (n !== undefined && n <= (draft.run.reported ?? 0)) return { checkpoint_ids: [] };
+      if (n !== undefined) draft.setRun({ ...draft.run, reported: n });
       for (const { step } of changes) assertStep(draft, live.stepIds, step);
       for (const change of changes) changeStep(draft, change);
       return { checkpoint_ids: checkpoints.map((checkpoint) => addCheckpoint(draft, checkpoint)) };
