@@ -17,6 +17,7 @@ const BENCHES: Record<string, () => Promise<{ run: Bench }>> = {
   "edge-tcp": () => load("edge-tcp"),
   "edge-routes": () => load("edge-routes"),
   swap: () => load("swap"),
+  sse: () => load("sse"),
 };
 
 function load(name: string): Promise<{ run: Bench }> {

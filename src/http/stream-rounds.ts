@@ -8,7 +8,7 @@ export interface Dirty {
 /** Readers served before other work of the event loop gets its turn. */
 const SLICE = 128;
 /** Longest time that something new waits for its round. */
-const MAX_REST_MS = 40;
+const MAX_REST_MS = 25;
 
 /**
  * Serves readers in rounds. A round is followed by a rest as long as itself: with few readers each event leaves at once, with
