@@ -16,6 +16,8 @@ const APPS = `CREATE TABLE apps (name TEXT PRIMARY KEY, row TEXT NOT NULL) STRIC
 CREATE INDEX runs_by_lane ON runs (lane, id)`;
 
 const RUNS = `ALTER TABLE runs ADD COLUMN engine TEXT NOT NULL DEFAULT 'workflow';
+DROP INDEX runs_by_status;
+CREATE INDEX runs_by_status ON runs (status, id);
 CREATE TABLE run_plans (run TEXT PRIMARY KEY, plan TEXT NOT NULL, input TEXT NOT NULL) STRICT;
 CREATE TABLE run_checkpoints (run TEXT NOT NULL, id TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (run, id)) STRICT, WITHOUT ROWID;
 CREATE TABLE run_signals (run TEXT NOT NULL, name TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (run, name)) STRICT;

@@ -52,7 +52,7 @@ CREATE TABLE runs (
   engine     TEXT NOT NULL DEFAULT 'workflow' -- whose row it is: workflow/store.ts or, 'plan', runs/store.ts
 ) STRICT;
 CREATE INDEX runs_by_time ON runs (created_at, id);
-CREATE INDEX runs_by_status ON runs (status);
+CREATE INDEX runs_by_status ON runs (status, id);
 CREATE INDEX runs_by_lane ON runs (lane, id);
 
 CREATE TABLE run_steps (
