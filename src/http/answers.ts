@@ -133,7 +133,9 @@ const Ready = z
   })
   .openapi("Ready");
 
-const Version = z.object({ service: z.string(), version: z.string(), runtime: z.string() }).openapi("Version");
+const Version = z
+  .object({ service: z.string(), version: z.string(), runtime: z.string(), queue: z.string().optional().describe("of runs, in Redis") })
+  .openapi("Version");
 const Config = z.record(z.string(), z.unknown()).openapi("Config");
 const Done = z.object({ ok: z.boolean() }).openapi("Done");
 

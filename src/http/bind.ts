@@ -18,6 +18,8 @@ export interface HttpConfig {
   /** `max` 0 turns the limit off. */
   readonly rateLimit: { readonly windowMs: number; readonly max: number };
   readonly version: string;
+  /** Where workers of runs find their jobs in Redis; absent when this daemon hands out none. */
+  readonly queue?: string;
 }
 
 const MIN_KEY_CHARS = 16;

@@ -37,7 +37,10 @@ function stateRoutes(site: Site): void {
   });
 
   const version = { path: "/version", id: "version", summary: "Versions", answers: { 200: json("Versions", "Version") } };
-  endpoint(site, { ...get, ...version }, (c) => c.json({ service: SERVICE, version: config.version, runtime: `bun ${Bun.version}` }));
+  const { queue } = config;
+  endpoint(site, { ...get, ...version }, (c) =>
+    c.json({ service: SERVICE, version: config.version, runtime: `bun ${Bun.version}`, ...(queue !== undefined && { queue }) }),
+  );
 }
 
 function openDoor({ config }: Deps): Check[] {
