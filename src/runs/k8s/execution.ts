@@ -63,11 +63,18 @@ export class KubeExecution implements StepHandle {
     try {
       const found = how === "create" ? await this.placing.create(this.patience) : await this.placing.find(this.patience);
       if (!found) return { kind: "lost", message: "its Job is not in the cluster any more" };
+      if (how === "find" && found.suspended && !found.finished) return await this.unborn();
       const job = await this.placing.release(found, this.patience);
       return await this.watchOver(job);
     } catch (error) {
       return await this.abandoned(error);
     }
+  }
+
+  /** The daemon that made it died before it was let go, and its checkpoint and token with that one. */
+  private async unborn(): Promise<StepEnd> {
+    await this.remove({});
+    return { kind: "lost", message: "its Job was never let go" };
   }
 
   /** What the API server refuses for now is asked for until somebody stops it. */
@@ -149,6 +156,9 @@ export class KubeExecution implements StepHandle {
   }
 
   private async refusedEnd({ code, message, facts }: OrcoError): Promise<StepEnd> {
+    // The driver has left, as daemons do when they end: the next one finds the Job.
+    if (code === "cancelled") this.detach();
+    if (this.detached) return new Promise(() => {});
     await this.remove({});
     if (code === "conflict") return { kind: "lost", message };
     const text = `what it said was refused, and it was stopped: ${message}`;

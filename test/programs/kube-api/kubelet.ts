@@ -1,0 +1,96 @@
+import { type Store, type Stored } from "./store.ts";
+
+/** What a pod printed, and who listens. */
+export class PodLog {
+  readonly lines: string[] = [];
+  closed = false;
+  private readonly listeners = new Set<() => void>();
+  private last = 0;
+
+  say(text: string): void {
+    this.last = Math.max(this.last + 1, Math.floor((performance.timeOrigin + performance.now()) * 1000));
+    this.lines.push(`${stamp(this.last)} ${text}`);
+    for (const fn of this.listeners) fn();
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const fn of this.listeners) fn();
+  }
+
+  listen(fn: () => void): () => void {
+    this.listeners.add(fn);
+    return () => this.listeners.delete(fn);
+  }
+}
+
+/** Job controller, scheduler and kubelet in a nutshell. */
+export class Kubelet {
+  readonly logs = new Map<string, PodLog>();
+
+  constructor(private readonly store: Store) {
+    store.listen(({ kind, type, object }) => {
+      if (kind === "jobs" && type !== "DELETED" && object.spec?.["suspend"] === false) this.ensurePod(object);
+      if (kind === "jobs" && type === "DELETED") this.collect(object);
+      if (kind === "pods" && type === "MODIFIED") this.count(object);
+    });
+  }
+
+  log(pod: string): PodLog {
+    let log = this.logs.get(pod);
+    if (!log) this.logs.set(pod, (log = new PodLog()));
+    return log;
+  }
+
+  end(pod: Stored, exit: number, terminated: Record<string, unknown> = {}): void {
+    const state = {
+      terminated: { exitCode: exit, reason: exit === 0 ? "Completed" : "Error", finishedAt: new Date().toISOString(), ...terminated },
+    };
+    this.log(pod.metadata.name).close();
+    this.store.patch(pod, { status: { phase: exit === 0 ? "Succeeded" : "Failed", containerStatuses: [{ name: "step", state }] } });
+  }
+
+  /** Asked to go: a hanging container ends by SIGTERM. */
+  evict(pod: Stored): void {
+    const dying = this.store.patch(pod, { metadata: { deletionTimestamp: new Date().toISOString(), deletionGracePeriodSeconds: 0 } });
+    const phase = dying.status?.["phase"];
+    if (phase === "Running" || phase === "Pending") this.end(dying, 143);
+    const last = this.store.get("pods", pod.metadata.name);
+    if (last && !this.store.get("jobs", jobOf(last))) this.store.remove(last);
+  }
+
+  private ensurePod(job: Stored): void {
+    const name = `${job.metadata.name}-pod`;
+    if (this.store.get("pods", name) || job.status?.["conditions"]) return;
+    const template = job.spec?.["template"] as { metadata?: { labels?: object }; spec?: { containers?: { command?: string[] }[] } };
+    const labels = { ...template.metadata?.labels, "batch.kubernetes.io/job-name": job.metadata.name };
+    const pod = this.store.create("pods", { metadata: { name, labels }, status: { phase: "Pending" } });
+    const [what = "exit", ...rest] = template.spec?.containers?.[0]?.command ?? [];
+    if (what === "wait") return;
+    const running = this.store.patch(pod, { status: { phase: "Running", containerStatuses: [{ name: "step", state: { running: {} } }] } });
+    if (what === "hang") return;
+    if (what === "say") for (const line of rest) this.log(name).say(line);
+    this.end(running, what === "exit" ? Number(rest[0] ?? 0) : 0);
+  }
+
+  private count(pod: Stored): void {
+    const job = this.store.get("jobs", jobOf(pod));
+    const phase = pod.status?.["phase"];
+    if (!job || job.status?.["conditions"] || (phase !== "Succeeded" && phase !== "Failed")) return;
+    const condition =
+      phase === "Succeeded" ? { type: "Complete" } : { type: "Failed", reason: "BackoffLimitExceeded", message: "failed once" };
+    this.store.patch(job, { status: { conditions: [{ ...condition, status: "True" }] } });
+  }
+
+  private collect(job: Stored): void {
+    for (const pod of this.store.list("pods", "")) if (jobOf(pod) === job.metadata.name) this.evict(pod);
+  }
+}
+
+function jobOf(pod: Stored): string {
+  return pod.metadata.labels?.["batch.kubernetes.io/job-name"] ?? "";
+}
+
+function stamp(us: number): string {
+  return new Date(Math.floor(us / 1000)).toISOString().replace("Z", `${String(us % 1000).padStart(3, "0")}Z`);
+}
