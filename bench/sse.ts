@@ -74,8 +74,8 @@ async function play(scene: Scene, { folder, stuckProgram }: { folder: string; st
   await server.line();
   server.send("rss");
   const before = (await server.line<{ rssMiB: number }>()).rssMiB;
-  const port = new URL(url).port;
-  await using _stuck = scene.stuck > 0 ? await stuckReaders([stuckProgram, port, String(scene.stuck), new URL(stream).pathname]) : undefined;
+  const command = [stuckProgram, new URL(url).port, String(scene.stuck), new URL(stream).pathname];
+  const stuck = scene.stuck > 0 ? await stuckReaders(command) : undefined;
   const readers = Array.from({ length: Math.min(PROCESSES, scene.readers) }, () => {
     const each = scene.readers / Math.min(PROCESSES, scene.readers);
     return new Program([process.execPath, join(import.meta.dir, "programs/sse-clients.ts"), `${stream}?replay=0`, String(each)]);
@@ -88,7 +88,7 @@ async function play(scene: Scene, { folder, stuckProgram }: { folder: string; st
     const seen = await Promise.all(readers.map((reader) => reader.line<Seen>()));
     return outcomeOf(scene, { before, made, seen });
   } finally {
-    for (const reader of readers) await reader[Symbol.asyncDispose]();
+    for (const program of [...readers, ...(stuck ? [stuck] : [])]) await program[Symbol.asyncDispose]();
   }
 }
 
@@ -131,22 +131,25 @@ function quantiles(late: ReadonlyMap<number, number>, frames: number): { p50: nu
 
 /** A process that is told lines and answers with lines. */
 class Program {
-  private readonly child;
+  private readonly child: Bun.Subprocess<"pipe", "pipe", "inherit">;
   private readonly lines: AsyncIterator<string>;
 
-  constructor(command: string[], env: Record<string, string> = {}) {
-    this.child = Bun.spawn(command, { stdin: "pipe", stdout: "pipe", stderr: "inherit", env: { ...process.env, ...env } });
+  constructor(
+    private readonly command: readonly string[],
+    env: Record<string, string> = {},
+  ) {
+    this.child = Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "inherit", env: { ...process.env, ...env } });
     this.lines = linesOf(this.child.stdout);
   }
 
   send(line: string): void {
-    this.child.stdin.write(`${line}\n`);
-    this.child.stdin.flush();
+    void this.child.stdin.write(`${line}\n`);
+    void this.child.stdin.flush();
   }
 
   async text(): Promise<string> {
     const { value, done } = await this.lines.next();
-    if (done) throw new Error(`${this.child.spawnargs?.join(" ") ?? "a program"} ended without an answer`);
+    if (done) throw new Error(`${this.command.join(" ")} ended without an answer`);
     return value;
   }
 
@@ -155,7 +158,7 @@ class Program {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.child.stdin.end();
+    void this.child.stdin.end();
     this.child.kill();
     await this.child.exited;
   }
@@ -191,7 +194,13 @@ function report(outcomes: ReadonlyMap<string, readonly Outcome[]>): Report {
       { claim: "2,000 readers, p99 from append to reader", value: worst(scene(1), ({ p99 }) => p99), limit: 100, unit: "ms", must: "<=" },
       { claim: "the same with 10 % stuck", value: worst(scene(2), ({ p99 }) => p99), limit: 100, unit: "ms", must: "<=" },
       { claim: "RSS growth with 10 % stuck", value: worst(scene(2), ({ grewMiB }) => grewMiB), limit: 64, unit: "MiB", must: "<=" },
-      { claim: "events lost or twice", value: Math.max(...SCENES.map(({ name }) => worst(name, ({ wrong }) => wrong))), limit: 0, unit: "", must: "<=" },
+      {
+        claim: "events lost or twice",
+        value: Math.max(...SCENES.map(({ name }) => worst(name, ({ wrong }) => wrong))),
+        limit: 0,
+        unit: "",
+        must: "<=",
+      },
     ],
     notes: [
       "late: from before the append, so with its fsync, until the reading process has it; each reader checks every id",

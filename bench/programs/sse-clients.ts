@@ -2,6 +2,8 @@
  * Many readers of one event stream: `bun sse-clients.ts <url> <count>`. Prints `{open}` when each has its hello, and when all have seen the
  * end (or stdin closes) what they saw: frames, gaps, repeated ones, ends, and how late each frame was, in tenths of a ms.
  */
+import { performance } from "node:perf_hooks";
+
 const [address = "", count = "1"] = process.argv.slice(2);
 const url = new URL(address);
 const LATEST = 100_000;
@@ -17,7 +19,7 @@ class Reader {
 
   take(data: Buffer): void {
     const now = performance.timeOrigin + performance.now();
-    const text = this.rest + data.latin1Slice();
+    const text = this.rest + data.toString("latin1");
     if (!this.greeted && text.includes("event: hello")) {
       this.greeted = true;
       seen.open += 1;
@@ -50,7 +52,8 @@ class Reader {
     if (madeAt < 0 || madeAt > next) return;
     seen.frames += 1;
     const tenths = Math.round((now - Number.parseFloat(text.slice(madeAt + 5, madeAt + 25))) * 10);
-    late[Math.min(LATEST, Math.max(0, tenths))]! += 1;
+    const bucket = Math.min(LATEST, Math.max(0, tenths));
+    late[bucket] = (late[bucket] ?? 0) + 1;
   }
 }
 
@@ -60,7 +63,8 @@ for (let i = 0; i < Number(count); i++) {
     hostname: url.hostname,
     port: Number(url.port),
     socket: {
-      open: (socket) => void socket.write(`GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`),
+      open: (socket) =>
+        void socket.write(`GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`),
       data: (_, data) => reader.take(data),
       close: () => void (seen.closed += 1),
       error: () => undefined,

@@ -42,6 +42,13 @@ async function go(perSecond: number, seconds: number): Promise<object> {
 
 function checkpoint(n: number) {
   const at = performance.timeOrigin + performance.now();
-  const data = { id: `c${n}`, runId: id, ts: new Date(at).toISOString(), type: "progress", data: { at, text: "so far so good" }, step: "work" };
+  const data = {
+    id: `c${n}`,
+    runId: id,
+    ts: new Date(at).toISOString(),
+    type: "progress",
+    data: { at, text: "so far so good" },
+    step: "work",
+  };
   return { topic, type: "checkpoint", data };
 }

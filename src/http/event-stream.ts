@@ -23,7 +23,7 @@ export interface EventStream extends Subject {
 
 /** Bytes of a part of the backlog; how many events that are is learnt from the part before. */
 const PAGE_BYTES = 32 * 1024;
-const FIRST_PAGE_EVENTS = 8;
+const FIRST_PAGE_EVENTS = 4;
 const MAX_PAGE_EVENTS = 250;
 /** An end is looked for among so many of the newest events, few at first: it may be followed by late words of its steps. */
 const LATE_EVENTS = [1, 8, 64];
@@ -61,14 +61,18 @@ interface Filling {
  */
 async function fill(writer: StreamWriter, { stream, start, live, end }: Filling): Promise<CloseReason> {
   const { feed } = stream;
-  writer.write(SSE_RETRY + opening(stream, start));
-  if (end && start.after >= end.seq) return writeEnd(writer, feed, end.status);
   const backlog = new Backlog(stream, start);
+  let before = SSE_RETRY + opening(stream, start);
+  if (end && start.after >= end.seq) {
+    writer.write(before + encodeFrame(endFrame(feed.topic, end.status)));
+    return "ended";
+  }
   while (!writer.signal.aborted) {
-    const { text, ended, exhausted } = backlog.next();
-    if (text !== "") writer.write(text);
-    if (ended !== undefined) return "ended";
-    if (exhausted) return writer.share(live.hub(stream), backlog.at);
+    const { text, last } = backlog.next();
+    writer.write(before + text);
+    before = "";
+    if (last === "end") return "ended";
+    if (last === "now") return writer.share(live.hub(stream), backlog.at);
     await writer.room(0);
   }
   return "ended";
@@ -76,10 +80,8 @@ async function fill(writer: StreamWriter, { stream, start, live, end }: Filling)
 
 interface Part {
   readonly text: string;
-  /** The status it ends with. */
-  readonly ended?: string;
-  /** Nothing more is on disk now. */
-  readonly exhausted?: boolean;
+  /** Nothing follows: for good, or on disk just now. */
+  readonly last?: "end" | "now";
 }
 
 /** The events on disk after a place, as frames, in parts. */
@@ -107,13 +109,13 @@ class Backlog {
       if (!feed.accepts(event)) continue;
       if (!this.isOld(event.ts)) text += encodeFrame(feed.frame(event));
       const ended = endOf(event);
-      if (ended !== undefined) return { text: text + encodeFrame(endFrame(feed.topic, ended)), ended };
+      if (ended !== undefined) return { text: text + encodeFrame(endFrame(feed.topic, ended)), last: "end" };
     }
     const fits = Math.floor((PAGE_BYTES * page.length) / Math.max(1, text.length));
     this.limit = Math.min(MAX_PAGE_EVENTS, Math.max(1, fits));
     if (page.length === limit) return { text };
     this.at = Math.max(this.at, feed.head());
-    return { text, exhausted: true };
+    return { text, last: "now" };
   }
 
   /** What retention took while the reader was busy with the part before. */
@@ -168,9 +170,4 @@ function whose({ topic = "" }: Feed): JsonObject {
 function fromId(feed: Feed, after: number): string {
   const event = after > 0 ? feed.read(after - 1, 1)[0] : undefined;
   return eventId(event && feed.seqOf(event) === after ? event.ts : 0, Math.max(0, after));
-}
-
-function writeEnd(writer: StreamWriter, feed: Feed, status: string): CloseReason {
-  writer.write(encodeFrame(endFrame(feed.topic, status)));
-  return "ended";
 }
