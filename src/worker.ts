@@ -1,14 +1,13 @@
 import { hostname } from "node:os";
 import { type Clock, systemClock } from "./kernel/clock.ts";
 import { daemonLog } from "./kernel/daemon-log.ts";
-import { messageOf, OrcoError } from "./kernel/errors.ts";
+import { type Facts, messageOf, OrcoError } from "./kernel/errors.ts";
 import type { JobData } from "./runs/redis/queue.ts";
 import { daemonQueue } from "./worker/daemon-queue.ts";
 import { startGuard } from "./worker/guard.ts";
-import { lockWorker, takeWorkerHome, type WorkerHome } from "./worker/home.ts";
+import { lockWorker, takeWorkerHome } from "./worker/home.ts";
 import { Jobs } from "./worker/jobs.ts";
-import { killLeftovers } from "./worker/leftovers.ts";
-import { type OneRunOptions, workOn } from "./worker/one-run.ts";
+import { workOn } from "./worker/one-run.ts";
 import { stepsOf } from "./worker/steps.ts";
 
 export interface WorkerOptions {
@@ -32,67 +31,74 @@ export interface WorkerOptions {
   readonly onReady: (line: string) => void;
 }
 
-type Log = ReturnType<typeof daemonLog>;
-
 /** A worker of runs of mode redis. Resolves when it was told to stop and nothing of it runs any more; `unauthorized` when the daemon refuses its key. */
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const clock = systemClock();
   const log = daemonLog(options.logLevel);
   const home = takeWorkerHome(options.home, options.name);
-  const left = await killLeftovers(home.folder, clock);
+  const onError = (error: unknown): void => log.warn({ error: messageOf(error) }, "a run has trouble");
+  const steps = stepsOf({ home: home.folder, env: options.env, clock, onError });
+  const left = await steps.sweep();
   if (left > 0) log.warn({ processes: left }, "a former worker left steps, which were ended");
   const dismissGuard = startGuard(home.folder, options.env);
   try {
-    await serve(options, { clock, log, home });
+    const queue = await queueOf(options, clock);
+    if (queue !== undefined) await serve(options, { clock, log, queue, steps, name: options.name ?? `${hostname()}/${home.slot}` });
   } finally {
     dismissGuard();
+    steps.close();
     home.lock.release();
   }
 }
 
-async function serve(options: WorkerOptions, { clock, log, home }: { clock: Clock; log: Log; home: WorkerHome }): Promise<void> {
-  const { redis, api, key, concurrency, stop } = options;
-  const daemon = { url: api, ...(key !== undefined && { key }), clock };
-  const name = options.name ?? `${hostname()}/${home.slot}`;
-  const queue = await daemonQueue(daemon, stop).catch((error: unknown) => {
+/** Undefined when the worker is told to stop before the daemon has answered. */
+async function queueOf({ api, key, stop }: WorkerOptions, clock: Clock): Promise<string | undefined> {
+  try {
+    return await daemonQueue({ url: api, ...(key !== undefined && { key }), clock }, stop);
+  } catch (error) {
     if (stop.aborted) return undefined;
     throw error;
-  });
-  if (queue === undefined) return;
-  const steps = stepsOf({ home: home.folder, env: options.env, clock });
-  const ended = new AbortController();
+  }
+}
+
+interface Site {
+  readonly clock: Clock;
+  readonly log: ReturnType<typeof daemonLog>;
+  readonly queue: string;
+  readonly steps: ReturnType<typeof stepsOf>;
+  readonly name: string;
+}
+
+async function serve(options: WorkerOptions, { clock, log, queue, steps, name }: Site): Promise<void> {
+  const { redis, api, key, concurrency, stop, hurry, graceMs } = options;
+  const handBack = new AbortController();
+  const refused = Promise.withResolvers<void>();
   const under = new Under();
-  const fatal = Promise.withResolvers<void>();
-  const oneRun: OneRunOptions = {
-    api,
-    ...(key !== undefined && { key }),
-    name,
-    clock,
-    runner: steps.runner,
-    drive: steps.drive,
-    handBack: ended.signal,
-    log: (message, facts) => log.info(facts, message),
-  };
-  const work = (job: JobData): Promise<void> =>
-    under.way(workOn(job, oneRun)).catch((error: unknown) => {
+  const { runner, drive } = steps;
+  const told = { log: (message: string, facts: Facts) => log.info(facts, message), handBack: handBack.signal };
+  const oneRun = { api, ...(key !== undefined && { key }), name, clock, runner, drive, ...told };
+  const work = async (job: JobData): Promise<void> => {
+    try {
+      await under.way(workOn(job, oneRun));
+    } catch (error) {
       log.error({ run: job.runId, error: messageOf(error) }, "run not carried through");
-      if (error instanceof OrcoError && error.code === "unauthorized") fatal.reject(error);
+      if (error instanceof OrcoError && error.code === "unauthorized") refused.reject(error);
       throw error;
-    });
+    }
+  };
   const jobs = new Jobs({ url: redis, queue, name, concurrency, clock, work, log: (message, facts) => log.warn(facts, message) });
   await jobs.start();
   options.onReady(`worker ${name} takes runs of ${api}`);
   log.info({ worker: name, queue, concurrency, pid: process.pid }, "worker started");
   try {
-    await Promise.race([aborted(stop), fatal.promise]);
+    await Promise.race([aborted(stop), refused.promise]);
   } finally {
-    await jobs.stopTaking();
+    jobs.stopTaking();
     log.info({ runs: under.count }, "worker stops");
-    await Promise.race([under.none(), clock.sleep(options.graceMs, options.hurry).catch(() => undefined)]);
-    ended.abort(new OrcoError("cancelled", "the worker stops"));
+    await Promise.race([under.none(), clock.sleep(graceMs, hurry).catch(() => undefined)]);
+    handBack.abort(new OrcoError("cancelled", "the worker stops"));
     await under.none();
     await jobs.close();
-    steps.close();
   }
 }
 
@@ -126,10 +132,12 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /** Ends what a worker that died left in its folder; does nothing while another worker has it. Started by the worker's guard. */
-export async function sweepWorker(folder: string): Promise<void> {
+export async function sweepWorker(folder: string, env: WorkerOptions["env"]): Promise<void> {
   try {
     const lock = lockWorker(folder);
-    await killLeftovers(folder, systemClock());
+    const steps = stepsOf({ home: folder, env, clock: systemClock(), onError: () => undefined });
+    await steps.sweep();
+    steps.close();
     lock.release();
   } catch (error) {
     if (!(error instanceof OrcoError) || error.code !== "already_running") throw error;

@@ -184,6 +184,25 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./serve.ts")).serve,
   },
   {
+    name: "worker",
+    summary: "execute runs of mode redis; on any machine that reaches Redis and the daemon",
+    options: [
+      ["--redis <url>", "the daemon's Redis (default: $REDIS_URL)"],
+      ["--api <url>", "of the daemon (default: $ORCO_API_URL)"],
+      ["--concurrency <n>", "runs at once (default: one a core)"],
+      ["--name <name>", "of this worker (default: host and number)"],
+      ["--key-file <file>", "holds the daemon's API key (default: $ORCHESTRATOR_API_KEY)"],
+      ["--grace <duration>", "how long runs under way may take to end after SIGTERM (default: 8s)"],
+    ],
+    load: async () => (await import("./worker.ts")).worker,
+  },
+  {
+    name: "worker-sweep",
+    summary: "ends what a worker left; its guard starts it",
+    hidden: true,
+    load: async () => (await import("./worker.ts")).workerSweep,
+  },
+  {
     name: "edge-worker",
     summary: "a worker of the edge; the daemon starts it",
     options: [

@@ -1,4 +1,4 @@
-import { type IRedisClient, Worker } from "bullmq";
+import { type IRedisClient, type Job, WaitingError, Worker } from "bullmq";
 import type { CancelTimer, Clock } from "../kernel/clock.ts";
 import { messageOf, type Facts } from "../kernel/errors.ts";
 import { RedisLink } from "../runs/redis/link.ts";
@@ -20,6 +20,8 @@ interface JobsOptions {
 const LOCK_MS = 15_000;
 const STALLED_EVERY_MS = 10_000;
 const RETRY_MS = 1000;
+/** An idle worker is woken by a word that only one gets: when that one has just died, the others look by themselves. */
+const LOOK_EVERY_S = 2;
 
 /** Jobs of one queue, as many at once as there is room for. BullMQ retries nothing: a job is only the word that a run waits. */
 export class Jobs {
@@ -40,25 +42,26 @@ export class Jobs {
   }
 
   /** Takes no more; what is under way goes on. */
-  async stopTaking(): Promise<void> {
+  stopTaking(): void {
     this.stopping = true;
     this.cancel();
-    await this.worker?.pause(true);
+    // Ends the wait for the next job, and the loop when those under way have ended.
+    this.worker?.close().catch((error: unknown) => this.failed(error));
   }
 
   /** Waits for nothing: jobs under way should have ended. */
   async close(): Promise<void> {
     this.stopping = true;
     this.cancel();
-    await this.link.ask(this.worker?.close(true) ?? Promise.resolve()).catch(() => undefined);
+    await this.link.ask(this.worker?.close() ?? Promise.resolve()).catch(() => undefined);
     this.link.close();
   }
 
   private async open(client: IRedisClient): Promise<void> {
     this.lastError = undefined;
     if (this.worker || this.stopping) return;
-    const { queue, name, concurrency, work } = this.options;
-    const worker = new Worker<JobData>(queue, ({ data }) => work(data), {
+    const { queue, name, concurrency } = this.options;
+    const worker = new Worker<JobData>(queue, (job, token) => this.work(job, token), {
       connection: client,
       name,
       concurrency,
@@ -67,6 +70,7 @@ export class Jobs {
       maxStalledCount: 0,
       lockDuration: LOCK_MS,
       stalledInterval: STALLED_EVERY_MS,
+      drainDelay: LOOK_EVERY_S,
       runRetryDelay: RETRY_MS,
     });
     worker.on("error", (error) => this.failed(error));
@@ -82,6 +86,13 @@ export class Jobs {
       return;
     }
     if (!this.stopping) worker.run().catch((error: unknown) => this.failed(error));
+  }
+
+  private async work(job: Job<JobData>, token: string | undefined): Promise<void> {
+    if (!this.stopping) return this.options.work(job.data);
+    // It came while this worker was told to stop: others may have it.
+    await job.moveToWait(token);
+    throw new WaitingError();
   }
 
   /** While Redis is away BullMQ says the same ten times a second. */

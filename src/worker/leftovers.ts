@@ -1,10 +1,14 @@
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../kernel/clock.ts";
 import { ProcessRuntime } from "../supervise/runtimes/process.ts";
 
-/** Ends the processes that a former worker of this home left when it died: their attempts are over. Resolves with how many ran. */
-export async function killLeftovers(home: string, clock: Clock): Promise<number> {
-  const runtime = new ProcessRuntime({ home: join(home, "runs"), clock });
+const INSTANCES = "instances";
+
+/** Ends the processes that a former worker of this home left when it died, and removes its files. Resolves with how many ran. */
+export async function removeLeftovers(home: string, clock: Clock): Promise<number> {
+  const runs = join(home, "runs");
+  const runtime = new ProcessRuntime({ home: runs, clock });
   const found = await Promise.all(
     runtime.instances().map(async (instance) => {
       const adopted = await runtime.adopt(instance);
@@ -14,5 +18,14 @@ export async function killLeftovers(home: string, clock: Clock): Promise<number>
     }),
   );
   runtime.close();
+  for (const run of namesIn(runs)) if (run !== INSTANCES) rmSync(join(runs, run), { recursive: true, force: true });
   return found.filter(Boolean).length;
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }

@@ -1,0 +1,46 @@
+import type { Clock } from "../kernel/clock.ts";
+import { uuidv7 } from "../kernel/id.ts";
+import { Slots } from "../runs/drive/slots.ts";
+import { Driver } from "../runs/driver.ts";
+import { ContainerSteps } from "../runs/local/container-step.ts";
+import { startHttp } from "../runs/local/http-step.ts";
+import { LocalRunner } from "../runs/local/runner.ts";
+import { Engine } from "../supervise/docker/engine.ts";
+import { removeLeftovers } from "./leftovers.ts";
+import type { Drive } from "./one-run.ts";
+
+interface StepsOptions {
+  /** Of this worker. */
+  readonly home: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
+}
+
+const DEFAULT_DOCKER = "unix:///var/run/docker.sock";
+/** As for a daemon (ORCO_MAX_STEPS). */
+const DEFAULT_MAX_STEPS = 64;
+
+/** Executes the steps of a worker: the same driver and the same runner as in the daemon for mode local. */
+export function stepsOf({ home, env, clock, onError }: StepsOptions) {
+  const containers = new ContainerSteps({ engine: new Engine(env["DOCKER_HOST"] || DEFAULT_DOCKER), clock, home });
+  const runner = new LocalRunner({ home, clock, env, containers, startHttp });
+  const slots = new Slots(Number(env["ORCO_MAX_STEPS"]) || DEFAULT_MAX_STEPS);
+  const drive: Drive = async ({ ledger, runner: fenced, api }) => {
+    await new Driver({ ledger, runner: fenced, clock, newId: () => uuidv7(clock), api, slots, onError }).run();
+  };
+  return {
+    runner,
+    drive,
+    /** Ends what a former worker of this home left: its attempts are over. Resolves with how many processes ran. */
+    async sweep(): Promise<number> {
+      // Without docker there are no containers.
+      await containers.sweep(() => false).catch(() => undefined);
+      return removeLeftovers(home, clock);
+    },
+    close(): void {
+      runner.close();
+      containers.close();
+    },
+  };
+}
