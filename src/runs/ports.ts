@@ -122,7 +122,7 @@ export interface StepRunner {
 /** Hands pending runs of a mode to someone else's engine (redis). The book tells it; it never writes runs itself. */
 export interface Dispatcher {
   /** Throws `unavailable` (facts: retry_after_s) when new runs cannot be taken now. */
-  assertAvailable(): void;
+  assertAvailable(): void | Promise<void>;
   /** A run is on disk, pending, with a new `dispatch` number. Idempotent by (id, dispatch). */
   dispatch(run: RunRecord): void;
   /** It has ended or is paused: nobody needs to start it any more. */

@@ -19,6 +19,8 @@ export interface CreateHow {
   /** W3C trace context; left out when it is none. */
   readonly traceparent?: string;
   readonly scheduleId?: string;
+  /** The id it has to have; one that is there already is returned as it is. */
+  readonly id?: string;
 }
 
 export interface RetryHow {
@@ -26,6 +28,8 @@ export interface RetryHow {
   readonly from_step?: string;
   readonly owner: string;
   readonly traceparent?: string;
+  /** As of `CreateHow`. */
+  readonly id?: string;
 }
 
 /** New runs. They are answered when they are on disk. */
@@ -36,24 +40,28 @@ export class Creation {
   ) {}
 
   /** `invalid`, `too_large`, `unavailable` (the mode's engine does not answer, or there is none), `busy` (its lane refuses; facts: run), `disk_full`. */
-  async create(request: RunRequest, { mode, owner, traceparent, scheduleId }: CreateHow): Promise<RunRecord> {
+  async create(request: RunRequest, { mode, owner, traceparent, scheduleId, id: given }: CreateHow): Promise<RunRecord> {
     const { newId, checks } = this.desk.options;
-    const id = newId();
+    const known = given === undefined ? undefined : this.desk.store.get(given);
+    if (known) return known;
+    const id = given ?? newId();
     const { plan, input, ...made } = newRun(request, { run: id, mode }, checks);
-    this.assertMode(mode);
+    await this.assertMode(mode);
     const run = this.record({ ...made, id, owner, ...(scheduleId !== undefined && { scheduleId }), ...traceOf(traceparent) });
     return this.admit(run, [contentInsert(id, { ...(plan && { plan }), input })]);
   }
 
   /** A new run like an ended one, which takes over what that one completed. `not_found`, `conflict` (it has not ended), `invalid`; and as `create`. */
-  async retry(former: string, { from_step: from, owner, traceparent }: RetryHow): Promise<RunRecord> {
+  async retry(former: string, { from_step: from, owner, traceparent, id: given }: RetryHow): Promise<RunRecord> {
+    const known = given === undefined ? undefined : this.desk.store.get(given);
+    if (known) return known;
     const { runs, store, options } = this.desk;
     const old = runs.record(former);
     if (!hasEnded(old))
       throw new OrcoError("conflict", `run ${former} has not ended: cancel it first`, { run: former, from: old.status, to: "pending" });
-    this.assertMode(old.mode);
+    await this.assertMode(old.mode);
     const steps = reusedSteps(store.content(former).plan, store.steps(former), from);
-    const id = options.newId();
+    const id = given ?? options.newId();
     const { kind, mode, name, metadata, priority, concurrency, timeoutMs, webhook } = old;
     const kept = { kind, mode, name, metadata, priority, ...(concurrency && { concurrency }), ...(webhook && { webhook }) };
     const lane = concurrency ? old.lane : topicOf(id);
@@ -96,11 +104,11 @@ export class Creation {
     });
   }
 
-  private assertMode(mode: RunMode): void {
+  private async assertMode(mode: RunMode): Promise<void> {
     if (mode === "local") return;
     const dispatcher = this.desk.options.dispatchers[mode];
     if (!dispatcher) throw new OrcoError("unavailable", `this daemon executes nothing in mode ${mode}: ${NEEDS[mode]}`, { mode });
-    dispatcher.assertAvailable();
+    await dispatcher.assertAvailable();
   }
 }
 

@@ -17,7 +17,7 @@ export interface BookOptions {
   readonly tokenSecret: string;
   readonly checks: RequestChecks;
   /** Modes whose engine this daemon has. Of k8s only `assertAvailable` is asked: its runs are driven here. */
-  readonly dispatchers: { readonly redis?: Dispatcher; readonly k8s?: Dispatcher };
+  readonly dispatchers: { readonly redis?: Dispatcher; readonly k8s?: Pick<Dispatcher, "assertAvailable"> };
   /** A run of mode local or k8s has begun, or was under way when the daemon started: it is to be driven, through `Book.ledger`. */
   readonly onDrive: (run: RunRecord) => void;
   readonly onEnd: (run: RunRecord) => void;
