@@ -8,7 +8,7 @@ import type { RunView } from "../workflow/view.ts";
 import type { OwedRow } from "./webhook-outbox.ts";
 import { chooseAddresses } from "./webhook-url.ts";
 
-export const MAX_TRIES = 5;
+const MAX_TRIES = 5;
 /** After the first, second, … failed try. */
 const PAUSES_MS = [1000, 5000, 25_000, 125_000];
 /** Larger ones go without the steps. */

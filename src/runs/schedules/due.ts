@@ -2,7 +2,7 @@ import type { CronTimes } from "./cron.ts";
 import type { CatchUp } from "./view.ts";
 
 /** Missed times that are made up for at most, and looked at. */
-export const MAX_CATCH_UP = 1000;
+const MAX_CATCH_UP = 1000;
 /** A wall clock that goes back by no more than this does not make a schedule fire its last time again. */
 export const SMALL_STEP_MS = 60_000;
 
