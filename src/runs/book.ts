@@ -13,6 +13,7 @@ import { LiveRuns } from "./book/live-runs.ts";
 import { dispatchRun, endRun, hasEnded, isHeld, isRemote, requeueRun } from "./book/moves.ts";
 import type { BookOptions } from "./book/options.ts";
 import { type Caller, Workers } from "./book/workers.ts";
+import { untilSettled } from "./book/until-settled.ts";
 import type { Ledger } from "./ports.ts";
 import type { NewCheckpoint, RunRecord } from "./record.ts";
 import type { RunRequest } from "./request.ts";
@@ -32,7 +33,7 @@ export class Book {
     const store = new BookStore(journal);
     const tokens = new RunTokens(tokenSecret);
     const context = () => ({ now: Math.trunc(clock.now()), newId });
-    const runs = new LiveRuns({ journal, store, context, onError }, (live, before) => this.settled(live, before));
+    const runs = new LiveRuns({ journal, store, context, onError }, (live, before) => this.followUp(live, before));
     const gate = new Gate({
       clock,
       maxRuns,
@@ -81,6 +82,11 @@ export class Book {
   /** `not_found`. */
   get(id: string): RunRecord {
     return this.desk.runs.record(id);
+  }
+
+  /** Resolves with the run when it has ended, with `orWaiting` also when it waits for an approval. Rejects when `signal` aborts. `not_found`. */
+  settled(id: string, signal?: AbortSignal, { orWaiting = false }: { orWaiting?: boolean } = {}): Promise<RunRecord> {
+    return this.desk.runs.watching(id, (live) => untilSettled(live, signal, orWaiting));
   }
 
   cancel(id: string, how: { force?: boolean; reason?: string } = {}): Promise<RunRecord> {
@@ -147,7 +153,7 @@ export class Book {
     else leases.drop(run.id);
   }
 
-  private settled({ run, ended }: LiveRun, before: RunRecord | undefined): void {
+  private followUp({ run, ended }: LiveRun, before: RunRecord | undefined): void {
     if (before && isAlike(run, before)) return;
     this.follow(run);
     if (!before) return;

@@ -32,7 +32,7 @@ export class Control {
       if (run.status === "canceled") return live;
       assertOpen(run, "canceled");
       draft.outside = true;
-      const isDriven = isHeld(run) && !isRemote(run) && (!force || live.isWatched);
+      const isDriven = isHeld(run) && !isRemote(run) && (!force || live.isListenedTo);
       if (isDriven) this.intend(draft, { reason, force });
       else endRun(draft, { status: "canceled", reason });
       return live;

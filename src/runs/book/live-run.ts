@@ -36,6 +36,7 @@ export class LiveRun implements RunNow {
   readonly touched = new Map<string, number>();
   readonly ended = Promise.withResolvers<RunRecord>();
   private readonly listeners = new Set<() => void>();
+  private readonly watchers = new Set<(changed: Iterable<StepState>) => void>();
   private readonly waiting: Change[] = [];
   private writing = false;
   private readonly loaded: { steps?: Map<string, StepState>; signals?: Set<string>; stepIds?: ReadonlySet<string> | null } = {};
@@ -50,7 +51,7 @@ export class LiveRun implements RunNow {
 
   /** Nobody needs it in memory. */
   get isIdle(): boolean {
-    return !this.writing && this.waiting.length === 0 && this.listeners.size === 0;
+    return !this.writing && this.waiting.length === 0 && this.listeners.size === 0 && this.watchers.size === 0;
   }
 
   step(id: string): StepState | undefined {
@@ -91,7 +92,14 @@ export class LiveRun implements RunNow {
     return () => void this.listeners.delete(fn);
   }
 
-  get isWatched(): boolean {
+  /** Calls `fn` with the steps that have changed after whatever is recorded. Returns how to stop. */
+  watch(fn: (changed: Iterable<StepState>) => void): () => void {
+    this.watchers.add(fn);
+    return () => void this.watchers.delete(fn);
+  }
+
+  /** Somebody would hear of a change: who drives it. */
+  get isListenedTo(): boolean {
     return this.listeners.size > 0;
   }
 
@@ -136,6 +144,7 @@ export class LiveRun implements RunNow {
     for (const one of settle) one();
     this.tell(() => this.deps.onSettled(this, before));
     if (draft.outside || this.run.endedAt !== undefined) for (const listener of this.listeners) this.tell(listener);
+    for (const watcher of this.watchers) this.tell(() => watcher(draft.changedSteps.values()));
     this.flush();
   }
 

@@ -38,9 +38,14 @@ export class LiveRuns {
     return live;
   }
 
+  /** As it is on disk. */
+  find(id: string): RunRecord | undefined {
+    return this.runs.get(id)?.run ?? this.store.get(id);
+  }
+
   /** As it is on disk. `not_found`. */
   record(id: string): RunRecord {
-    const run = this.runs.get(id)?.run ?? this.store.get(id);
+    const run = this.find(id);
     if (!run) throw noRun(id);
     return run;
   }
@@ -50,6 +55,16 @@ export class LiveRuns {
     const live = this.get(id);
     try {
       return await live.change((draft) => make(draft, live));
+    } finally {
+      this.dropIfIdle(live);
+    }
+  }
+
+  /** What waits for changes of a run, and changes nothing itself. `not_found`. */
+  async watching<T>(id: string, wait: (live: LiveRun) => Promise<T>): Promise<T> {
+    const live = this.get(id);
+    try {
+      return await wait(live);
     } finally {
       this.dropIfIdle(live);
     }

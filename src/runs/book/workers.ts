@@ -72,7 +72,7 @@ export class Workers {
       return live;
     });
     if (waitMs > 0 && seen === live.seen && !hasEnded(live.run))
-      await this.changed(live, Math.min(waitMs, MAX_WAIT_MS, leases.leaseMs * WAIT_SHARE), caller.signal);
+      await runs.watching(id, () => this.changed(live, Math.min(waitMs, MAX_WAIT_MS, leases.leaseMs * WAIT_SHARE), caller.signal));
     this.assertBeating(live.run, caller);
     leases.renew(id);
     const { status } = live.run;
