@@ -27,6 +27,8 @@ export interface ProcessRuntimeOptions {
   readonly clock: Clock;
   /** Of this boot; read from the kernel. */
   readonly boot?: string;
+  /** Another folder for an instance. */
+  readonly folderOf?: (instance: string) => string;
   /** Where cgroups can be made; found on this machine. */
   readonly cgroups?: CgroupPlaces;
 }
@@ -35,11 +37,13 @@ export interface ProcessRuntimeOptions {
 export class ProcessRuntime implements Runtime {
   readonly name = "process";
   private readonly root: string;
+  private readonly folderOf: (instance: string) => string;
   private readonly places: CgroupPlaces;
   private readonly ports: InstancePorts;
 
-  constructor({ home, clock, boot = bootId(), cgroups }: ProcessRuntimeOptions) {
+  constructor({ home, clock, boot = bootId(), cgroups, folderOf }: ProcessRuntimeOptions) {
     this.root = join(home, "instances");
+    this.folderOf = folderOf ?? ((instance) => join(this.root, instance));
     this.places = cgroups ?? findCgroups(createHash("sha256").update(home).digest("hex").slice(0, 12));
     const watch = new Watch(clock, new ExitPoll(boot));
     this.ports = { clock, boot, watch, signals: new Signals(boot), sweep: new MarkerSweep(clock, boot) };
@@ -94,7 +98,7 @@ export class ProcessRuntime implements Runtime {
   }
 
   private folder(instance: string): InstanceFolder {
-    return new InstanceFolder(join(this.root, instance));
+    return new InstanceFolder(this.folderOf(instance));
   }
 
   private launch(
