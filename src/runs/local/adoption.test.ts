@@ -71,7 +71,7 @@ test("a step that ended while nobody drove it: its last words and its exit code 
   driver.kill("SIGKILL");
   await driver.exited;
   await Bun.write(go, "");
-  await until("it has ended", () => Bun.file(join(drive.home, "runs/instances/e1/exit")).exists());
+  await until("it has ended", () => Bun.file(join(drive.home, "runs/r/e1/exit")).exists());
   const next = drive.start(["/bin/sh", "-c", script]);
   const end = { kind: "failed", error: { code: "step_failed", message: "exit 7: why", facts: { exit: 7 } } };
   expect(await new Response(next.stdout).text()).toBe(`begun\n${JSON.stringify(end)}\n`);

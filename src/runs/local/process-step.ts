@@ -7,13 +7,14 @@ import type { LaunchSpec, Limits } from "../../supervise/runtime.ts";
 import { ProcessRuntime } from "../../supervise/runtimes/process.ts";
 import { type RunError, runError } from "../../workflow/run.ts";
 import type { StepExecution, StepHandle, StepOutput } from "../ports.ts";
+import { runFolder } from "../run-folder.ts";
 import { RunningStep } from "./running-step.ts";
 import { stepEnv } from "./step-env.ts";
 import { executionsOf, removeFiles, StepFiles } from "./step-files.ts";
 import type { ReaderPorts } from "./step-reader.ts";
 
 export interface ProcessStepsOptions {
-  /** $ORCO_HOME: files of steps live in `runs/`, their processes in `runs/instances/`. */
+  /** $ORCO_HOME: what belongs to an execution is in `runs/<run>/<execution>/`. */
   readonly home: string;
   readonly clock: Clock;
   /** Of the daemon; a few of it are passed on. */
@@ -28,12 +29,15 @@ const TURN_REMOVALS = 16;
 export class ProcessSteps {
   private readonly runtime: ProcessRuntime;
   private readonly ports: ReaderPorts;
+  /** Runs of the executions that the runtime is asked about just now. */
+  private readonly runs = new Map<string, string>();
   private readonly closing = new AbortController();
 
   constructor(private readonly options: ProcessStepsOptions) {
     const { home, clock, punch = loadPunch() } = options;
     // Not among the instances of services: of those a daemon ends what no stack and no app knows.
-    this.runtime = new ProcessRuntime({ home: join(home, "runs"), clock });
+    const folderOf = (execution: string): string => join(runFolder(home, this.runs.get(execution) ?? ""), execution);
+    this.runtime = new ProcessRuntime({ home: join(home, "runs"), clock, folderOf });
     this.ports = { clock, punch, pump: new Pump(clock), scratch: { chunk: Buffer.alloc(0) }, closing: this.closing.signal };
   }
 
@@ -42,7 +46,8 @@ export class ProcessSteps {
     try {
       const files = new StepFiles(this.options.home, execution);
       files.write(execution);
-      const process = await this.runtime.start(launchOf(execution, { files, env: this.options.env }));
+      const launch = launchOf(execution, { files, env: this.options.env });
+      const process = await this.within(execution, () => this.runtime.start(launch));
       const parts = { execution: { ...execution, consumed: 0 }, output, process, spools: process.spools, cursor: files.cursor };
       return new RunningStep(parts, this.ports);
     } catch (error) {
@@ -53,7 +58,7 @@ export class ProcessSteps {
   /** Of another boot: `lost`, after what it had written was read. */
   async adopt(execution: StepExecution, output: StepOutput): Promise<StepHandle | undefined> {
     const { cursor } = new StepFiles(this.options.home, execution);
-    const found = await this.runtime.adopt(execution.execution);
+    const found = await this.within(execution, () => this.runtime.adopt(execution.execution));
     const parts = { execution, output, cursor };
     if (found.kind === "running") return new RunningStep({ ...parts, process: found.handle, spools: found.handle.spools }, this.ports);
     if (found.kind === "exited") return new RunningStep({ ...parts, exit: found.exit, spools: found.spools }, this.ports);
@@ -64,10 +69,19 @@ export class ProcessSteps {
   async forget(run: string): Promise<void> {
     const { home } = this.options;
     for (const [at, execution] of executionsOf(home, run).entries()) {
-      await this.runtime.forget(execution);
+      await this.within({ run, execution }, () => this.runtime.forget(execution));
       if (at % TURN_REMOVALS === TURN_REMOVALS - 1) await new Promise((resolve) => setImmediate(resolve));
     }
     removeFiles(home, run);
+  }
+
+  private async within<T>({ run, execution }: Pick<StepExecution, "run" | "execution">, ask: () => Promise<T>): Promise<T> {
+    this.runs.set(execution, run);
+    try {
+      return await ask();
+    } finally {
+      this.runs.delete(execution);
+    }
   }
 
   /** Stops reading; what runs goes on, and what `ended` promised stays open. */

@@ -33,7 +33,7 @@ test("half a million lines: all of them, in order, and the disk is given back", 
   const step = await rig.steps.start(execution, heard);
   expect(await step.ended).toEqual({ kind: "completed" });
   expect([lines, wrong]).toEqual([500_000, 0]);
-  const spool = statSync(join(rig.home, "runs/instances", execution.execution, "stdout.spool"));
+  const spool = statSync(join(rig.home, "runs", rig.run, execution.execution, "stdout.spool"));
   expect(spool.size).toBeGreaterThan(9_000_000);
   expect(spool.blocks * 512).toBeLessThan(600_000);
 });
