@@ -16,7 +16,10 @@ const NEEDS: readonly { readonly program: string; readonly tests: RegExp }[] = [
     program: "git",
     tests: /deploy\/git\/|(?:chaos|scenarios)\/deploy|chaos\/edge-kills|conformance\/(?:command|reference)|scenarios\/conformance/,
   },
-  { program: "openssl", tests: /tls\.test\.ts$|deploy\/alert\.test\.ts$/ },
+  { program: "openssl", tests: /tls\.test\.ts$|(?:deploy\/alert|kernel\/webhook\/.*)\.test\.ts$/ },
+  { program: "redis-server", tests: /runs\/redis\/.*\.test\.ts$|worker\/.*\.test\.ts$|(?:scenarios|chaos)\/redis/ },
+  { program: "dockerd", tests: /supervise\/docker\/.*\.test\.ts$|container-step\.test\.ts$|scenarios\/containers/ },
+  { program: "chromium", tests: /scenarios\/browser/ },
 ];
 
 interface Counts {

@@ -1,13 +1,18 @@
 import { join } from "node:path";
 import { buildCore, type Core, restore, sweepLeftovers } from "./daemon/core.ts";
+import { buildRuns, closeRuns, startRuns } from "./daemon/runs.ts";
 import { servicesOf } from "./daemon/services.ts";
 import { contractSchema } from "./deploy/contract-schema.ts";
-import { anonymousWarning, assertSafeBind, type HttpConfig } from "./http/bind.ts";
+import { addressText, anonymousWarning, assertSafeBind, type HttpConfig } from "./http/bind.ts";
+import type { Family } from "./http/metrics.ts";
+import { listenForMetrics } from "./http/metrics-listener.ts";
+import { RunMetrics } from "./http/run-metrics.ts";
 import { createServer, type HttpServer, type ServerOptions } from "./http/server.ts";
 import { type Clock, systemClock } from "./kernel/clock.ts";
 import { type ConfigFlags, type LoadedConfig, loadConfig } from "./kernel/config.ts";
 import { boundLog, daemonLog } from "./kernel/daemon-log.ts";
 import { messageOf, OrcoError } from "./kernel/errors.ts";
+import { uuidv7 } from "./kernel/id.ts";
 import { makeHome } from "./kernel/home-folder.ts";
 import { socketPath } from "./kernel/home.ts";
 import { Journal } from "./kernel/journal.ts";
@@ -35,14 +40,19 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   const clock = systemClock();
   const log = daemonLog(config.logLevel);
   survive(log);
-  const { journal, failure } = openJournal(config.home, { clock, log });
-  const core = buildCore({
+  const { journal, failure, metrics } = openJournal(config.home, { clock, log });
+  const onError = (error: unknown): void => log.error({ error: messageOf(error) }, "background work failed");
+  const core = buildCore({ config, env, clock, journal, log, onError });
+  const address = { url: config.publicUrl };
+  const runParts = await buildRuns({
     config,
     env,
     clock,
     journal,
-    log,
-    onError: (error) => log.error({ error: messageOf(error) }, "background work failed"),
+    newId: () => uuidv7(clock),
+    apiUrl: () => address.url ?? `http://${addressText(config.bind)}`,
+    log: (message, facts = {}) => log.warn(facts, message),
+    onError,
   });
   await core.edge.start();
   const restored = await restore(core);
@@ -63,16 +73,26 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   });
 
   const done = Promise.withResolvers<void>();
-  const services = servicesOf(core, { journal, loaded, http, journalFailure: failure, onShutdown: () => done.resolve() });
+  const services = servicesOf(core, { journal, runParts, loaded, http, journalFailure: failure, onShutdown: () => done.resolve() });
+  const collect = async (): Promise<Family[]> => [
+    ...core.metrics.families(services.stacks, core.logs.counters()),
+    ...metrics.families(),
+    ...(await core.edge.families()),
+  ];
   const server = listen({
     services,
-    config: http,
+    config: { ...http, ...(runParts.queue !== undefined && { queue: runParts.queue }) },
     clock,
     log: (record) => log.info(record, "request"),
     onError: (requestId, error) => log.error({ request_id: requestId, error: messageOf(error) }, "request failed after its answer"),
-    collect: async () => [...core.metrics.families(services.stacks, core.logs.counters()), ...(await core.edge.families())],
+    collect,
     schemas: { stack: stackSchema, contract: contractSchema },
   });
+  address.url ??= server.urls.at(-1);
+  // Before the first request is looked at: until then nothing is awaited.
+  await startRuns(runParts);
+  const scrape =
+    config.metricsPort === undefined ? undefined : listenForMetrics({ ...config.bind, port: config.metricsPort }, server.families);
   const warning = anonymousWarning(http);
   if (warning !== undefined) log.warn(warning);
   onListening(server.urls.at(-1) ?? socketPath(config.home));
@@ -84,6 +104,8 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   log.info("daemon stops; services go on");
   stopTidying();
   release(core);
+  await closeRuns(runParts);
+  await scrape?.close();
   await server.close();
   core.logs.close();
   journal.close();
@@ -93,16 +115,20 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
 /** `failure`: why the last write failed, until one succeeds. */
 function openJournal(home: string, { clock, log }: { clock: Clock; log: ReturnType<typeof daemonLog> }) {
   let why: string | undefined;
-  const journal = Journal.open({
+  const journal: Journal = Journal.open({
     path: join(home, "orco.db"),
     clock,
     log: (message, facts) => {
       log.warn({ ...facts }, message);
       why = message;
     },
-    onCommit: () => (why = undefined),
+    onCommit: (committed) => {
+      why = undefined;
+      metrics.committed(committed);
+    },
   });
-  return { journal, failure: () => why };
+  const metrics = new RunMetrics(journal, (error) => log.error({ error: messageOf(error) }, "metrics of runs"));
+  return { journal, metrics, failure: () => why };
 }
 
 /** Lets go of what runs; it goes on. */

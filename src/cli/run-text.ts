@@ -1,5 +1,5 @@
 import { formatSpan } from "../kernel/duration.ts";
-import type { RunLogRecord } from "../runs/logs/record.ts";
+import type { RunLogRecord } from "../runs/logs/line.ts";
 import type { RunStepView, RunView } from "../workflow/view.ts";
 import type { Io } from "./io.ts";
 import { oneLine, sanitizeText } from "./sanitize.ts";

@@ -1,7 +1,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { Json } from "../kernel/event.ts";
 import type { ArtifactView } from "../http/services.ts";
-import type { RunLogRecord } from "../runs/logs/record.ts";
+import type { RunLogRecord } from "../runs/logs/line.ts";
 import type { PlanAnswer } from "../runs/plan-view.ts";
 import type { ScheduleView } from "../runs/schedules/view.ts";
 import type { CheckpointView, RunView } from "../workflow/view.ts";

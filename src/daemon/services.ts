@@ -2,13 +2,16 @@ import { anonymousWarning, type HttpConfig } from "../http/bind.ts";
 import type { Services } from "../http/services.ts";
 import { describeConfig, type LoadedConfig } from "../kernel/config.ts";
 import type { Journal } from "../kernel/journal.ts";
-import { runView, runViews } from "../workflow/run-view.ts";
+import { runView } from "../workflow/run-view.ts";
 import type { RunView } from "../workflow/view.ts";
 import type { RunRow } from "../workflow/run.ts";
 import type { Core } from "./core.ts";
+import { runService } from "./run-service.ts";
+import type { RunParts } from "./runs.ts";
 
 interface ServicesOptions {
   readonly journal: Journal;
+  readonly runParts: RunParts;
   readonly loaded: LoadedConfig;
   readonly http: HttpConfig;
   readonly journalFailure: () => string | undefined;
@@ -17,7 +20,7 @@ interface ServicesOptions {
 
 /** The daemon as the HTTP layer sees it. */
 export function servicesOf({ stacks, edge, runs, requests, appRequests }: Core, options: ServicesOptions): Services {
-  const { journal, loaded, http } = options;
+  const { journal, loaded, http, runParts } = options;
   const viewOf = (row: RunRow): RunView => runView(row, runs.steps(row.id));
   return {
     stacks: {
@@ -42,12 +45,14 @@ export function servicesOf({ stacks, edge, runs, requests, appRequests }: Core, 
       deploy: async (name, ref) => viewOf(await appRequests.deploy(name, ref)),
       rollback: async (name) => viewOf(await appRequests.rollback(name)),
     },
-    runs: runViews(runs),
+    runs: runService(runs, runParts),
+    schedules: runParts.schedules,
     journal,
     ready: () => {
       const why = options.journalFailure();
       const warning = anonymousWarning(http);
-      return [{ name: "journal", ok: why === undefined, detail: why ?? "writable", ...(warning !== undefined && { warning }) }];
+      const checks = [{ name: "journal", ok: why === undefined, detail: why ?? "writable", ...(warning !== undefined && { warning }) }];
+      return [...checks, ...(runParts.redis ? [runParts.redis.check()] : []), runParts.k8s.check()];
     },
     config: () => describeConfig(loaded),
     shutdown: async () => {

@@ -2,31 +2,56 @@ import { expect, test } from "bun:test";
 import type { ZodType } from "zod";
 import { systemClock } from "../kernel/clock.ts";
 import type { PlanView, StackView } from "../stack/view.ts";
-import type { RunView } from "../workflow/view.ts";
+import type { RunView, StepWaitView } from "../workflow/view.ts";
 import { ANSWERS } from "./answers.ts";
 import { startTestServer } from "./daemon.fake.ts";
 
+const WAIT: Required<StepWaitView> = {
+  kind: "approval",
+  summary: "s",
+  content: { files: 1 },
+  content_hash: "h",
+  roles: ["owner"],
+  since: "t",
+  expires_at: "t",
+};
 const RUN: Required<RunView> = {
   id: "i",
   kind: "apply",
+  mode: "local",
+  name: "apply demo",
   status: "failed",
+  owner: "orco",
+  metadata: { team: "a" },
   stack: "demo",
   service: "api",
   app: "blog",
-  created_at: "t",
-  started_at: "t",
-  finished_at: "t",
-  steps: [{ name: "plan", status: "completed", detail: "d" }],
-  waiting: {
-    step: "gate",
-    kind: "approval",
-    summary: "s",
-    content: { files: 1 },
-    content_hash: "h",
-    roles: ["owner"],
-    since: "t",
-    expires_at: "t",
-  },
+  createdAt: "t",
+  startedAt: "t",
+  endedAt: "t",
+  attempt: 1,
+  steps: [
+    {
+      id: "plan",
+      status: "completed",
+      attempt: 2,
+      startedAt: "t",
+      endedAt: "t",
+      message: "d",
+      outputs: { n: 1 },
+      error: { code: "invalid", message: "m" },
+      progress: { percent: 5, message: "p" },
+      waiting: WAIT,
+      reused: true,
+    } satisfies Required<RunView["steps"][number]>,
+  ],
+  waiting: { step: "gate", ...WAIT },
+  cancelling: "by request",
+  priority: 3,
+  concurrency_key: "k",
+  retry_of: "r",
+  schedule_id: "s",
+  worker: "w",
   error: { code: "blocked", message: "m", chain: ["db"] },
   result: { changed: 1 },
 };

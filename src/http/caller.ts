@@ -12,3 +12,9 @@ export function tokenOf(c: Ctx): { token?: string } {
   const token = c.get("runToken");
   return token === undefined ? {} : { token };
 }
+
+/** The id for what this request makes, where it has an Idempotency-Key. */
+export function reservedOf(c: Ctx): { id?: string } {
+  const id = c.get("reservedId");
+  return id === undefined ? {} : { id };
+}

@@ -5,6 +5,7 @@ import type { HttpConfig } from "./bind.ts";
 import type { UploadBudget } from "./upload-budget.ts";
 import type { HttpMetrics } from "./http-metrics.ts";
 import type { Services } from "./services.ts";
+import type { idempotent } from "./idempotency.ts";
 import type { OpenStreams } from "./streams.ts";
 import type { Tickets } from "./ticket.ts";
 
@@ -27,6 +28,8 @@ export interface Env {
     keyFingerprint: string;
     /** Of a run's worker: the run that it opens checks it. */
     runToken: string;
+    /** For what the request makes, where it carries an Idempotency-Key: the same one when it is sent again. */
+    reservedId: string;
     streaming: boolean;
   };
 }
@@ -60,6 +63,7 @@ export interface Deps {
   readonly metrics: HttpMetrics;
   readonly streams: OpenStreams;
   readonly tickets: Tickets;
+  readonly idempotent: ReturnType<typeof idempotent>;
   readonly uploads: UploadBudget;
   readonly schemas: Readonly<Record<string, () => JsonObject | Promise<JsonObject>>>;
 }

@@ -76,6 +76,32 @@ export class FakeDaemon implements Services {
       this.decisions.push(decision);
       return run;
     },
+    plan: () => notHere(),
+    create: () => notHere(),
+    pause: () => notHere(),
+    resume: () => notHere(),
+    retry: () => notHere(),
+    signal: () => notHere(),
+    checkpoints: (id) => (this.runOf(id), []),
+    checkpoint: () => notHere(),
+    workers: {
+      opens: () => false,
+      claim: () => notHere(),
+      heartbeat: () => notHere(),
+      report: () => notHere(),
+      finish: () => notHere(),
+      log: () => notHere(),
+      lastCheckpoint: () => undefined,
+    },
+    logs: () => notHere(),
+    artifacts: { list: async () => [], open: () => notHere(), put: () => notHere() },
+  };
+
+  readonly schedules: Services["schedules"] = {
+    create: () => notHere(),
+    list: () => [],
+    get: () => notHere(),
+    remove: () => notHere(),
   };
 
   readonly apps: Services["apps"] = {
@@ -199,6 +225,7 @@ export function startTestServer(clock: Clock, config: Partial<HttpConfig> = {}, 
     urls: server.urls,
     url: server.urls[0] ?? "",
     close: () => server.close(0),
+    families: () => server.families(),
     restart: async () => {
       await server.close(0);
       server = createServer({ services: daemon, config: base, clock, ...options });
@@ -209,4 +236,9 @@ export function startTestServer(clock: Clock, config: Partial<HttpConfig> = {}, 
       rmSync(home, { recursive: true });
     },
   };
+}
+
+/** Plans and workers have the real book behind them in the tests of `test/scenarios`. */
+function notHere(): never {
+  throw new OrcoError("not_found", "the fake daemon has no plans");
 }

@@ -37,13 +37,19 @@ export function deployRoutes(site: Site): void {
 
 function documentRoutes(site: Site): void {
   const { apps } = site.deps.services;
-  const deploy = { path: "/deploy", id: "deploy", summary: "Deploy a commit of the only app, or of the one named", answers: deployAnswers };
+  const deploy = {
+    path: "/deploy",
+    id: "deploy",
+    summary: "Deploy a commit of the only app, or of the one named",
+    answers: deployAnswers,
+    creates: true,
+  };
   const body = { schema: DeployBody, required: true };
   endpoint(site, { method: "post", params: none, query: none, ...deploy, body }, async (c, input) => {
     const { app, commit: ref = "" } = input.body.kind === "json" ? input.body.value : {};
     return answer(site, c, { kind: "deploy", submit: async () => apps.deploy(apps.nameOf(app), ref) });
   });
-  const rollback = { path: "/rollback", id: "rollback", summary: "Go back to the previous release", answers: rollbackAnswers };
+  const rollback = { path: "/rollback", id: "rollback", summary: "Go back to the previous release", answers: rollbackAnswers, creates: true };
   endpoint(site, { method: "post", params: none, query: none, ...rollback, body: { schema: RollbackBody } }, async (c, input) => {
     const { app } = input.body.kind === "json" ? input.body.value : {};
     return answer(site, c, { kind: "rollback", submit: async () => apps.rollback(apps.nameOf(app)) });
@@ -96,7 +102,7 @@ function appRoutes(site: Site): void {
 
 function changeRoutes(site: Site): void {
   const { apps } = site.deps.services;
-  const deploy = { path: "/apps/{app}/deploy", id: "deployApp", summary: "Deploy a commit", answers: deployAnswers };
+  const deploy = { path: "/apps/{app}/deploy", id: "deployApp", summary: "Deploy a commit", answers: deployAnswers, creates: true };
   const body = { schema: AppDeployBody, required: true };
   endpoint(site, { method: "post", params: named, query: none, ...deploy, body }, async (c, input) => {
     const { commit: ref = "" } = input.body.kind === "json" ? input.body.value : {};
@@ -107,6 +113,7 @@ function changeRoutes(site: Site): void {
     id: "rollbackApp",
     summary: "Go back to the previous release",
     answers: rollbackAnswers,
+    creates: true,
   };
   endpoint(site, { method: "post", params: named, query: none, ...rollback, body: { schema: none } }, async (c, input) =>
     answer(site, c, { kind: "rollback", submit: () => apps.rollback(input.params.app) }),

@@ -64,7 +64,12 @@ export function endpoint<P extends Shape, Q extends Shape, B extends ZodType>(
     const params = checked(operation.params, c.req.param(), "/path");
     const query = checked(operation.query, singleValues(c.req.queries()), "/query");
     const read = operation.raw ? NO_BODY : await readBody(c, bodyLimits(operation, deps));
-    return handle(c, { params, query, body: checkedBody(operation, read) });
+    const input = { params, query, body: checkedBody(operation, read) };
+    if (!operation.creates) return handle(c, input);
+    return deps.idempotent(c, read.kind === "json" ? read.value : null, (reserved) => {
+      if (reserved !== undefined) c.set("reservedId", reserved);
+      return handle(c, input);
+    });
   });
 }
 

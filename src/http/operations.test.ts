@@ -30,7 +30,8 @@ afterAll(() => server.dispose());
 
 function ask({ method, path }: Operation, key?: string, header = "authorization"): Promise<Response> {
   const real = path
-    .replace("{id}", "00000000-0000-7000-8000-000000000000")
+    .replace(/\{(?:id|runId)\}/, "00000000-0000-7000-8000-000000000000")
+    .replace("{step}", "build")
     .replace("{name}", "demo")
     .replace("{app}", "blog")
     .replace("{file}", "stack.json")

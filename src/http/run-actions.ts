@@ -3,7 +3,7 @@ import { OrcoError } from "../kernel/errors.ts";
 import type { Json } from "../kernel/event.ts";
 import type { Decision } from "../workflow/approval.ts";
 import type { RunView } from "../workflow/view.ts";
-import { callerOf } from "./caller.ts";
+import { callerOf, reservedOf } from "./caller.ts";
 import type { Ctx } from "./context.ts";
 import { type Site, endpoint, json } from "./endpoint.ts";
 import { ApprovalBody, flag, none, oneRun } from "./schemas.ts";
@@ -63,7 +63,7 @@ function retryRoute(site: Site): void {
   };
   endpoint(site, { method: "post", params: oneRun, query: none, ...retry }, async (c, { params, body }) => {
     const step = body.kind === "json" ? body.value.from_step : undefined;
-    const run = await runs.retry(params.runId, { owner: callerOf(c), ...(step !== undefined && { from_step: step }) });
+    const run = await runs.retry(params.runId, { owner: callerOf(c), ...reservedOf(c), ...(step !== undefined && { from_step: step }) });
     return c.json({ runId: run.id, retry_of: params.runId }, 201, { location: `/runs/${run.id}` });
   });
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { RunRequestBody } from "../runs/request.ts";
-import { callerOf } from "./caller.ts";
+import { callerOf, reservedOf } from "./caller.ts";
 import { type Site, endpoint, json } from "./endpoint.ts";
 import { none } from "./schemas.ts";
 
@@ -27,7 +27,7 @@ export function runCreateRoutes(site: Site): void {
     const { mode } = input.query;
     if (mode === "plan") return c.json({ mode, plan: runs.plan(request) });
     const traceparent = c.req.header("traceparent");
-    const run = await runs.create(request, { mode, owner: callerOf(c), ...(traceparent !== undefined && { traceparent }) });
+    const run = await runs.create(request, { mode, owner: callerOf(c), ...(traceparent !== undefined && { traceparent }), ...reservedOf(c) });
     return c.json({ runId: run.id }, 201, { location: `/runs/${run.id}` });
   });
 }

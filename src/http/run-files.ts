@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { OrcoError } from "../kernel/errors.ts";
+import type { RunLogQuery } from "../runs/logs/query.ts";
 import { tokenOf } from "./caller.ts";
 import type { Ctx, Deps } from "./context.ts";
 import { type Site, endpoint, json } from "./endpoint.ts";
@@ -35,7 +36,7 @@ function logRoute(site: Site): void {
   });
 }
 
-type LogQuery = Parameters<Deps["services"]["runs"]["logs"]>[1];
+type LogQuery = Omit<RunLogQuery, "signal">;
 
 function logStream(deps: Deps, c: Ctx, { id, query }: { id: string; query: LogQuery }): Response {
   const headers = { "content-type": "application/x-ndjson; charset=utf-8", "x-accel-buffering": "no" };
@@ -45,7 +46,7 @@ function logStream(deps: Deps, c: Ctx, { id, query }: { id: string; query: LogQu
   const body = deps.streams.start({
     heartbeat: "\n",
     produce: async (writer) => {
-      for await (const record of deps.services.runs.logs(id, query, writer.signal)) {
+      for await (const record of deps.services.runs.logs(id, { ...query, signal: writer.signal })) {
         await writer.room();
         if (writer.signal.aborted) return;
         writer.write(`${JSON.stringify(record)}\n`);

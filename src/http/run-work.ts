@@ -3,7 +3,7 @@ import { OrcoError } from "../kernel/errors.ts";
 import type { Json } from "../kernel/event.ts";
 import type { LogLine } from "../runs/ports.ts";
 import type { NewCheckpoint } from "../runs/record.ts";
-import { CheckpointBody, ClaimBody, FinishBody, finishOf, HeartbeatBody, LogsBody, ReportBody, reportOf } from "./run-bodies.ts";
+import { CheckpointBody, ClaimBody, claimOf, FinishBody, finishOf, HeartbeatBody, LogsBody, ReportBody, reportOf } from "./run-bodies.ts";
 import { tokenOf } from "./caller.ts";
 import { type Site, endpoint, type Input, json } from "./endpoint.ts";
 import { decodeCursor, encodeCursor, nextLink } from "./page.ts";
@@ -64,7 +64,7 @@ function claimRoute(site: Site): void {
     answers: { 200: json("It is yours until the lease ends", "RunClaim") },
   };
   endpoint(site, { method: "post", params: oneRun, query: none, ...claim }, async (c, input) =>
-    c.json(await workers.claim(input.params.runId, valueOf(input).worker)),
+    c.json(await workers.claim(input.params.runId, claimOf(valueOf(input)))),
   );
 }
 

@@ -2,10 +2,13 @@ import { chmodSync, rmSync } from "node:fs";
 import type { Clock } from "../kernel/clock.ts";
 import { errnoOf, messageOf, OrcoError } from "../kernel/errors.ts";
 import type { JsonObject } from "../kernel/event.ts";
+import { uuidv7 } from "../kernel/id.ts";
 import { type App, createApp } from "./app.ts";
 import { addressText, assertSafeBind, type BindAddress, type HttpConfig } from "./bind.ts";
+import { idempotent } from "./idempotency.ts";
 import { UploadBudget } from "./upload-budget.ts";
 import type { Connection, Deps, RequestRecord } from "./context.ts";
+import { callerOf } from "./caller.ts";
 import { HttpMetrics } from "./http-metrics.ts";
 import type { Family } from "./metrics.ts";
 import { asOrcoError, problemResponse } from "./problem.ts";
@@ -30,6 +33,8 @@ export interface ServerOptions {
 export interface HttpServer {
   /** Where it listens over TCP, with the real port; empty with the socket alone. */
   readonly urls: readonly string[];
+  /** What `/metrics` shows. */
+  families(): Promise<readonly Family[]>;
   /** Ends the streams, then waits up to `graceMs` for answers under way. Idempotent. */
   close(graceMs?: number): Promise<void>;
 }
@@ -67,6 +72,13 @@ export function createServer(options: ServerOptions): HttpServer {
     failed,
     metrics,
     streams,
+    idempotent: idempotent({
+      journal: options.services.journal,
+      clock,
+      newId: () => uuidv7(clock),
+      callerOf,
+      onError: (error) => failed("", error),
+    }),
     tickets: ticketsOf({ apiKey: config.apiKey, clock }),
     uploads: new UploadBudget(),
     schemas: { ...options.schemas, ...ofRuns() },
@@ -78,6 +90,7 @@ export function createServer(options: ServerOptions): HttpServer {
   let closing: Promise<void> | undefined;
   return {
     urls: tcp ? [tcp.url.href.replace(/\/$/, "")] : [],
+    families: () => metrics.families(),
     close: (graceMs = 1000) => (closing ??= closeAll({ servers, streams, clock, graceMs })),
   };
 }

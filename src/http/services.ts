@@ -1,16 +1,18 @@
+import type { Journal } from "../kernel/journal.ts";
 import type { EventLog, Json, JsonObject } from "../kernel/event.ts";
 import type { AppStatus, AppView, PutApp, ReleaseView } from "../deploy/view.ts";
 import type { PlanView, PutStack, StackSummary, StackView } from "../stack/view.ts";
 import type { CheckpointView, RunView } from "../workflow/view.ts";
 import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
-import type { RunLogQuery, RunLogRecord } from "../runs/logs/record.ts";
+import type { RunLogRecord } from "../runs/logs/line.ts";
+import type { RunLogQuery } from "../runs/logs/query.ts";
 import type { PlanAnswer } from "../runs/plan-view.ts";
 import type { LogLine, RunFinish } from "../runs/ports.ts";
 import type { NewCheckpoint, RunMode } from "../runs/record.ts";
 import type { RunRequest } from "../runs/request.ts";
 import type { NewSchedule } from "../runs/schedules/body.ts";
 import type { ScheduleView } from "../runs/schedules/view.ts";
-import type { ClaimReply, HeartbeatReply, HeartbeatRequest, ReportReply, ReportRequest } from "../runs/worker-wire.ts";
+import type { ClaimReply, ClaimRequest, HeartbeatReply, HeartbeatRequest, ReportReply, ReportRequest } from "../runs/worker-wire.ts";
 import type { Decision } from "../workflow/approval.ts";
 
 /** What the HTTP layer needs of the daemon; wired in `daemon.ts`. Every method throws `OrcoError`. */
@@ -19,7 +21,7 @@ export interface Services {
   readonly apps: AppService;
   readonly runs: RunService;
   readonly schedules: ScheduleService;
-  readonly journal: EventLog & { head(topic?: string): number; firstAvailable(topic?: string): number };
+  readonly journal: EventLog & Pick<Journal, "query" | "head" | "firstAvailable">;
   readonly ready: () => readonly Check[];
   /** The resolved configuration with the origin of each value; secrets masked. */
   readonly config: () => JsonObject;
@@ -108,17 +110,18 @@ export interface RunService {
   decide(id: string, decision: Decision): Promise<RunView>;
   /** Validated and ordered, nothing stored. `invalid` with the pointers of what is wrong. */
   plan(request: RunRequest): PlanAnswer;
-  /** `invalid`, `busy` (its lane refuses), `unavailable` (the mode's engine does not answer), `disk_full`. */
-  create(request: RunRequest, how: { mode: RunMode; owner: string; traceparent?: string }): Promise<RunView>;
+  /** `id`: with that id; one that is there already is returned. `invalid`, `busy` (its lane refuses), `unavailable` (the mode's engine does not answer), `disk_full`. */
+  create(request: RunRequest, how: { mode: RunMode; owner: string; traceparent?: string; id?: string }): Promise<RunView>;
   pause(id: string): Promise<RunView>;
   resume(id: string): Promise<RunView>;
-  retry(id: string, how: { from_step?: string; owner: string }): Promise<RunView>;
+  retry(id: string, how: { from_step?: string; owner: string; id?: string }): Promise<RunView>;
   signal(id: string, name: string, data: Json): Promise<void>;
   /** Oldest first. */
   checkpoints(id: string, page: { after?: string; limit: number }): CheckpointView[];
   checkpoint(id: string, checkpoint: NewCheckpoint, caller: RunCaller): Promise<string>;
   readonly workers: RunWorkers;
-  readonly logs: (id: string, query: RunLogQuery, signal: AbortSignal) => AsyncIterable<RunLogRecord>;
+  /** Throws `invalid` for a bad pattern or level. */
+  logs(id: string, query: RunLogQuery): AsyncIterable<RunLogRecord>;
   readonly artifacts: RunArtifacts;
 }
 
@@ -135,7 +138,7 @@ export interface ScheduleService {
 export interface RunWorkers {
   /** Whether the token is this run's, of whatever attempt. */
   opens(id: string, token: string): boolean;
-  claim(id: string, worker: string): Promise<ClaimReply>;
+  claim(id: string, request: ClaimRequest): Promise<ClaimReply>;
   heartbeat(id: string, request: HeartbeatRequest, caller: RunCaller & { signal?: AbortSignal }): Promise<HeartbeatReply>;
   report(id: string, request: ReportRequest, caller: RunCaller): Promise<ReportReply>;
   finish(id: string, end: RunFinish, caller: RunCaller): Promise<RunView>;

@@ -38,7 +38,7 @@ export class BookDaemon {
     const dispatcher = new RedisDispatcher({
       url: redis,
       queue,
-      apiUrl: "http://127.0.0.1",
+      apiUrl: () => "http://127.0.0.1",
       journal,
       clock,
       redispatch: (id, from) => book.redispatch(id, from),

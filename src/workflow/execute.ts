@@ -68,6 +68,11 @@ export class Runs {
     }
   }
 
+  /** Whether it is one of this engine. */
+  knows(id: string): boolean {
+    return this.active.has(id) || this.options.store.get(id) !== undefined;
+  }
+
   get(id: string): RunRow {
     const row = this.active.get(id)?.row ?? this.late.get(id) ?? this.options.store.get(id);
     if (!row) throw new OrcoError("not_found", `there is no run ${id}`, { run: id });

@@ -42,7 +42,7 @@ async function setUp(redis: RedisServer) {
   const dispatcher = new RedisDispatcher({
     url: redis.url,
     queue,
-    apiUrl: "http://127.0.0.1:7070",
+    apiUrl: () => "http://127.0.0.1:7070",
     journal,
     clock,
     log: (message) => logged.push(message),

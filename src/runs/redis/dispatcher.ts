@@ -21,7 +21,7 @@ export interface RedisDispatcherOptions {
   /** `queueName` of this home. */
   readonly queue: string;
   /** Where workers reach this daemon, for those that were not told. */
-  readonly apiUrl: string;
+  readonly apiUrl: () => string;
   readonly journal: Queryable & Pick<EventLog, "append">;
   readonly clock: Clock;
   /** Gives a run that is still pending with dispatch `from` the next number, and dispatches it; does nothing to any other. */
@@ -127,7 +127,7 @@ export class RedisDispatcher implements Dispatcher {
     const { queue } = this;
     if (!queue) return false;
     try {
-      await this.link.ask(queue.add(run, this.options.apiUrl));
+      await this.link.ask(queue.add(run, this.options.apiUrl()));
       await this.options.journal.append([], [dispatchDelete(run.id)]);
       return true;
     } catch (error) {
