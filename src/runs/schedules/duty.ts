@@ -25,7 +25,8 @@ export interface DutyPorts extends Pick<FirePorts, "fire" | "exists"> {
  * the run unless it is there. So a crash neither loses nor doubles one.
  */
 export class Duty {
-  private readonly times: CronTimes;
+  /** Undefined: what a former version took cannot be read any more; it rests. */
+  private readonly times: CronTimes | undefined;
   /** The two clocks at the last decision that is on disk; undefined: that was a former daemon's. */
   private decided: Moment | undefined;
   /** Monotonic; what failed for now rests until then. */
@@ -40,17 +41,22 @@ export class Duty {
     private readonly ports: DutyPorts,
     { isNew }: { isNew: boolean },
   ) {
-    this.times = parseCron(record.cron, record.timezone);
+    try {
+      this.times = parseCron(record.cron, record.timezone);
+    } catch (error) {
+      ports.onError(error);
+    }
     if (isNew) this.decided = momentOf(ports.clock);
   }
 
   /** Milliseconds until there is something to do, 0 for at once; undefined: nothing that can be foreseen, or it is being done. */
   waitMs(): number | undefined {
     const { enabled, nextAt, firing } = this.record;
-    if (!enabled || this.working) return undefined;
+    if (!enabled || !this.times || this.working) return undefined;
     const restMs = Math.max(0, this.retryAt - this.ports.clock.monotonic());
-    if (firing.length > 0 || this.mayBeSetBack()) return restMs;
-    return nextAt === undefined ? undefined : Math.max(restMs, nextAt - this.ports.clock.now());
+    if (firing.length > 0) return restMs;
+    if (nextAt === undefined) return undefined;
+    return this.mayBeSetBack() ? restMs : Math.max(restMs, nextAt - this.ports.clock.now());
   }
 
   /** Decides what is due and makes the runs of it. Never rejects. */
@@ -87,7 +93,7 @@ export class Duty {
   private async decide(): Promise<void> {
     const { clock, newId } = this.ports;
     const { nextAt, catchUp, enabled } = this.record;
-    if (nextAt === undefined || !enabled) return;
+    if (nextAt === undefined || !enabled || !this.times) return;
     const moment = momentOf(clock);
     const { now, at } = moment;
     const wasDown = this.decided === undefined;
