@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { dockerHere, IMAGE } from "../../../test/docker/engine.ts";
+import { FlakySocket } from "../../../test/docker/flaky-socket.ts";
 import { until } from "../../../test/until.ts";
 import { systemClock } from "../../kernel/clock.ts";
 import { OrcoError } from "../../kernel/errors.ts";
@@ -201,6 +202,58 @@ describe.skipIf(!docker)("somebody else", () => {
     const left = (await ours()).map(({ Labels }) => Labels["orco.run"]);
     expect(left).toContain(kept.run);
     expect(left).not.toContain(swept.run);
+  });
+});
+
+describe.skipIf(!docker)("docker goes away", () => {
+  const script = (lines: number) =>
+    `i=0; while [ $i -lt ${lines} ]; do i=$((i+1)); echo "line $i"; [ $i = 500 ] && sleep 0.5; done; echo '{"type":"output","data":{"n":1}}'; exit 5`;
+
+  test("and comes back: the container went on, each line is heard once, its end is reported", async () => {
+    const socket = new FlakySocket(join(home, "flaky.sock"), "/var/run/docker.sock");
+    const heard = new Heard();
+    const handle = await open(new Engine(`unix://${socket.path}`)).start(sh(script(2000)), heard);
+    await until("some of it was heard", () => heard.messages().length >= 500);
+    await socket.take();
+    await until("it is waited for", () => heard.messages("orco").some((message) => message.includes("waiting for docker")));
+    socket.give();
+    expect(await handle.ended).toMatchObject({ kind: "failed", error: { facts: { exit: 5 } } });
+    expect(heard.messages()).toEqual(Array.from({ length: 2000 }, (_, at) => `line ${at + 1}`));
+    expect(heard.outputs).toEqual([{ n: 1 }]);
+    await socket.take();
+  });
+
+  test("while a step is stopped: it is killed when docker is back", async () => {
+    const socket = new FlakySocket(join(home, "flaky.sock"), "/var/run/docker.sock");
+    const heard = new Heard();
+    const handle = await open(new Engine(`unix://${socket.path}`)).start(
+      sh("trap '' TERM; echo ready; while :; do sleep 0.1; done"),
+      heard,
+    );
+    await until("it runs", () => heard.messages().includes("ready"));
+    await socket.take();
+    handle.stop("cancel", 10);
+    await until("it is waited for", () => heard.messages("orco").length > 0);
+    socket.give();
+    expect(await handle.ended).toEqual({ kind: "canceled" });
+    await socket.take();
+  });
+
+  test("as the next daemon looks for the container: it is found when docker is back, and nothing runs twice", async () => {
+    const first = open();
+    const execution = sh("echo one; sleep 1; echo two");
+    const before = new Heard();
+    await first.start(execution, before);
+    await until("it runs", () => before.messages().includes("one"));
+    first.close();
+    const path = join(home, "flaky.sock");
+    const heard = new Heard();
+    const handle = await open(new Engine(`unix://${path}`)).adopt(execution, heard);
+    await until("it is waited for", () => heard.messages("orco").length > 0);
+    const socket = new FlakySocket(path, "/var/run/docker.sock");
+    expect(await handle?.ended).toEqual({ kind: "completed" });
+    expect(heard.messages()).toEqual(["one", "two"]);
+    await socket.take();
   });
 });
 
