@@ -29,6 +29,7 @@ export const HeartbeatBody = z
   .strictObject({
     seen: z.number().int().min(0).optional(),
     wait_ms: z.number().int().min(0).max(10_000).optional().describe("answer when somebody changes the run, or then"),
+    release: z.boolean().optional().describe("hand the run back: another worker may claim it at once"),
   })
   .meta({ id: "Heartbeat" });
 

@@ -18,3 +18,13 @@ test("a report whose answer was lost is acknowledged again and recorded once, ac
   expect(again.attempt).toBe(2);
   expect((await book.workers.report(id, report, { token: again.token })).checkpoint_ids.length).toBe(1);
 });
+
+test("a worker that leaves hands its run back: it waits for the next one at once, and the loss does not count", async () => {
+  using lives = new Lives();
+  const { book } = lives.next();
+  const { id } = await book.create(planOf(step("a")), how("redis"));
+  const { token } = await book.workers.claim(id, { worker: "w", dispatch: 1 });
+  expect(await book.workers.heartbeat(id, { release: true }, { token })).toMatchObject({ lease_ms: 0 });
+  expect(book.get(id)).toMatchObject({ status: "pending", dispatch: 2, losses: 0 });
+  expect((await book.workers.claim(id, { worker: "w", dispatch: 2 })).attempt).toBe(2);
+});

@@ -32,6 +32,8 @@ export interface ClaimReply {
 export interface HeartbeatRequest {
   readonly seen?: number;
   readonly wait_ms?: number;
+  /** The worker leaves: the run waits for another one from now on, instead of when the lease has run out. */
+  readonly release?: boolean;
 }
 
 export interface HeartbeatReply {

@@ -8,12 +8,12 @@ import { insist } from "./insist.ts";
 import { RemoteLedger } from "./remote-ledger.ts";
 import { claimRun, RunApi } from "./run-api.ts";
 
-/** Carries a run through its plan; resolves when it has ended or may not be written any more. */
+/** Carries a run through its plan. Resolves with whether it has ended; else it may not be written any more. */
 export type Drive = (parts: {
   readonly ledger: Ledger;
   readonly runner: StepRunner;
   readonly api: { url: string; token: string };
-}) => Promise<void>;
+}) => Promise<boolean>;
 
 export interface OneRunOptions {
   /** Of the daemon. */
@@ -48,13 +48,15 @@ export async function workOn(job: JobData, options: OneRunOptions): Promise<void
   const letGo = (): void => ledger.close();
   handBack.addEventListener("abort", letGo, { once: true });
   const runner = new FencedRunner(options.runner, ledger.lost);
+  let isOver = false;
   try {
-    await options.drive({ ledger, runner, api });
+    isOver = await options.drive({ ledger, runner, api });
     log("run ended here", { ...facts, ...(ledger.lost.aborted && { why: messageOf(ledger.lost.reason) }) });
   } finally {
     handBack.removeEventListener("abort", letGo);
     ledger.close();
     await runner.quiet();
+    if (!isOver && handBack.aborted) await ledger.handBack();
     await runner.forget(job.runId);
   }
 }

@@ -104,6 +104,15 @@ export class RemoteLedger implements Ledger {
     if (!this.lease.signal.aborted) this.lines.add(lines);
   }
 
+  /** After `close`: tells the daemon that another worker may have the run at once. Best effort, since its lease runs out anyway. */
+  async handBack(): Promise<void> {
+    const { api, clock } = this.options;
+    const patience = new AbortController();
+    const cancel = clock.after(LAST_LINES_MS, () => patience.abort());
+    await api.heartbeat({ release: true }, patience.signal).catch(() => undefined);
+    cancel();
+  }
+
   /** Lets go of the run: nothing is written any more, and the lease runs out. */
   close(): void {
     this.lease.close(new OrcoError("conflict", `run ${this.run.id} has ended here`, { run: this.run.id }));

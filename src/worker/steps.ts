@@ -27,7 +27,7 @@ export function stepsOf({ home, env, clock, onError }: StepsOptions) {
   const runner = new LocalRunner({ home, clock, env, containers, startHttp });
   const slots = new Slots(Number(env["ORCO_MAX_STEPS"]) || DEFAULT_MAX_STEPS);
   const drive: Drive = async ({ ledger, runner: fenced, api }) => {
-    await new Driver({ ledger, runner: fenced, clock, newId: () => uuidv7(clock), api, slots, onError }).run();
+    return (await new Driver({ ledger, runner: fenced, clock, newId: () => uuidv7(clock), api, slots, onError }).run()) === "ended";
   };
   return {
     runner,

@@ -87,7 +87,8 @@ async function takesNoMore(name: string): Promise<void> {
 
 async function ended(id: string): Promise<string> {
   await until(`run ${id} has ended`, () => ["completed", "failed", "canceled"].includes(daemon.book.get(id).status), PATIENCE_MS);
-  return daemon.book.get(id).status;
+  const { status, error } = daemon.book.get(id);
+  return error ? `${status}: ${error.message}` : status;
 }
 
 withRedis("runs are shared by workers, each is carried out once, with its logs, outputs and checkpoints", async () => {
@@ -202,5 +203,5 @@ withRedis("told to end, a worker lets its runs end; told twice, it hands them ba
   await takesNoMore("hasty");
   hasty.signal("SIGTERM");
   expect(await hasty.exited).toBe(0);
-  await until("it waits again", () => daemon.book.get(second.id).status === "pending", PATIENCE_MS);
+  expect(daemon.book.get(second.id)).toMatchObject({ status: "pending", losses: 0 });
 });

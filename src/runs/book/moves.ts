@@ -68,15 +68,25 @@ export function dispatchRun(draft: Draft): void {
 
 /** Its worker is gone: it waits for the next one, or has been lost too often. */
 export function requeueRun(draft: Draft): void {
-  const { worker = "", losses, mode } = draft.run;
+  const { worker = "", losses } = draft.run;
   const reason = `worker ${worker} was lost: its lease ran out`;
   draft.outside = true;
   if (losses + 1 >= MAX_LOSSES) {
     const message = `${losses + 1} leases ran out one after the other without progress; the last one was held by ${worker}`;
     return endRun(draft, { status: "failed", error: { code: "worker_lost", message } });
   }
-  moveRun(draft, "requeue", { set: { losses: losses + 1 }, drop: ["tokenHash", "worker"], reason });
-  if (mode === "redis" && draft.run.status === "pending") dispatchRun(draft);
+  requeue(draft, { losses: losses + 1 }, reason);
+}
+
+/** Its worker leaves in good order. */
+export function handBack(draft: Draft): void {
+  draft.outside = true;
+  requeue(draft, {}, `worker ${draft.run.worker ?? ""} handed it back`);
+}
+
+function requeue(draft: Draft, set: Partial<RunRecord>, reason: string): void {
+  moveRun(draft, "requeue", { set, drop: ["tokenHash", "worker"], reason });
+  if (draft.run.mode === "redis" && draft.run.status === "pending") dispatchRun(draft);
 }
 
 const ENDS = { completed: "finish", failed: "fail", canceled: "cancel" } as const;

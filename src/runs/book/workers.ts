@@ -8,7 +8,7 @@ import type { ClaimReply, HeartbeatReply, HeartbeatRequest, ReportReply, ReportR
 import type { Desk } from "./desk.ts";
 import type { Draft } from "./draft.ts";
 import type { LiveRun } from "./live-run.ts";
-import { assertOpen, beginRun, endRun, hasEnded, isHeld } from "./moves.ts";
+import { assertOpen, beginRun, endRun, handBack, hasEnded, isHeld } from "./moves.ts";
 import { addCheckpoint, assertStep, changeStep } from "./step-moves.ts";
 
 const MAX_WAIT_MS = 10_000;
@@ -64,13 +64,15 @@ export class Workers {
   }
 
   /** With `wait_ms`, when somebody else changes the run, or then. Of a run that was cancelled it says so instead of refusing. */
-  async heartbeat(id: string, { seen, wait_ms: waitMs = 0 }: HeartbeatRequest, caller: Caller): Promise<HeartbeatReply> {
+  async heartbeat(id: string, { seen, wait_ms: waitMs = 0, release = false }: HeartbeatRequest, caller: Caller): Promise<HeartbeatReply> {
     const { runs, leases } = this.desk;
     this.renew(runs.record(id), caller);
-    const live = await runs.change(id, ({ run }, live) => {
-      this.assertBeating(run, caller);
+    const live = await runs.change(id, (draft, live) => {
+      this.assertBeating(draft.run, caller);
+      if (release && !hasEnded(draft.run)) handBack(draft);
       return live;
     });
+    if (release) return { lease_ms: 0, cancel_requested: false, paused: false, seen: live.seen, steps: [] };
     if (waitMs > 0 && seen === live.seen && !hasEnded(live.run))
       await runs.watching(id, () => this.changed(live, Math.min(waitMs, MAX_WAIT_MS, leases.leaseMs * WAIT_SHARE), caller.signal));
     this.assertBeating(live.run, caller);
