@@ -98,7 +98,8 @@ export class Admission {
     for (;;) {
       const run = this.ready.others.pop() ?? (this.driven.size < this.maxDriven ? this.ready.driven.pop() : undefined);
       if (!run) return undefined;
-      const fits = this.hasRoom(run);
+      // A better one of its lane may have come since it was ready: a lane keeps its order.
+      const fits = this.hasRoom(run) && (!run.concurrency || this.lanes.get(run.lane)?.waiting.peek() === run);
       if (fits) this.hold(run, true);
       this.offer(run.lane);
       if (fits) return run;
@@ -125,7 +126,7 @@ export class Admission {
     if (lane && wasReady) this.offer(run.lane);
   }
 
-  /** Of a lane with room the first one that waits is ready; a better one that came later takes its turn. */
+  /** Of a lane with room the first one that waits is ready. */
   private offer(key: string): void {
     const lane = this.lanes.get(key);
     const first = lane?.waiting.peek();
