@@ -11,6 +11,8 @@ const READERS = 2000;
 const PROCESSES = 2;
 const PER_SECOND = 100;
 const SECONDS = 20;
+const SMALL = 15;
+const LARGE = 50_000;
 const ROUNDS = 3;
 
 interface Scene {
@@ -18,12 +20,15 @@ interface Scene {
   readonly readers: number;
   readonly stuck: number;
   readonly perSecond: number;
+  /** Of text in each event. */
+  readonly bytes: number;
 }
 
 const SCENES: readonly Scene[] = [
-  { name: "one reader", readers: 1, stuck: 0, perSecond: PER_SECOND },
-  { name: "2,000 readers", readers: READERS, stuck: 0, perSecond: PER_SECOND },
-  { name: "2,000, 10 % stuck", readers: READERS * 0.9, stuck: READERS * 0.1, perSecond: PER_SECOND },
+  { name: "one reader", readers: 1, stuck: 0, perSecond: PER_SECOND, bytes: SMALL },
+  { name: "2,000 readers", readers: READERS, stuck: 0, perSecond: PER_SECOND, bytes: SMALL },
+  { name: "2,000, 10 % stuck", readers: READERS * 0.9, stuck: READERS * 0.1, perSecond: PER_SECOND, bytes: SMALL },
+  { name: "50 kB events, 40 and 200 stuck", readers: 40, stuck: 200, perSecond: 20, bytes: LARGE },
 ];
 
 interface Seen {
@@ -45,6 +50,8 @@ interface Outcome {
   /** Peak RSS of the server less what it had before the first client, MiB. */
   readonly grewMiB: number;
   readonly peakMiB: number;
+  /** Readers that were cut because they did not read. */
+  readonly slow: number;
   /** What the journal gave and clients did not get, or got twice; 0 in a right run. */
   readonly wrong: number;
 }
@@ -70,7 +77,7 @@ async function play(scene: Scene, { folder, stuckProgram }: { folder: string; st
   await using server = new Program([process.execPath, join(import.meta.dir, "programs/sse-server.ts")], { TMPDIR: folder });
   const { url, run: id } = await server.line<{ url: string; run: string }>();
   const stream = `${url}/runs/${id}/events`;
-  server.send("go 100 1");
+  server.send(`go 100 1 ${SMALL}`);
   await server.line();
   server.send("rss");
   const before = (await server.line<{ rssMiB: number }>()).rssMiB;
@@ -82,11 +89,13 @@ async function play(scene: Scene, { folder, stuckProgram }: { folder: string; st
   });
   try {
     await Promise.all(readers.map((reader) => reader.line()));
-    server.send(`go ${scene.perSecond} ${SECONDS}`);
+    server.send(`go ${scene.perSecond} ${SECONDS} ${scene.bytes}`);
     const made = await server.line<{ events: number; cpu: number; peakMiB: number }>();
+    server.send("slow");
+    const { slow } = await server.line<{ slow: number }>();
     server.send("end");
     const seen = await Promise.all(readers.map((reader) => reader.line<Seen>()));
-    return outcomeOf(scene, { before, made, seen });
+    return outcomeOf(scene, { before, made, seen, slow });
   } finally {
     for (const program of [...readers, ...(stuck ? [stuck] : [])]) await program[Symbol.asyncDispose]();
   }
@@ -100,7 +109,12 @@ async function stuckReaders(command: string[]): Promise<Program> {
 
 function outcomeOf(
   scene: Scene,
-  { before, made, seen }: { before: number; made: { events: number; cpu: number; peakMiB: number }; seen: readonly Seen[] },
+  {
+    before,
+    made,
+    seen,
+    slow,
+  }: { before: number; made: { events: number; cpu: number; peakMiB: number }; seen: readonly Seen[]; slow: number },
 ): Outcome {
   const sum = (of: (one: Seen) => number) => seen.reduce((total, one) => total + of(one), 0);
   const late = new Map<number, number>();
@@ -114,6 +128,7 @@ function outcomeOf(
     clientCpuS: sum((one) => one.cpuS),
     grewMiB: made.peakMiB - before,
     peakMiB: made.peakMiB,
+    slow,
     // A reader of only what is new does not begin with 1: that one jump is no gap.
     wrong: Math.abs(missing) + sum((one) => one.gaps + one.repeated) - scene.readers + (scene.readers - sum((one) => one.ended)),
   };
@@ -179,7 +194,7 @@ function report(outcomes: ReadonlyMap<string, readonly Outcome[]>): Report {
   const scene = (n: number) => SCENES[n]?.name ?? "";
   return {
     title: `sse: ${PER_SECOND} events/s for ${SECONDS} s to every reader of one run, the worst of ${outcomes.get(scene(0))?.length} rounds`,
-    columns: ["", "p50 ms", "p99 ms", "max ms", "events/s got", "server cores", "RSS grew MiB", "lost or twice"],
+    columns: ["", "p50 ms", "p99 ms", "max ms", "events/s got", "server cores", "RSS grew MiB", "readers cut", "lost or twice"],
     rows: SCENES.map(({ name }) => [
       name,
       worst(name, ({ p50 }) => p50),
@@ -188,12 +203,20 @@ function report(outcomes: ReadonlyMap<string, readonly Outcome[]>): Report {
       -worst(name, ({ framesPerS }) => -framesPerS),
       worst(name, ({ serverCpu }) => serverCpu),
       worst(name, ({ grewMiB }) => grewMiB),
+      worst(name, ({ slow }) => slow),
       worst(name, ({ wrong }) => wrong),
     ]),
     targets: [
       { claim: "2,000 readers, p99 from append to reader", value: worst(scene(1), ({ p99 }) => p99), limit: 100, unit: "ms", must: "<=" },
       { claim: "the same with 10 % stuck", value: worst(scene(2), ({ p99 }) => p99), limit: 100, unit: "ms", must: "<=" },
       { claim: "RSS growth with 10 % stuck", value: worst(scene(2), ({ grewMiB }) => grewMiB), limit: 64, unit: "MiB", must: "<=" },
+      {
+        claim: "RSS growth while 200 stuck ones are cut",
+        value: worst(scene(3), ({ grewMiB }) => grewMiB),
+        limit: 64,
+        unit: "MiB",
+        must: "<=",
+      },
       {
         claim: "events lost or twice",
         value: Math.max(...SCENES.map(({ name }) => worst(name, ({ wrong }) => wrong))),

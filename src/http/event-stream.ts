@@ -72,7 +72,7 @@ async function fill(writer: StreamWriter, { stream, start, live, end }: Filling)
     writer.write(before + text);
     before = "";
     if (last === "end") return "ended";
-    if (last === "now") return writer.share(live.hub(stream), backlog.at);
+    if (last === "now") return writer.share(live, stream, backlog.at);
     await writer.room(0);
   }
   return "ended";

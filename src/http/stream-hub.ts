@@ -3,7 +3,7 @@ import type { EventLog, JournalEvent } from "../kernel/event.ts";
 import type { Feed } from "./feed.ts";
 import { endFrame } from "./run-frames.ts";
 import { encodeFrame } from "./sse.ts";
-import { SharedFrames } from "./stream-frames.ts";
+import { type Place, SharedFrames } from "./stream-frames.ts";
 import { Rounds } from "./stream-rounds.ts";
 
 /** A feed as its readers share it. */
@@ -19,23 +19,16 @@ export interface Reader {
 }
 
 /** The live end of one feed, for all who read it. */
-export class Hub {
-  readonly frames = new SharedFrames();
-  readonly readers = new Set<Reader>();
+export interface Hub {
+  readonly subject: Subject;
+  readonly frames: SharedFrames;
+  readonly readers: Set<Reader>;
+}
 
-  constructor(
-    readonly subject: Subject,
-    private readonly events: LiveEvents,
-  ) {}
-
-  join(reader: Reader): void {
-    this.readers.add(reader);
-  }
-
-  leave(reader: Reader): void {
-    this.readers.delete(reader);
-    if (this.readers.size === 0) this.events.drop(this);
-  }
+/** A reader's hold on a hub. */
+export interface Joined {
+  readonly place: Place;
+  readonly leave: () => void;
 }
 
 export type Journal = EventLog & { head(): number };
@@ -55,20 +48,25 @@ export class LiveEvents {
     this.rounds = new Rounds(clock);
   }
 
-  /** Gives everything that is committed after this call; what is committed already is on disk, and may come too. Join it in the same turn. */
-  hub(subject: Subject): Hub {
+  /** From now on the reader gets every event that is committed; of what is committed already, it has seen all up to `seen`. */
+  join(subject: Subject, reader: Reader, seen: number): Joined {
+    const hub = this.hubs.get(subject.feed.key) ?? this.add(subject);
+    hub.readers.add(reader);
+    return { place: hub.frames.placeAfter(seen), leave: () => this.leave(hub, reader) };
+  }
+
+  private add(subject: Subject): Hub {
     const { key, topic = "" } = subject.feed;
-    const known = this.hubs.get(key);
-    if (known) return known;
-    const hub = new Hub(subject, this);
+    const hub: Hub = { subject, frames: new SharedFrames(), readers: new Set() };
     this.hubs.set(key, hub);
     this.byTopic.set(topic, (this.byTopic.get(topic) ?? new Set()).add(hub));
     if (!this.following) void this.follow((this.following = new AbortController()).signal);
     return hub;
   }
 
-  /** Nobody reads it any more. */
-  drop(hub: Hub): void {
+  private leave(hub: Hub, reader: Reader): void {
+    hub.readers.delete(reader);
+    if (hub.readers.size > 0) return;
     const { key, topic = "" } = hub.subject.feed;
     if (this.hubs.get(key) !== hub) return;
     this.hubs.delete(key);
@@ -117,7 +115,10 @@ export class LiveEvents {
 
   private end(why: "shutdown" | "failed"): void {
     this.following = undefined;
-    for (const hub of this.hubs.values()) {
+    const ended = [...this.hubs.values()];
+    this.hubs.clear();
+    this.byTopic.clear();
+    for (const hub of ended) {
       hub.frames.ended ??= why;
       this.rounds.soon(hub);
     }

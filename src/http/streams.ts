@@ -3,7 +3,7 @@ import { OrcoError } from "../kernel/errors.ts";
 import type { HttpMetrics } from "./http-metrics.ts";
 import { Beats } from "./stream-beats.ts";
 import type { Place } from "./stream-frames.ts";
-import { type Hub, type Journal, LiveEvents } from "./stream-hub.ts";
+import { type Journal, LiveEvents, type Subject } from "./stream-hub.ts";
 import { ByteQueue } from "./stream-queue.ts";
 
 const MAX_STREAMS = 4096;
@@ -25,8 +25,8 @@ export interface StreamWriter {
   write(text: string): void;
   /** Resolves when no more than `windowBytes` wait, and a part of a backlog may follow. Rejects never; check `signal`. */
   room(windowBytes?: number): Promise<void>;
-  /** After what was written the frames of the hub follow, those after `seen`. Resolves when there will be no more. */
-  share(hub: Hub, seen: number): Promise<CloseReason>;
+  /** After what was written the live frames follow, those after `seen`. Resolves when there will be no more. */
+  share(live: LiveEvents, subject: Subject, seen: number): Promise<CloseReason>;
 }
 
 export interface StreamOptions {
@@ -41,6 +41,7 @@ export class OpenStreams {
   private readonly open = new Set<LiveStream>();
   private readonly beats: Beats;
   private live: LiveEvents | undefined;
+  private closed = false;
 
   constructor(
     private readonly clock: Clock,
@@ -54,8 +55,9 @@ export class OpenStreams {
     return (this.live ??= new LiveEvents(journal, this.clock));
   }
 
-  /** Throws `unavailable` when there are too many. */
+  /** Throws `unavailable` when there are too many, or the server ends. */
   start(options: StreamOptions): ReadableStream<Uint8Array> {
+    if (this.closed) throw new OrcoError("unavailable", "the server ends; come back when it is there again", { retry_after_s: 1 });
     if (this.open.size >= MAX_STREAMS) throw new OrcoError("unavailable", `${MAX_STREAMS} streams are open already`, { retry_after_s: 5 });
     const stream = new LiveStream(options, (reason) => {
       this.open.delete(stream);
@@ -70,6 +72,7 @@ export class OpenStreams {
   }
 
   closeAll(): void {
+    this.closed = true;
     for (const stream of this.open) stream.close("shutdown");
   }
 }
@@ -128,11 +131,11 @@ class LiveStream implements StreamWriter {
     while (!this.signal.aborted && this.queue.bytes > windowBytes) await this.queue.taken();
   }
 
-  share(hub: Hub, seen: number): Promise<CloseReason> {
-    if (this.signal.aborted) return Promise.resolve("ended");
-    this.place = hub.frames.placeAfter(seen);
-    hub.join(this);
-    this.signal.addEventListener("abort", () => hub.leave(this), { once: true });
+  share(live: LiveEvents, subject: Subject, seen: number): Promise<CloseReason> {
+    if (this.signal.aborted) return this.shared.promise;
+    const { place, leave } = live.join(subject, this, seen);
+    this.place = place;
+    this.signal.addEventListener("abort", leave, { once: true });
     this.give();
     return this.shared.promise;
   }
@@ -145,7 +148,7 @@ class LiveStream implements StreamWriter {
       if (bytes) {
         this.hungry = false;
         this.stalledBeats = 0;
-        this.controller?.enqueue(bytes);
+        this.send(bytes);
       }
     } else if (this.place && this.queue.bytes + this.place.behind > MAX_BEHIND_BYTES) {
       this.close("slow");
@@ -171,8 +174,21 @@ class LiveStream implements StreamWriter {
   }
 
   private finish(): void {
-    const rest = this.queue.shift();
-    if (rest) this.controller?.enqueue(rest);
-    this.controller?.close();
+    try {
+      const rest = this.queue.shift();
+      if (rest) this.controller?.enqueue(rest);
+      this.controller?.close();
+    } catch {
+      // It broke a moment ago, and there is nobody left to tell.
+    }
+  }
+
+  /** Never throws: a connection that broke a moment ago must not disturb the readers after it. */
+  private send(bytes: Uint8Array): void {
+    try {
+      this.controller?.enqueue(bytes);
+    } catch {
+      this.close("client");
+    }
   }
 }
