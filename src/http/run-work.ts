@@ -78,9 +78,13 @@ function heartbeatRoute(site: Site): void {
     answers: { 200: json("The lease goes on", "RunHeartbeat") },
   };
   endpoint(site, { method: "post", params: oneRun, query: none, ...heartbeat }, async (c, { params, body }) => {
-    const { seen, wait_ms: waitMs } = body.kind === "json" ? body.value : {};
+    const { seen, wait_ms: waitMs, release } = body.kind === "json" ? body.value : {};
     if (waitMs !== undefined) c.env.hold();
-    const request = { ...(seen !== undefined && { seen }), ...(waitMs !== undefined && { wait_ms: waitMs }) };
+    const request = {
+      ...(seen !== undefined && { seen }),
+      ...(waitMs !== undefined && { wait_ms: waitMs }),
+      ...(release !== undefined && { release }),
+    };
     return c.json(await workers.heartbeat(params.runId, request, { ...tokenOf(c), signal: c.req.raw.signal }));
   });
 }
