@@ -4,7 +4,7 @@ import type { Json } from "../../kernel/event.ts";
 import { VERSION } from "../../kernel/version.ts";
 import { CredentialSource } from "./credentials.ts";
 import type { ClusterAccess } from "./kubeconfig.ts";
-import { isPassing, statusError, statusOf } from "./status-error.ts";
+import { isPassing, isRefusal, statusError, statusOf } from "./status-error.ts";
 
 export interface Request {
   readonly method?: "GET" | "POST" | "PATCH" | "DELETE";
@@ -40,6 +40,8 @@ const FIRST_WAIT_MS = 250;
 const MAX_WAIT_MS = 10_000;
 /** Half to one and a half of the wait: a fleet that lost its server does not come back in step. */
 const JITTER = 0.5;
+/** An API server that has just started knows no roles and no tokens yet, and refuses everybody. */
+const STARTING_MS = 15_000;
 
 /** HTTP to one API server. Every request has a time limit; the caller says whether it is worth another try. */
 export class KubeClient {
@@ -64,13 +66,14 @@ export class KubeClient {
   /** Tries until it is done or refused for good. Only for requests that may be made twice. */
   async persist<T>(request: Request, persistence: Persistence = {}): Promise<T> {
     const { forMs = Number.POSITIVE_INFINITY, signal, onFailure } = persistence;
-    const deadline = this.clock.monotonic() + forMs;
+    const began = this.clock.monotonic();
     for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, MAX_WAIT_MS)) {
       try {
         return await this.json<T>(request);
       } catch (error) {
         const pause = pauseAfter(error, wait * (1 - JITTER + 2 * JITTER * this.clock.random()));
-        if (!isPassing(error) || this.clock.monotonic() + pause > deadline) throw error;
+        const later = this.clock.monotonic() - began + pause;
+        if (later > forMs || !(isPassing(error) || (isRefusal(error) && later < STARTING_MS))) throw error;
         onFailure?.(error as OrcoError);
         await this.clock.sleep(pause, signal);
       }

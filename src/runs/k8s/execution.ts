@@ -8,7 +8,7 @@ import type { Cluster } from "./cluster.ts";
 import { judge, type Memory, type Verdict } from "./judge.ts";
 import { Listening } from "./listening.ts";
 import type { JobName } from "./names.ts";
-import type { JobFacts, PodFacts } from "./objects.ts";
+import { isFinal, type JobFacts, type PodFacts } from "./objects.ts";
 import { Placing } from "./placing.ts";
 import { deleteJob, hurryPod, podsOf } from "./removal.ts";
 import { warningOf } from "./warnings.ts";
@@ -141,7 +141,7 @@ export class KubeExecution implements StepHandle {
     const { grace_ms } = this.what.execution.spec;
     let graceMs = grace_ms;
     for (const deadline = clock.monotonic() + grace_ms + OVERDUE_MS; clock.monotonic() < deadline; await this.bell.heard(LOOK_MS)) {
-      const living = (await this.askPods()).filter(({ phase }) => phase !== "Succeeded" && phase !== "Failed");
+      const living = (await this.askPods()).filter(({ phase }) => !isFinal(phase));
       if (living.length === 0) return;
       const wanted = this.stopping?.graceMs ?? graceMs;
       if (wanted >= graceMs) continue;

@@ -17,8 +17,8 @@ interface Moment {
   readonly pod: KubeObject | undefined;
 }
 
-function job(conditions: readonly object[] = []): KubeObject {
-  return { metadata: { name: JOB, uid: "j" }, spec: { suspend: false }, status: { conditions: conditions as never } };
+function job(conditions: readonly { type: string; status: string }[] = []): KubeObject {
+  return { metadata: { name: JOB, uid: "j" }, spec: { suspend: false }, status: { conditions } };
 }
 
 function pod(phase: string, state: object = {}, more: { metadata?: object; status?: object } = {}): KubeObject {
@@ -29,7 +29,7 @@ function pod(phase: string, state: object = {}, more: { metadata?: object; statu
 }
 
 const COMPLETE = [{ type: "Complete", status: "True" }];
-const failedBy = (reason: string): object[] => [{ type: "Failed", status: "True", reason, message: reason }];
+const failedBy = (reason: string) => [{ type: "Failed", status: "True", reason, message: reason }];
 const exited = (exitCode: number, reason = "Error", finishedAt = "2026-01-01T00:00:05Z"): object => ({
   terminated: { exitCode, reason, finishedAt },
 });

@@ -6,6 +6,7 @@ import { sinceTime } from "./log-cursor.ts";
 import type { LogLines } from "./log-lines.ts";
 import { CONTAINER } from "./objects.ts";
 import type { Slots } from "./slots.ts";
+import { isRefusal } from "./status-error.ts";
 
 /** A message of the protocol and its time stamp. */
 const MAX_LINE_CHARS = 1024 * 1024 + 64;
@@ -93,7 +94,7 @@ export class LogReader {
         return undefined;
       } catch (error) {
         if (signal.aborted || !(error instanceof Unread)) throw error;
-        if (error.code !== "unavailable" || clock.monotonic() > deadline) return error.message;
+        if (!(error.code === "unavailable" || isRefusal(error)) || clock.monotonic() > deadline) return error.message;
       }
       await clock.sleep(wait, signal);
     }

@@ -124,6 +124,10 @@ export function podFacts({ metadata, status }: KubeObject): PodFacts {
   };
 }
 
+export function isFinal(phase: PodFacts["phase"]): boolean {
+  return phase === "Succeeded" || phase === "Failed";
+}
+
 function containerFacts(status: KubeObject["status"]): ContainerFacts {
   const state = (status?.containerStatuses ?? []).find(({ name }) => name === CONTAINER)?.state;
   if (state?.running) return { state: "running" };

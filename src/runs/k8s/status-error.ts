@@ -50,6 +50,10 @@ export function isQuota(error: unknown): boolean {
   return error instanceof OrcoError && error.code === "forbidden" && error.message.includes("exceeded quota");
 }
 
+export function isRefusal(error: unknown): boolean {
+  return error instanceof OrcoError && (error.code === "forbidden" || error.code === "unauthorized");
+}
+
 function statusIn(body: string): Status | undefined {
   try {
     const value = JSON.parse(body) as Status | null;
