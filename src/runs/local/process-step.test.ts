@@ -171,3 +171,18 @@ test.skipIf(!canLimitMemory)("too much memory: killed, and told so", async () =>
   const end = await (await rig.steps.start(hog, new Heard())).ended;
   expect(end).toMatchObject({ kind: "failed", error: { facts: { oom: true } } });
 });
+
+test("closed politely it goes on, for whoever opens next", async () => {
+  using rig = new StepRig();
+  const [first, second] = [new Heard(), new Heard()];
+  const execution = rig.sh(
+    `echo '{"type":"checkpoint","data":1}'; while [ ! -e go ]; do sleep 0.01; done; echo '{"type":"checkpoint","data":2}'; exit 4`,
+  );
+  await rig.steps.start(execution, first);
+  const [taken] = await until("its checkpoint", () => (first.checkpoints.length > 0 ? first.checkpoints : undefined));
+  rig.reopen();
+  const step = await rig.steps.adopt({ ...execution, consumed: taken?.consumed ?? 0 }, second);
+  await Bun.write(join(rig.home, "runs", rig.run, "work", "go"), "");
+  expect(await step?.ended).toMatchObject({ kind: "failed", error: { message: "exit 4" } });
+  expect([first, second].map(({ checkpoints }) => checkpoints.map(({ data }) => data))).toEqual([[1], [2]]);
+});

@@ -8,7 +8,7 @@ import { ProcessRuntime } from "../../supervise/runtimes/process.ts";
 import { type RunError, runError } from "../../workflow/run.ts";
 import type { StepExecution, StepHandle, StepOutput } from "../ports.ts";
 import { runFolder } from "../run-folder.ts";
-import { RunningStep } from "./running-step.ts";
+import { type RunningParts, RunningStep } from "./running-step.ts";
 import { stepEnv } from "./step-env.ts";
 import { executionsOf, removeFiles, StepFiles } from "./step-files.ts";
 import type { ReaderPorts } from "./step-reader.ts";
@@ -20,8 +20,11 @@ export interface ProcessStepsOptions {
   /** Of the daemon; a few of it are passed on. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly punch?: Punch | undefined;
+  /** See `ReaderPorts`; 1 GiB unless given. */
+  readonly maxBacklogBytes?: number;
 }
 
+const MAX_BACKLOG_BYTES = 1024 * 1024 * 1024;
 /** Executions removed before others get their turn. */
 const TURN_REMOVALS = 16;
 
@@ -31,14 +34,16 @@ export class ProcessSteps {
   private readonly ports: ReaderPorts;
   /** Runs of the executions that the runtime is asked about just now. */
   private readonly runs = new Map<string, string>();
+  private readonly underWay = new Set<RunningStep>();
   private readonly closing = new AbortController();
 
   constructor(private readonly options: ProcessStepsOptions) {
-    const { home, clock, punch = loadPunch() } = options;
+    const { home, clock, punch = loadPunch(), maxBacklogBytes = MAX_BACKLOG_BYTES } = options;
     // Not among the instances of services: of those a daemon ends what no stack and no app knows.
     const folderOf = (execution: string): string => join(runFolder(home, this.runs.get(execution) ?? ""), execution);
     this.runtime = new ProcessRuntime({ home: join(home, "runs"), clock, folderOf });
-    this.ports = { clock, punch, pump: new Pump(clock), scratch: { chunk: Buffer.alloc(0) }, closing: this.closing.signal };
+    const scratch = { chunk: Buffer.alloc(0) };
+    this.ports = { clock, punch, pump: new Pump(clock), scratch, closing: this.closing.signal, maxBacklogBytes };
   }
 
   /** Never rejects: what cannot be started has failed. */
@@ -49,7 +54,7 @@ export class ProcessSteps {
       const launch = launchOf(execution, { files, env: this.options.env });
       const process = await this.within(execution, () => this.runtime.start(launch));
       const parts = { execution: { ...execution, consumed: 0 }, output, process, spools: process.spools, cursor: files.cursor };
-      return new RunningStep(parts, this.ports);
+      return this.follow(parts);
     } catch (error) {
       return failedStart(error);
     }
@@ -59,10 +64,9 @@ export class ProcessSteps {
   async adopt(execution: StepExecution, output: StepOutput): Promise<StepHandle | undefined> {
     const { cursor } = new StepFiles(this.options.home, execution);
     const found = await this.within(execution, () => this.runtime.adopt(execution.execution));
-    const parts = { execution, output, cursor };
-    if (found.kind === "running") return new RunningStep({ ...parts, process: found.handle, spools: found.handle.spools }, this.ports);
-    if (found.kind === "exited") return new RunningStep({ ...parts, exit: found.exit, spools: found.spools }, this.ports);
-    return found.spools && new RunningStep({ ...parts, spools: found.spools }, this.ports);
+    if (found.kind === "running") return this.follow({ execution, output, cursor, process: found.handle, spools: found.handle.spools });
+    if (found.kind === "exited") return this.follow({ execution, output, cursor, exit: found.exit, spools: found.spools });
+    return found.spools && this.follow({ execution, output, cursor, spools: found.spools });
   }
 
   /** Removes what its steps left; its log stays. */
@@ -73,6 +77,13 @@ export class ProcessSteps {
       if (at % TURN_REMOVALS === TURN_REMOVALS - 1) await new Promise((resolve) => setImmediate(resolve));
     }
     removeFiles(home, run);
+  }
+
+  private follow(parts: RunningParts): StepHandle {
+    const step = new RunningStep(parts, this.ports);
+    this.underWay.add(step);
+    void step.ended.then(() => this.underWay.delete(step));
+    return step;
   }
 
   private async within<T>({ run, execution }: Pick<StepExecution, "run" | "execution">, ask: () => Promise<T>): Promise<T> {
@@ -87,6 +98,7 @@ export class ProcessSteps {
   /** Stops reading; what runs goes on, and what `ended` promised stays open. */
   close(): void {
     this.closing.abort();
+    for (const step of this.underWay) step.close();
     this.ports.pump.close();
     this.runtime.close();
   }

@@ -6,7 +6,7 @@ import type { Json, JsonObject } from "../../kernel/event.ts";
 import { uuidv7 } from "../../kernel/id.ts";
 import type { PlanStep } from "../plan.ts";
 import type { LogLine, StepExecution, StepOutput } from "../ports.ts";
-import { ProcessSteps } from "./process-step.ts";
+import { ProcessSteps, type ProcessStepsOptions } from "./process-step.ts";
 
 type Line = Omit<LogLine, "step" | "attempt">;
 
@@ -87,7 +87,7 @@ export class StepRig {
     return this.execution(["/bin/sh", "-c", script], more);
   }
 
-  private open(): ProcessSteps {
-    return new ProcessSteps({ home: this.home, clock: this.clock, env: process.env });
+  open(more: Partial<ProcessStepsOptions> = {}): ProcessSteps {
+    return new ProcessSteps({ home: this.home, clock: this.clock, env: process.env, ...more });
   }
 }

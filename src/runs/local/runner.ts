@@ -11,26 +11,32 @@ export interface LocalRunnerOptions extends ProcessStepsOptions {
 /** Steps of this machine: processes, containers, requests. */
 export class LocalRunner implements StepRunner {
   private readonly processes: ProcessSteps;
+  /** Runs under way that have containers: the others need not ask docker when they end. */
+  private readonly contained = new Set<string>();
 
   constructor(private readonly options: LocalRunnerOptions) {
     this.processes = new ProcessSteps(options);
   }
 
   start(execution: StepExecution, output: StepOutput): Promise<StepHandle> {
-    const { spec } = execution;
-    if (spec.http) return this.options.startHttp(execution, output);
-    return (spec.image === undefined ? this.processes : this.options.containers).start(execution, output);
+    if (execution.spec.http) return this.options.startHttp(execution, output);
+    return this.runnerOf(execution).start(execution, output);
   }
 
   async adopt(execution: StepExecution, output: StepOutput): Promise<StepHandle | undefined> {
-    const { spec } = execution;
-    if (spec.http) return undefined;
-    return (spec.image === undefined ? this.processes : this.options.containers).adopt(execution, output);
+    if (execution.spec.http) return undefined;
+    return this.runnerOf(execution).adopt(execution, output);
   }
 
   async forget(run: string): Promise<void> {
-    await this.options.containers.forget(run);
+    if (this.contained.delete(run)) await this.options.containers.forget(run);
     await this.processes.forget(run);
+  }
+
+  private runnerOf({ run, spec }: StepExecution): Pick<StepRunner, "start" | "adopt"> {
+    if (spec.image === undefined) return this.processes;
+    this.contained.add(run);
+    return this.options.containers;
   }
 
   /** Stops reading; what runs goes on for the next daemon. */

@@ -42,12 +42,17 @@ export class RunningStep implements StepHandle {
     this.endProcess(graceMs);
   }
 
+  /** Stops reading. */
+  close(): void {
+    this.reader.close();
+  }
+
   private async seeThrough(): Promise<StepEnd> {
     const { process, execution } = this.parts;
     if (process) this.exit = await process.exited;
     this.cancelKill?.();
     await this.reader.drained();
-    this.reader.close();
+    this.close();
     const { spec } = execution;
     const { lastLine, refused } = this.reader.words;
     return endOf({

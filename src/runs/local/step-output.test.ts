@@ -2,6 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { until } from "../../../test/until.ts";
 import { OrcoError } from "../../kernel/errors.ts";
 import type { Json } from "../../kernel/event.ts";
 import { Heard, StepRig } from "./rig.suite.ts";
@@ -109,3 +110,22 @@ test("a spool that the step has taken away ends with the step", async () => {
   expect(end.kind).toBe("completed");
   expect(heard.messages().join("\n")).not.toContain("root:");
 }, 30_000);
+
+test("a step that writes faster than it can be read is ended before it fills the disk", async () => {
+  using rig = new StepRig();
+  rig.steps.close();
+  rig.steps = rig.open({ maxBacklogBytes: 4 * 1024 * 1024 });
+  const heard = new Heard();
+  const taken = Promise.withResolvers<void>();
+  heard.before = () => taken.promise;
+  const execution = rig.sh(`echo '{"type":"checkpoint"}'; yes | head -c 20000000; sleep 60`);
+  const step = await rig.steps.start(execution, heard);
+  const exit = Bun.file(join(rig.home, "runs", rig.run, execution.execution, "exit"));
+  await until("it was ended", () => exit.exists());
+  taken.resolve();
+  const message =
+    "what it said was refused, and it was stopped: more than 4194304 bytes of its stdout waited to be taken; write less, or more slowly";
+  expect(await step.ended).toEqual({ kind: "failed", error: { code: "too_large", message, facts: { source: "stdout" } } });
+  expect(heard.checkpoints.length).toBe(1);
+  expect(heard.lines).toEqual([]);
+});

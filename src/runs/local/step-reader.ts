@@ -1,5 +1,5 @@
 import type { Clock } from "../../kernel/clock.ts";
-import { messageOf } from "../../kernel/errors.ts";
+import { messageOf, OrcoError } from "../../kernel/errors.ts";
 import type { Pump } from "../../supervise/logs/pump.ts";
 import type { Punch } from "../../supervise/logs/punch.ts";
 import { Redactor } from "../../supervise/logs/redact.ts";
@@ -17,6 +17,8 @@ export interface ReaderPorts {
   readonly scratch: Scratch;
   /** The runner closes: what runs goes on, and nobody reads it here. */
   readonly closing: AbortSignal;
+  /** A step is ended when more than this waits to be read of one of its outputs: it would fill the disk. */
+  readonly maxBacklogBytes: number;
 }
 
 export interface ReaderOptions {
@@ -77,7 +79,7 @@ export class StepReader {
   }
 
   private stream(source: SourceName, start: ReadAt, redactor: Redactor | undefined): StepStream {
-    const { clock, pump, scratch } = this.ports;
+    const { clock, pump, scratch, closing, maxBacklogBytes } = this.ports;
     return new StepStream({
       spool: this.spools[source],
       start,
@@ -88,6 +90,9 @@ export class StepReader {
       onRead: () => this.freeSoon(),
       wake: () => pump.hurry(),
       onTrouble: (error) => this.tell(`${source} cannot be read: ${messageOf(error)}`),
+      closing,
+      maxBacklogBytes,
+      onFlood: () => this.words.refuse(flooded(source, maxBacklogBytes)),
     });
   }
 
@@ -117,4 +122,10 @@ export class StepReader {
   private readSoFar(): number {
     return this.streams.stdout.position.offset + this.streams.stderr.position.offset;
   }
+}
+
+function flooded(source: SourceName, maxBytes: number): OrcoError {
+  return new OrcoError("too_large", `more than ${maxBytes} bytes of its ${source} waited to be taken; write less, or more slowly`, {
+    source,
+  });
 }

@@ -25,6 +25,11 @@ export interface StreamOptions {
   readonly wake: () => void;
   /** The spool could not be read; told once. */
   readonly onTrouble: (error: unknown) => void;
+  /** Nothing is read any more; the spool may be closed. */
+  readonly closing: AbortSignal;
+  readonly maxBacklogBytes: number;
+  /** More than that waits to be read. What waits is passed over. */
+  readonly onFlood: () => void;
 }
 
 const LINE_FEED = 10;
@@ -36,6 +41,8 @@ const STEP_MS = 3;
 /** Steps in a row, each right after what the last one waited for, before others get their turn. */
 const MAX_BURST = 16;
 const RETRY_MS = 1000;
+/** How often it is looked at how much waits while a line is being taken. */
+const HELD_LOOK_MS = 250;
 /** Tries at a spool that cannot be read, after its writer has ended. */
 const MAX_FAILURES = 10;
 
@@ -62,11 +69,16 @@ export class StepStream implements Source {
   }
 
   dueAt(): number {
-    return this.held ? Infinity : this.pace.dueAt;
+    return this.pace.dueAt;
   }
 
   poll(now: number): boolean {
     this.burst = 0;
+    if (this.held) {
+      this.pace.rest(now, HELD_LOOK_MS);
+      if (this.isFlooded()) this.options.onFlood();
+      return false;
+    }
     const output = this.reaches();
     this.pace.next(now, output, false);
     return output || this.end !== undefined;
@@ -82,7 +94,7 @@ export class StepStream implements Source {
   }
 
   step(): boolean {
-    if (this.held) return false;
+    if (this.held || this.options.closing.aborted) return false;
     try {
       const more = this.work();
       this.failures = 0;
@@ -95,6 +107,7 @@ export class StepStream implements Source {
   private work(): boolean {
     const limit = this.options.spool.size();
     if (limit <= this.at.offset) return this.finished();
+    if (limit - this.at.offset > this.options.maxBacklogBytes) return this.skipTo(limit);
     let bytes = this.read(limit, this.chunkBytes);
     let found = this.cut(bytes, limit);
     if (found.kind === "wait" && bytes.length < Math.min(found.bytes, limit - this.at.offset)) {
@@ -113,6 +126,20 @@ export class StepStream implements Source {
     } catch {
       return true; // the step that follows tells
     }
+  }
+
+  private isFlooded(): boolean {
+    try {
+      return this.options.spool.size() - this.at.offset > this.options.maxBacklogBytes;
+    } catch {
+      return false;
+    }
+  }
+
+  private skipTo(offset: number): true {
+    this.options.onFlood();
+    this.advance({ offset, midline: true });
+    return true;
   }
 
   private cut(bytes: Buffer, limit: number): Cut {

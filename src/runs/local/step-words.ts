@@ -68,6 +68,13 @@ export class StepWords {
     }
   }
 
+  /** The first one counts. */
+  refuse(error: OrcoError): void {
+    if (this.refusal) return;
+    this.refusal = error;
+    this.options.onRefused();
+  }
+
   private stderr(line: SpokenLine): undefined {
     if (line.text.trim() !== "") this.line = line.text;
     this.log(line, { message: line.text });
@@ -84,8 +91,7 @@ export class StepWords {
     const { clock, closing: signal } = this.options;
     return acknowledged(word, { clock, signal }).catch((error: unknown) => {
       if (signal.aborted) return new Promise<void>(() => undefined);
-      this.refusal = error instanceof OrcoError ? error : new OrcoError("internal", messageOf(error));
-      this.options.onRefused();
+      this.refuse(error instanceof OrcoError ? error : new OrcoError("internal", messageOf(error)));
     });
   }
 }

@@ -156,16 +156,23 @@ export class RunLogs {
 
   private flush(run: string, log: OpenLog): void {
     if (log.waiting.length === 0) return;
-    const lines = log.dropped > 0 ? [this.droppedLine(log.dropped), ...log.waiting] : log.waiting;
+    const lines = log.waiting;
     log.waiting = [];
+    const isStillFull = log.dropped > 0 && this.write(run, log, [this.droppedLine(log.dropped)]) > 0;
+    if (!isStillFull) log.dropped = 0;
+    log.dropped += isStillFull ? lines.length : this.write(run, log, lines);
+    if (log.dropped === 0) this.failing = false;
+    this.wake(run);
+  }
+
+  /** How many lines were lost by it. */
+  private write(run: string, { writer }: OpenLog, lines: readonly LogLine[]): number {
     let lost = 0;
-    log.writer.append(lines, (count, error) => {
+    writer.append(lines, (count, error) => {
       lost += count;
       this.failed(run, error);
     });
-    log.dropped = lost === 0 ? 0 : log.dropped + lost;
-    if (lost === 0) this.failing = false;
-    this.wake(run);
+    return lost;
   }
 
   private droppedLine(count: number): LogLine {
