@@ -30,20 +30,23 @@ export function webhookWrites({ id, webhook }: Pick<RunRecord, "id" | "webhook">
   ];
 }
 
-/** Longer than every pause between tries: what is due later than this was written under a clock that has been set back since. */
-const FARTHEST_MS = 10 * 60_000;
+/** Rows looked through for one to send. */
+const MAX_SCAN = 500;
+
+/** Rows put off at once. */
+const MAX_RESTED = 2000;
 
 /** What is owed, read from the table; nothing is kept in memory. */
 export class WebhookOutbox {
   constructor(private readonly journal: Pick<Journal, "query">) {}
 
-  /** The one due longest, but none of `sending` (ids) and none to a URL that begins with one of `busy`. */
-  next({ now, sending, busy }: { now: number; sending: readonly string[]; busy: readonly string[] }): OwedRow | undefined {
-    const sql = `SELECT id, row FROM outbox WHERE kind = 'webhook' AND (due_at <= ? OR due_at > ?)
-      AND id NOT IN (SELECT value FROM json_each(?))
+  /** Of those due at `at` the one due longest, but none of `sending` (ids) and none to a URL that begins with one of `busy`. */
+  next({ at, sending, busy }: { at: number; sending: readonly string[]; busy: readonly string[] }): OwedRow | undefined {
+    const sql = `SELECT id, row FROM (SELECT id, row, due_at FROM outbox WHERE kind = 'webhook' AND due_at <= ? ORDER BY due_at LIMIT ?)
+      WHERE id NOT IN (SELECT value FROM json_each(?))
       AND NOT EXISTS (SELECT 1 FROM json_each(?) AS busy WHERE substr(json_extract(row, '$.url'), 1, length(busy.value)) = busy.value)
       ORDER BY due_at LIMIT 1`;
-    const params = [now, now + FARTHEST_MS, JSON.stringify(sending), JSON.stringify(busy)];
+    const params = [at, MAX_SCAN, JSON.stringify(sending), JSON.stringify(busy)];
     const [found] = this.journal.query<{ id: string; row: string }>(sql, params);
     return found && { id: found.id, ...(JSON.parse(found.row) as OwedWebhook) };
   }
@@ -57,6 +60,18 @@ export class WebhookOutbox {
 
 export function laterWrite({ id, ...row }: OwedRow, dueAt: number): Write {
   return { sql: "UPDATE outbox SET row = ?, due_at = ? WHERE id = ?", params: [JSON.stringify(row), dueAt, id] };
+}
+
+/** Others that are due at a host that fails wait too, and those behind them get their turn; nobody's tries are spent. */
+export function restWrite(origin: string, { now, until }: { now: number; until: number }): Write {
+  const sql = `UPDATE outbox SET due_at = ? WHERE id IN (SELECT id FROM outbox WHERE kind = 'webhook' AND due_at <= ?
+    AND substr(json_extract(row, '$.url'), 1, ?) = ? ORDER BY due_at LIMIT ?)`;
+  return { sql, params: [until, now, origin.length, origin, MAX_RESTED] };
+}
+
+/** How URLs of one host begin. */
+export function originOf({ url }: Pick<OwedWebhook, "url">): string {
+  return `${URL.parse(url)?.origin ?? url}/`;
 }
 
 export function settledWrite(id: string): Write {

@@ -133,6 +133,16 @@ test("what a daemon left untold the next one tells, under the same delivery", as
   expect(seen.map(({ headers }) => headers.get("x-orco-delivery"))).toEqual(["webhook-r1", "webhook-r1"]);
 });
 
+test("what was put off under a clock that has been set back since is told now", async () => {
+  const journal = scratch().open();
+  const { url, seen } = receiver(() => new Response());
+  await end(journal, "r1", { url });
+  await journal.append([], [{ sql: "UPDATE outbox SET due_at = due_at + 86400000", params: [] }]);
+  deliverer(journal);
+  await outcome(journal);
+  expect(seen.length).toBe(1);
+});
+
 test("one host that hangs takes two places, and others are told meanwhile", async () => {
   const journal = scratch().open();
   const never = Promise.withResolvers<Response>();
@@ -144,6 +154,21 @@ test("one host that hangs takes two places, and others are told meanwhile", asyn
   for (let n = 0; n < 30; n++) await end(journal, `fine-${n}`, { url: fine.url });
   await outcome(journal, 30);
   expect([stuck.seen.length, fine.seen.length]).toEqual([2, 30]);
+});
+
+test("a host that fails rests as a whole, so that those behind it get their turn", async () => {
+  const journal = scratch().open();
+  const broken = receiver(() => new Response("", { status: 500 }));
+  const fine = receiver(() => new Response(), "127.0.0.2");
+  const ids = Array.from({ length: 700 }, (_, n) => `broken-${n}`);
+  await journal.append(
+    [],
+    ids.flatMap((id) => webhookWrites({ id, webhook: { url: broken.url } }, Date.now() - 1000)),
+  );
+  await end(journal, "fine", { url: fine.url });
+  deliverer(journal);
+  expect(await outcome(journal)).toMatchObject([{ type: "webhook.delivered", data: { runId: "fine" } }]);
+  expect(broken.seen.length).toBeLessThan(10);
 });
 
 test("nothing goes inside unless it is allowed, whatever a name resolves to; redirects are not followed", async () => {

@@ -2,7 +2,7 @@ import type { CancelTimer } from "../kernel/clock.ts";
 import type { NewEvent, Write } from "../kernel/event.ts";
 import type { Journal } from "../kernel/journal.ts";
 import type { RunView } from "../workflow/view.ts";
-import { laterWrite, type OwedRow, settledWrite, WebhookOutbox } from "./webhook-outbox.ts";
+import { laterWrite, originOf, type OwedRow, restWrite, settledWrite, WebhookOutbox } from "./webhook-outbox.ts";
 import { pauseAfter, tellOnce, type Told, type TryPorts } from "./webhook-try.ts";
 
 /** Deliveries under way at once, of all hosts and of one. */
@@ -10,6 +10,12 @@ const MAX_SENDING = 8;
 const MAX_PER_HOST = 2;
 /** The wall clock may jump: no longer than this goes by without a look. */
 const MAX_WAIT_MS = 60_000;
+/** Longer than every pause between tries: what is due later than this was written under a clock that has been set back since. */
+const FARTHEST_MS = 10 * 60_000;
+/** Runs end in crowds: one look for those of so long. */
+const GATHER_MS = 10;
+/** How long a host that fails is left alone at most. */
+const REST_MS = 5000;
 /** Between two tries to record what happened, on a full disk. */
 const RETRY_MS = 1000;
 /** One for all: their own would never be forgotten. */
@@ -33,6 +39,7 @@ export class Webhooks {
   /** By id of the delivery. */
   private readonly sending = new Map<string, { readonly origin: string; readonly done: Promise<void> }>();
   private cancelTimer: CancelTimer = () => undefined;
+  private gathering = false;
 
   constructor(private readonly ports: WebhooksPorts) {
     this.outbox = new WebhookOutbox(ports.journal);
@@ -54,32 +61,45 @@ export class Webhooks {
 
   private async watch(after: number): Promise<void> {
     const events = this.ports.journal.follow({ topic: "run/*", after, signal: this.leaving.signal });
-    for await (const { type } of events) if (ENDS.test(type)) this.look();
+    for await (const { type } of events) if (ENDS.test(type)) this.lookSoon();
+  }
+
+  private lookSoon(): void {
+    if (this.gathering || this.leaving.signal.aborted) return;
+    this.gathering = true;
+    this.arm(GATHER_MS);
+  }
+
+  private arm(ms: number): void {
+    this.cancelTimer();
+    this.cancelTimer = this.ports.clock.after(ms, () => this.look());
   }
 
   private look(): void {
+    this.gathering = false;
     if (this.leaving.signal.aborted) return;
-    this.cancelTimer();
     const now = this.ports.clock.now();
     let waitMs = MAX_WAIT_MS;
     try {
-      for (let owed = this.next(now); owed; owed = this.next(now)) this.send(owed);
-      waitMs = Math.min(waitMs, (this.outbox.nextDue(now) ?? Infinity) - now);
+      const nextDue = this.outbox.nextDue(now) ?? Infinity;
+      waitMs = Math.min(waitMs, nextDue - now);
+      const at = nextDue < Infinity && nextDue - now > FARTHEST_MS ? nextDue : now;
+      for (let owed = this.next(at); owed; owed = this.next(at)) this.send(owed);
     } catch (error) {
       this.ports.onError(error);
     }
-    this.cancelTimer = this.ports.clock.after(waitMs, () => this.look());
+    this.arm(waitMs);
   }
 
-  private next(now: number): OwedRow | undefined {
+  private next(at: number): OwedRow | undefined {
     if (this.sending.size >= MAX_SENDING) return undefined;
     const hosts = Map.groupBy(this.sending.values(), ({ origin }) => origin);
     const busy = [...hosts].flatMap(([origin, all]) => (all.length >= MAX_PER_HOST ? [origin] : []));
-    return this.outbox.next({ now, sending: [...this.sending.keys()], busy });
+    return this.outbox.next({ at, sending: [...this.sending.keys()], busy });
   }
 
   private send(owed: OwedRow): void {
-    const origin = `${URL.parse(owed.url)?.origin ?? owed.url}/`;
+    const origin = originOf(owed);
     const done = this.deliver(owed)
       .catch(this.ports.onError)
       .then(() => {
@@ -109,7 +129,9 @@ export class Webhooks {
     if ("status" in told) return ended("webhook.delivered", told);
     const pauseMs = told.final ? undefined : pauseAfter(tries, clock.random());
     if (pauseMs === undefined) return ended("webhook.failed", { why: told.why });
-    return { events: [], writes: [laterWrite({ ...owed, tries }, clock.now() + pauseMs)] };
+    const now = clock.now();
+    const rest = restWrite(originOf(owed), { now, until: now + Math.min(pauseMs, REST_MS) });
+    return { events: [], writes: [rest, laterWrite({ ...owed, tries }, now + pauseMs)] };
   }
 
   /** What cannot be recorded holds its place, or it would be told again at once. */
