@@ -17,3 +17,18 @@ export async function dockerHere(): Promise<Engine | undefined> {
   }
   return engine;
 }
+
+/** A registry of one image that is not on this machine; `close` ends it. */
+export async function registryHere(): Promise<{ readonly image: string; readonly close: () => Promise<unknown> }> {
+  const program = new URL("../programs/registry.ts", import.meta.url).pathname;
+  const child = Bun.spawn([process.execPath, program], { stdout: "pipe" });
+  const { value } = await child.stdout.getReader().read();
+  const port = Buffer.from(value ?? [])
+    .toString()
+    .trim();
+  const close = (): Promise<unknown> => {
+    child.kill();
+    return child.exited;
+  };
+  return { image: `127.0.0.1:${port}/tiny:1`, close };
+}

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { dockerHere, IMAGE } from "../../../test/docker/engine.ts";
+import { dockerHere, IMAGE, registryHere } from "../../../test/docker/engine.ts";
 import { FlakySocket } from "../../../test/docker/flaky-socket.ts";
 import { until } from "../../../test/until.ts";
 import { systemClock } from "../../kernel/clock.ts";
@@ -124,12 +124,29 @@ describe.skipIf(!docker)("a container as a step", () => {
     expect(await handle.ended).toEqual({ kind: "canceled" });
   });
 
-  test("without an image in any registry has failed for good", async () => {
+  test("gets its image from its registry; one that is not there has failed for good", async () => {
+    const { image, close } = await registryHere();
     const heard = new Heard();
-    const handle = await steps.start(sh("true", {}, { image: "127.0.0.1:1/nowhere:1" }), heard);
-    const end = await handle.ended;
-    expect(end).toMatchObject({ kind: "failed", error: { message: expect.stringContaining("127.0.0.1:1/nowhere:1") } });
-    expect(heard.messages("orco")[0]).toContain("pulling it");
+    try {
+      expect(await (await steps.start(sh("echo from afar", {}, { image }), heard)).ended).toEqual({ kind: "completed" });
+      expect(heard.messages()).toEqual(["from afar"]);
+      expect(heard.messages("orco")).toEqual([`${image} is not on this machine: pulling it`, expect.stringMatching(/^pulled .* in /)]);
+      expect(heard.progresses[0]).toMatchObject({ message: `pulling ${image}` });
+      const none = await steps.start(sh("true", {}, { image: image.replace("tiny", "other") }), new Heard());
+      expect(await none.ended).toMatchObject({
+        kind: "failed",
+        final: true,
+        error: { code: "not_found", message: expect.stringContaining("other:1") },
+      });
+    } finally {
+      for (const { Id, Image } of await listContainers(docker as Engine, { "orco.home": home }))
+        if (Image === image) await removeContainer(docker as Engine, Id);
+      await docker?.call("DELETE", `/images/${encodeURIComponent(image)}`).catch(() => undefined);
+      await close();
+    }
+    const away = await (await steps.start(sh("true", {}, { image }), new Heard())).ended;
+    expect(away).toMatchObject({ kind: "failed", error: { code: "unavailable" } });
+    expect(away).not.toHaveProperty("final");
   });
 });
 

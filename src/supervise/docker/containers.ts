@@ -67,6 +67,8 @@ export interface ContainerInfo {
 export interface ContainerRow {
   readonly Id: string;
   readonly Names: readonly string[];
+  /** As it was named when the container was made. */
+  readonly Image: string;
   readonly Labels: Readonly<Record<string, string>>;
   readonly State: ContainerState["Status"];
 }
