@@ -86,6 +86,8 @@ describe("/events", () => {
     expect(seqsOf(await take("/events?topic=stack/*", 5))).toEqual([1, 2, 3, 4, 6]);
     expect(seqsOf(await take("/events?topic=run/x,stack/demo2", 3))).toEqual([3, 4, 5]);
     expect(seqsOf(await take("/events?topic=stack/demo&replay=2", 2))).toEqual([2, 6]);
+    const [first] = idsOf(await take("/events?topic=run/x,stack/demo,run/x", 1));
+    expect(seqsOf(await take("/events?topic=run/x,stack/demo", 3, first))).toEqual([2, 5, 6]);
   });
 
   test("replays the last N, and none for 0", async () => {

@@ -3,6 +3,7 @@ import type { EventView } from "./wire.ts";
 import type { Services } from "./services.ts";
 import { runFrame, runOfTopic } from "./run-frames.ts";
 import { type Cursor, eventId, type Frame } from "./sse.ts";
+import { areFew, readTopics } from "./stream-topics.ts";
 
 type Journal = Services["journal"];
 
@@ -40,19 +41,23 @@ export function topicFeed(journal: Journal, topic: string): Feed {
 }
 
 /** Any topics, numbered by the journal's global seq. A trailing `*` in a topic matches a prefix; no topics means all. */
-export function globalFeed(journal: Journal, topics: readonly string[]): Feed {
+export function globalFeed(journal: Journal, given: readonly string[]): Feed {
+  const topics = [...new Set(given)].toSorted();
   const wanted = topics.map((topic) => (topic.endsWith("*") ? { prefix: topic.slice(0, -1) } : { exact: topic }));
-  // Asked for as a prefix even when exact: a reader of the journal numbers exact topics by themselves.
-  const only: { topic?: string } = topics.length === 1 && topics[0] !== undefined ? { topic: `${topics[0].replace(/\*$/, "")}*` } : {};
-  const exact = wanted.length === 1 ? wanted[0]?.exact : undefined;
+  // Asked for as prefixes even when exact: a reader of the journal numbers exact topics by themselves.
+  const prefixes = topics.map((topic) => `${topic.replace(/\*$/, "")}*`);
+  const only: { topic?: string } = prefixes.length === 1 && prefixes[0] !== undefined ? { topic: prefixes[0] } : {};
+  const one = wanted.length === 1 ? wanted[0]?.exact : undefined;
   return {
-    key: `global:${topics.toSorted().join(",")}`,
+    key: `global:${topics.join(",")}`,
     shape: "global",
-    ...(exact !== undefined && { topic: exact }),
+    ...(one !== undefined && { topic: one }),
     head: () => journal.head(),
-    first: () => journal.firstAvailable(only.topic),
+    first: () => Math.max(...(prefixes.length > 0 ? prefixes : [undefined]).map((prefix) => journal.firstAvailable(prefix))),
     seqOf: (event) => event.seq,
-    read: (after, limit) => journal.read({ ...only, after, limit }),
+    read: areFew(topics)
+      ? (after, limit) => readTopics(journal, topics, { after, limit })
+      : (after, limit) => journal.read({ ...only, after, limit }),
     accepts: ({ topic }) =>
       wanted.length === 0 || wanted.some((want) => (want.exact === undefined ? topic.startsWith(want.prefix) : want.exact === topic)),
     frame: globalFrame,
