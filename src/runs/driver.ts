@@ -6,12 +6,13 @@ import { Crew } from "./drive/crew.ts";
 import { decide } from "./drive/decide.ts";
 import { Execution } from "./drive/execution.ts";
 import { fillStep } from "./drive/fill.ts";
+import { finishOf } from "./drive/finish.ts";
 import { Frontier } from "./drive/frontier.ts";
-import type { Decisions, StepDecision } from "./drive/moment.ts";
+import type { Decisions, Moment, StepDecision } from "./drive/moment.ts";
 import { isStale, Recorder } from "./drive/recorder.ts";
 import { needsSlot, SlotHolder, type Slots } from "./drive/slots.ts";
 import type { PlanStep } from "./plan.ts";
-import type { Ledger, RunFinish, StepExecution, StepRunner } from "./ports.ts";
+import type { Ledger, StepExecution, StepRunner } from "./ports.ts";
 import { RUN, STEP, type RunRecord } from "./record.ts";
 import { applyChange } from "./step-change.ts";
 import type { Scope } from "./template.ts";
@@ -97,10 +98,10 @@ export class Driver {
   private async turn(): Promise<void> {
     try {
       this.look();
-      const { chosen, finish } = this.choose();
+      const { chosen, isOver } = this.choose();
       await this.carryOut(chosen);
       this.slots.releaseSpare();
-      if (finish && this.phase === "driving") await this.finish(finish);
+      if (isOver && this.phase === "driving") await this.finish();
       this.troubles = 0;
     } catch (error) {
       await this.recover(error);
@@ -118,6 +119,7 @@ export class Driver {
     if (outdated === "all") {
       this.frontier = new Frontier(snapshot);
       this.adoptOpen();
+      for (const step of this.frontier.open) if (this.frontier.steps.get(step)?.status === "cancelling") this.stop(step);
     }
     for (const step of this.frontier.unended) {
       const theirs = snapshot.steps.get(step);
@@ -135,27 +137,26 @@ export class Driver {
       const execution = this.execution(step, filled(spec, this.frontier.scope(step)));
       this.crew.addFound(execution);
       execution.adopt();
-      if (this.frontier.steps.get(step)?.status === "cancelling") this.stop(step);
     }
   }
 
   /** Everything that can be decided now. What is chosen holds in memory at once, and is carried out once it is on disk. */
-  private choose(): { readonly chosen: readonly StepDecision[]; readonly finish?: RunFinish } {
+  private choose(): { readonly chosen: readonly StepDecision[]; readonly isOver: boolean } {
     const chosen: StepDecision[] = [];
     for (;;) {
-      const decisions = this.phase === "driving" ? this.decideNow() : { steps: [] };
+      const decisions: Decisions = this.phase === "driving" ? decide(this.frontier, this.moment()) : { steps: [] };
       const accepted = decisions.steps.filter((one) => one.do !== "start" || !needsSlot(one.spec) || this.slots.take());
       if (accepted.length === 0) {
         this.wakeAt(decisions.wakeAt);
-        return { chosen, ...(decisions.finish && { finish: decisions.finish }) };
+        return { chosen, isOver: decisions.finish !== undefined };
       }
       for (const one of accepted) chosen.push(this.apply(one));
     }
   }
 
-  private decideNow(): Decisions {
+  private moment(): Moment {
     const maxParallel = this.frontier.plan.max_parallel ?? this.options.maxParallel ?? 2 * availableParallelism();
-    return decide(this.frontier, { now: this.now(), run: this.record, maxParallel, ended: this.crew.ended });
+    return { now: this.now(), run: this.record, maxParallel, ended: this.crew.ended };
   }
 
   private apply(decision: StepDecision): StepDecision {
@@ -228,8 +229,11 @@ export class Driver {
     });
   }
 
-  private async finish(end: RunFinish): Promise<void> {
-    await this.recorder.finish(end);
+  private async finish(): Promise<void> {
+    await this.recorder.finish(() => {
+      this.look();
+      return finishOf(this.frontier, this.moment());
+    });
     if (this.phase !== "driving") return;
     this.phase = "ended";
     await this.forget();
@@ -257,7 +261,7 @@ export class Driver {
   private async stopAll(): Promise<void> {
     this.crew.stopAll();
     while (this.crew.isWorking && this.phase === "lost") await this.bell.wait();
-    if (RUN.isFinal(this.record.status)) await this.forget();
+    if (RUN.isFinal(this.options.ledger.snapshot().run.status)) await this.forget();
   }
 
   private async forget(): Promise<void> {

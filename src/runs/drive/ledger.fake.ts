@@ -35,6 +35,8 @@ export class MemoryRun {
   end: RunFinish | undefined;
   /** How the next writes go wrong, first one first; undefined: they do not. */
   readonly faults: (OrcoError | undefined)[] = [];
+  /** So many of the next writes are done, and their answer is lost on the way. */
+  unheard = 0;
   private readonly listeners = new Set<() => void>();
   private generation = 0;
 
@@ -62,6 +64,7 @@ export class MemoryRun {
         fence();
         this.take(changes);
         this.checkpoints.push(...checkpoints);
+        this.loseAnswer();
       },
       finish: async (end) => {
         await this.write();
@@ -69,6 +72,7 @@ export class MemoryRun {
         const event = end.status === "completed" ? "finish" : end.status === "failed" ? "fail" : "cancel";
         this.end = end;
         this.record = { ...this.record, status: RUN.next(this.record.status, event), endedAt: this.clock.now() };
+        this.loseAnswer();
       },
       onChange: (fn) => {
         this.listeners.add(fn);
@@ -125,6 +129,12 @@ export class MemoryRun {
     await Promise.resolve();
     const fault = this.faults.shift();
     if (fault) throw fault;
+  }
+
+  private loseAnswer(): void {
+    if (this.unheard === 0) return;
+    this.unheard -= 1;
+    throw new OrcoError("unreachable", "the answer was lost");
   }
 
   private tell(): void {

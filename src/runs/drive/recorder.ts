@@ -32,8 +32,9 @@ export class Recorder {
     return this.persist(() => this.options.ledger.record(changes, checkpoints), checkpoints.length > 0);
   }
 
-  finish(end: RunFinish): Promise<void> {
-    return this.persist(() => this.options.ledger.finish(end));
+  /** Asks how it ends whenever it tries: a cancel that comes meanwhile wins. */
+  finish(end: () => RunFinish): Promise<void> {
+    return this.persist(async () => this.options.ledger.finish(end()));
   }
 
   lastCheckpoint(step: string): Promise<Json | undefined> {

@@ -24,8 +24,7 @@ export function settle(one: Case): StepDecision {
   const { state, ended } = one;
   const { end, timedOut } = ended;
   if (end.kind === "completed") return complete(one, { ...state.outputs, ...end.outputs });
-  if (state.status === "cancelling")
-    return { ...about(one), do: "cancel", why: "it was stopped", change: { step: state.id, event: "cancel" } };
+  if (state.status === "cancelling") return canceled(one);
   if (timedOut) return failure(one, timeoutError(one));
   switch (end.kind) {
     case "failed":
@@ -68,8 +67,13 @@ function timeoutError({ state, spec }: Case): RunError {
   return { code: "timeout", message: `${state.id} took longer than ${formatSpan(timeoutMs)}`, facts: { timeout_ms: timeoutMs } };
 }
 
+function canceled(one: Case): StepDecision {
+  return { ...about(one), do: "cancel", why: "it was stopped", change: { step: one.state.id, event: "cancel" } };
+}
+
 function failure(one: Case, error: RunError, final = false): StepDecision {
   const { state, spec, now } = one;
+  if (state.status === "cancelling") return canceled(one);
   const failures = state.failures + 1;
   if (final || failures > spec.retry.max) {
     const change = { step: state.id, event: "fail" as const, error, set: { failures, message: error.message } };
