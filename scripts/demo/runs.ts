@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { RunLogRecord } from "../../src/runs/logs/line.ts";
 import type { RunView } from "../../src/workflow/view.ts";
 import { daemonPid } from "./processes.ts";
 import { orco, orcoOk, type Stage } from "./stage.ts";
@@ -32,7 +32,12 @@ export async function runsAct(stage: Stage, say: (text: string) => void): Promis
   if (numbers.some((n, at) => n !== at + 1)) throw new Error(`the stream has a gap or a duplicate: ${numbers.join(" ")}`);
   const run = JSON.parse((await orcoOk(stage, "run", "show", runId, "--json")).stdout) as RunView;
   if (run.status !== "completed") throw new Error(`the run is ${run.status}: ${run.error?.message ?? ""}`);
-  const ledger = (await readFile(join(stage.home, "runs", runId, "work", "ledger"), "utf8")).trim().split("\n");
+  const { stdout: log } = await orcoOk(stage, "run", "logs", runId, "--step", "report", "--json");
+  const ledger = log
+    .trim()
+    .split("\n")
+    .map((line) => (JSON.parse(line) as RunLogRecord).message)
+    .slice(0, -1);
   const twice = ledger.filter((line, at) => ledger.indexOf(line) !== at);
   if (twice.length > 0) throw new Error(`executed twice: ${twice.join(", ")}`);
   const checkpoints = seen.filter(({ event }) => event === "checkpoint").map(({ data }) => data["data"]);

@@ -4,7 +4,7 @@ import { FakeDaemon, problem, runView } from "./daemon.fake.ts";
 
 const ID = "01890000-0000-7000-8000-000000000001";
 const RUN: RunView = {
-  ...runView({ id: ID, kind: "deploy", status: "running" }),
+  ...runView({ id: ID, kind: "deploy", name: "deploy demo", status: "running" }),
   steps: [
     { id: "checkout", status: "completed" },
     { id: "gate", status: "waiting" },
@@ -39,12 +39,12 @@ function fake(answers: ConstructorParameters<typeof FakeDaemon>[0]): FakeDaemon 
   return daemon;
 }
 
-const shown = { [`GET /runs/${ID}`]: () => Response.json(RUN) };
+const shown = { [`GET /runs/${ID}`]: () => Response.json({ run: RUN }) };
 const { waiting: _, ...RUNNING } = RUN;
 
 describe("approve", () => {
   test("shows what waits and approves exactly that", async () => {
-    const daemon = fake({ ...shown, [`POST /runs/${ID}/approvals`]: () => Response.json(RUNNING) });
+    const daemon = fake({ ...shown, [`POST /runs/${ID}/approvals`]: () => Response.json({ run: RUNNING }) });
     const { code, out } = await daemon.run(["approve", ID, "--comment", "looks good"]);
     expect(code).toBe(0);
     expect(out.split("\n")).toEqual([
@@ -66,13 +66,13 @@ describe("approve", () => {
   });
 
   test("--reject rejects; --json prints the run alone", async () => {
-    const daemon = fake({ ...shown, [`POST /runs/${ID}/approvals`]: () => Response.json(RUNNING) });
+    const daemon = fake({ ...shown, [`POST /runs/${ID}/approvals`]: () => Response.json({ run: RUNNING }) });
     expect(await daemon.run(["approve", ID, "--reject", "--json"])).toEqual({ code: 0, out: `${JSON.stringify(RUNNING)}\n`, err: "" });
     expect(daemon.asked.at(-1)?.body).toMatchObject({ decision: "reject" });
   });
 
   test("exits 5 when nothing waits, or it was decided or has changed meanwhile; 4 for no run", async () => {
-    const idle = fake({ [`GET /runs/${ID}`]: () => Response.json(RUNNING) });
+    const idle = fake({ [`GET /runs/${ID}`]: () => Response.json({ run: RUNNING }) });
     expect(await idle.run(["approve", ID])).toMatchObject({
       code: 5,
       err: expect.stringContaining("waits for no approval: it is running"),

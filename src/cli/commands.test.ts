@@ -79,7 +79,7 @@ describe("up", () => {
       ...run,
       "GET /events": () => sse([ready, done]),
       "GET /runs/r1/events": () => sse([done]),
-      "GET /runs/r1": () => Response.json(runView()),
+      "GET /runs/r1": () => Response.json({ run: runView() }),
     });
     const { code, out, err } = await daemon.run(["up", "--wait"]);
     expect({ code, err }).toEqual({ code: 0, err: "demo is ready\n" });
@@ -91,7 +91,7 @@ describe("up", () => {
     const daemon = fake({
       ...run,
       "GET /runs/r1/events": () => sse([]),
-      "GET /runs/r1": () => Response.json(runView({ status: "failed", error: { code: "blocked", message } })),
+      "GET /runs/r1": () => Response.json({ run: runView({ status: "failed", error: { code: "blocked", message } }) }),
     });
     const { code, err } = await daemon.run(["up", "-d", "--wait", "--quiet"]);
     expect({ code, err }).toEqual({ code: 1, err: `orco: ${message}\n` });
@@ -149,7 +149,7 @@ describe("changes", () => {
     const daemon = fake({
       "POST /stacks/demo/services/db/restart": () => Response.json(runView({ status: "running", kind: "restart" })),
       "GET /runs/r1/events": () => sse([]),
-      "GET /runs/r1": () => Response.json(runView({ kind: "restart" })),
+      "GET /runs/r1": () => Response.json({ run: runView({ kind: "restart" }) }),
     });
     expect(await daemon.run(["restart", "db", "--json"])).toMatchObject({
       code: 0,

@@ -20,8 +20,8 @@ function upped(more: ConstructorParameters<typeof FakeDaemon>[0]): FakeDaemon {
   const daemon = new FakeDaemon({
     "PUT /stacks/demo": () => Response.json(runView()),
     "GET /runs/r1/events": () => sse([]),
-    "GET /runs/r1": () => Response.json(runView()),
-    "POST /runs/r1/cancel": () => problem(409, { code: "conflict", detail: "it has ended" }),
+    "GET /runs/r1": () => Response.json({ run: runView() }),
+    "DELETE /runs/r1": () => problem(409, { code: "conflict", detail: "it has ended" }),
     "GET /stacks/demo": () => Response.json(stackView()),
     "GET /events": () => openStream(": hi\n\n"),
     "GET /stacks/demo/logs": () => openStream(line),
@@ -44,14 +44,14 @@ test("Ctrl-C takes the stack down", async () => {
   const daemon = upped({
     "DELETE /stacks/demo": () => Response.json(runView({ id: "r2", kind: "down" })),
     "GET /runs/r2/events": () => sse([]),
-    "GET /runs/r2": () => Response.json(runView({ id: "r2", kind: "down" })),
+    "GET /runs/r2": () => Response.json({ run: runView({ id: "r2", kind: "down" }) }),
   });
   const child = start(daemon);
   const reader = child.stdout.getReader();
   expect(new TextDecoder().decode((await reader.read()).value)).toBe("10:00:03 db/1 | hi\n");
   child.kill("SIGINT");
   expect({ code: await child.exited, err: await child.stderr.text() }).toEqual({ code: 0, err: "" });
-  expect(daemon.asked.filter((one) => one.method === "DELETE").map((one) => one.query)).toEqual([{ queue: "true" }]);
+  expect(daemon.asked.filter((one) => one.method === "DELETE" && one.path.startsWith("/stacks")).map((one) => one.query)).toEqual([{ queue: "true" }]);
 });
 
 test("a second Ctrl-C forces it", async () => {
@@ -65,9 +65,9 @@ test("a second Ctrl-C forces it", async () => {
       waiting.resolve();
       return openStream(": hi\n\n");
     },
-    "POST /runs/r2/cancel": () => Response.json(runView({ id: "r2", status: "canceled" })),
+    "DELETE /runs/r2": () => Response.json({ run: runView({ id: "r2", status: "canceled" }) }),
     "GET /runs/r3/events": () => sse([]),
-    "GET /runs/r3": () => Response.json(runView({ id: "r3", kind: "down" })),
+    "GET /runs/r3": () => Response.json({ run: runView({ id: "r3", kind: "down" }) }),
   });
   const child = start(daemon);
   await child.stdout.getReader().read();
@@ -75,7 +75,7 @@ test("a second Ctrl-C forces it", async () => {
   await waiting.promise;
   child.kill("SIGINT");
   expect(await child.exited).toBe(0);
-  expect(daemon.asked.filter((one) => one.method === "DELETE").map((one) => one.query)).toEqual([
+  expect(daemon.asked.filter((one) => one.method === "DELETE" && one.path.startsWith("/stacks")).map((one) => one.query)).toEqual([
     { queue: "true" },
     { force: "true", queue: "true" },
   ]);

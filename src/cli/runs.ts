@@ -71,7 +71,7 @@ function aboutOf({ stack, service, app, name }: RunView): string {
 }
 
 export function runDetail(run: RunView): string {
-  const steps = run.steps.map((step) => ["", step.id, step.status, saidOf(step) || waitsFor(run, step.id)]);
+  const steps = run.steps.map((step) => ["", step.id, step.status, oneLine(waitsFor(run, step.id)) || saidOf(step)]);
   return [
     runTitle(run),
     ...(steps.length > 0 ? [alignRows(steps)] : []),

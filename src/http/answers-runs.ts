@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 
 /** The wire objects of runs (`workflow/view.ts`, `runs/worker-wire.ts`, `http/services.ts`), as they are documented and served as JSON Schemas. */
 
-const json = z.json();
+const json = z.unknown();
 const failure = z.looseObject({ code: z.string(), message: z.string() });
 const status = z.enum(["pending", "running", "paused", "completed", "failed", "canceled"]);
 

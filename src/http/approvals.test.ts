@@ -42,6 +42,6 @@ test("without a key the caller is nobody in particular; what is no decision is r
     expect([body, (await post(url, body)).status]).toEqual([body, 400]);
   expect((await fetch(url, { method: "POST" })).status).toBe(400);
   expect((await post(`${server.url}/runs/${ID}/approvals`, { decision: "approve" })).status).toBe(404);
-  expect((await post(`${server.url}/runs/nonsense/approvals`, { decision: "approve" })).status).toBe(400);
+  expect((await post(`${server.url}/runs/nonsense/approvals`, { decision: "approve" })).status).toBe(404);
   expect(server.daemon.decisions.length).toBe(1);
 });

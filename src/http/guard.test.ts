@@ -194,7 +194,7 @@ describe("methods", () => {
     const wrong = await fetch(`${server.url}/stacks/demo`, { method: "POST" });
     expect([wrong.status, wrong.headers.get("allow")]).toEqual([405, "GET, HEAD, PUT, DELETE, OPTIONS"]);
     const options = await fetch(`${server.url}/runs`, { method: "OPTIONS" });
-    expect([options.status, options.headers.get("allow")]).toEqual([204, "GET, HEAD, OPTIONS"]);
+    expect([options.status, options.headers.get("allow")]).toEqual([204, "POST, GET, HEAD, OPTIONS"]);
     for (const path of ["/health", "/stacks", "/events", "/stacks/demo/logs?follow"]) {
       const head = await fetch(`${server.url}${path}`, { method: "HEAD", headers: { accept: "text/event-stream" } });
       expect(`${path} ${head.status} ${await head.text()}`).toBe(`${path} 200 `);

@@ -71,7 +71,7 @@ function retryRoute(site: Site): void {
 function signalRoute(site: Site): void {
   const { runs } = site.deps.services;
   const params = z.strictObject({ ...oneRun.shape, name: z.string().min(1).max(200) });
-  const schema = z.strictObject({ data: z.json().optional() }).meta({ id: "RunSignal" });
+  const schema = z.strictObject({ data: z.unknown().optional() }).meta({ id: "RunSignal" });
   const signal = {
     path: "/runs/{runId}/signals/{name}",
     id: "signalRun",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Json } from "../kernel/event.ts";
 import type { RunFinish } from "../runs/ports.ts";
 import type { StepChange } from "../runs/record.ts";
 import type { ClaimRequest, ReportRequest } from "../runs/worker-wire.ts";
@@ -7,7 +8,7 @@ import type { ClaimRequest, ReportRequest } from "../runs/worker-wire.ts";
 
 const label = z.string().min(1).max(200);
 const stepId = z.string().min(1).max(100);
-const data = z.json().optional();
+const data = z.unknown().optional();
 const when = z
   .union([z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)), z.number().int().min(0).max(8.64e15)])
   .describe("RFC 3339 or epoch ms");
@@ -58,8 +59,8 @@ export const LogsBody = z.strictObject({ lines: z.array(LogLine).max(10_000) }).
 const Change = z.strictObject({
   step: stepId,
   event: z.enum(["begin", "tell", "wait", "skip", "finish", "fail", "stop", "cancel"]),
-  set: z.record(z.string(), z.json()).optional(),
-  waiting: z.record(z.string(), z.json()).optional(),
+  set: z.record(z.string(), z.unknown()).optional(),
+  waiting: z.record(z.string(), z.unknown()).optional(),
   error: error.optional(),
   progress: z.strictObject({ percent: z.number().optional(), message: z.string().optional() }).optional(),
 });
@@ -85,7 +86,7 @@ export function reportOf({ n, changes, checkpoints }: z.infer<typeof ReportBody>
 }
 
 export function finishOf({ status, result, error: given, reason }: z.infer<typeof FinishBody>): RunFinish {
-  const had = result === undefined ? {} : { result };
+  const had = result === undefined ? {} : { result: result as Json };
   if (status === "completed") return { status, ...had };
   if (status === "canceled") return { status, reason: reason ?? "its worker ended it" };
   const { code, message, ...facts } = typeof given === "string" ? { code: "failed", message: given } : (given ?? NO_ERROR);

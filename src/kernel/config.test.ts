@@ -108,7 +108,7 @@ describe("a bad value stops with one line that names it", () => {
 
 test("config show: value, origin and names of each setting, no secret", () => {
   const shown = describeConfig(
-    loadConfig({ env: { ...HOME, ORCHESTRATOR_API_KEY: KEY, ORCHD_BIND_ADDR: "[::1]:7070", REDIS_URL: "redis://x" } }),
+    loadConfig({ env: { ...HOME, ORCHESTRATOR_API_KEY: KEY, ORCHD_BIND_ADDR: "[::1]:7070", STATSD_HOST: "127.0.0.1" } }),
   );
   expect(shown["settings"]).toContainEqual({
     setting: "bind",
@@ -120,7 +120,7 @@ test("config show: value, origin and names of each setting, no secret", () => {
   expect(shown["settings"]).toContainEqual(
     expect.objectContaining({ setting: "apiKey", value: "********", origin: "env ORCHESTRATOR_API_KEY" }),
   );
-  expect(shown["unused"]).toEqual(["REDIS_URL"]);
+  expect(shown["unused"]).toEqual(["STATSD_HOST"]);
   expect(JSON.stringify(shown)).not.toContain(KEY);
   expect(JSON.stringify(shown)).not.toContain("redis://x");
 });

@@ -11,7 +11,7 @@ const MAX_TIMEOUT_MS = 366 * 86_400_000;
 const NO_NAME = "run";
 
 const label = z.string().min(1).max(200);
-const object = z.record(z.string(), z.json());
+const object = z.record(z.string(), z.unknown());
 
 /** The body of `POST /runs` and the `run` of a schedule. Source: runs.md. */
 export const RunRequestBody = z
@@ -83,8 +83,8 @@ export function newRun(request: RunRequest, { run, mode }: { run: string; mode: 
     kind: external ? "external" : "plan",
     mode,
     name,
-    metadata,
-    input,
+    metadata: metadata as JsonObject,
+    input: input as JsonObject,
     lane: key === undefined ? `run/${run}` : `key/${key}`,
     priority,
     ...(plan && { plan }),
