@@ -69,7 +69,12 @@ test("any text, once escaped, stands as it is", () => {
     fc.property(fc.array(fc.constantFrom("$", "{", "}", "a", "$$", "${", "x}"), { maxLength: 12 }), (pieces) => {
       // A dollar sign before the escape would be taken for part of it.
       const text = pieces.join("").replaceAll(/\$+\{/g, "${");
-      expect(fillValue(text.replaceAll("${", () => "$${"), scope)).toBe(text);
+      expect(
+        fillValue(
+          text.replaceAll("${", () => "$${"),
+          scope,
+        ),
+      ).toBe(text);
     }),
   );
 });
