@@ -14,7 +14,7 @@ import { parsePlan } from "../runs/plan-schema.ts";
 import type { StepRunner } from "../runs/ports.ts";
 import type { RunRecord } from "../runs/record.ts";
 import { newRun, RunRequestBody } from "../runs/request.ts";
-import { RedisDispatcher } from "../runs/redis/dispatcher.ts";
+import type { RedisDispatcher } from "../runs/redis/dispatcher.ts";
 import { homeId, queueName } from "../runs/redis/names.ts";
 import { Schedules } from "../runs/schedules/schedules.ts";
 import { runTokenSecret } from "../runs/token.ts";
@@ -53,8 +53,7 @@ export async function buildRuns(options: RunPartsOptions) {
   const http: StepRunner = { start: startHttp, adopt: async () => undefined, forget: async () => undefined };
   const { kubeNamespace: namespace, kubeImage: image } = config;
   const k8s = new KubeRunner({ env, namespace, image, home, clock, http, trouble: (message) => log(message) });
-  const traces =
-    config.otlpEndpoint === undefined ? undefined : new RunTraces({ journal, clock, endpoint: config.otlpEndpoint, onError });
+  const traces = config.otlpEndpoint === undefined ? undefined : new RunTraces({ journal, clock, endpoint: config.otlpEndpoint, onError });
   const drivers = new Drivers({
     clock,
     newId,
@@ -64,19 +63,7 @@ export async function buildRuns(options: RunPartsOptions) {
     stepContext: traces && ((run, step, attempt) => traces.stepContext(run, step, attempt)),
     onError,
   });
-  const queue = config.redisUrl === undefined ? undefined : queueName(await homeId(journal));
-  const redis =
-    config.redisUrl === undefined || queue === undefined
-      ? undefined
-      : new RedisDispatcher({
-          url: config.redisUrl,
-          queue,
-          apiUrl: options.apiUrl,
-          journal,
-          clock,
-          redispatch: (id, from) => book.redispatch(id, from),
-          log,
-        });
+  const { redis, queue } = await redisOf(options, (id, from) => book.redispatch(id, from));
   const checks = { parsePlan, webhookUrl: (url: string) => assertWebhookUrl(url, config.webhookAllow) };
   const book: Book = new Book({
     journal,
@@ -116,6 +103,18 @@ export async function buildRuns(options: RunPartsOptions) {
   return { book, catalogue, logs, artifacts, local, containers, k8s, redis, queue, drivers, schedules, webhooks, traces, checks };
 }
 
+/** Loaded where it is used: BullMQ costs 30 MB. */
+async function redisOf(
+  { config, apiUrl, journal, clock, log }: RunPartsOptions,
+  redispatch: (id: string, from: number) => Promise<void>,
+): Promise<{ readonly redis?: RedisDispatcher; readonly queue?: string }> {
+  const { redisUrl: url } = config;
+  if (url === undefined) return {};
+  const loaded = await import("../runs/redis/dispatcher.ts");
+  const queue = queueName(await homeId(journal));
+  return { queue, redis: new loaded.RedisDispatcher({ url, queue, apiUrl, journal, clock, redispatch, log }) };
+}
+
 /** Goes on with what a former daemon left, once it is known where the daemon listens. */
 export async function startRuns({ book, redis, schedules, webhooks, traces }: RunParts): Promise<void> {
   book.start();
@@ -133,7 +132,8 @@ export async function closeRuns(parts: RunParts): Promise<void> {
   local.close();
   containers.close();
   k8s.close();
-  await Promise.all([schedules.close(), webhooks.close(), redis?.close(), traces?.close()]);
+  redis?.close();
+  await Promise.all([schedules.close(), webhooks.close(), traces?.close()]);
   logs.close();
 }
 

@@ -4,7 +4,9 @@ import { Slots } from "../runs/drive/slots.ts";
 import { Driver } from "../runs/driver.ts";
 import { ContainerSteps } from "../runs/local/container-step.ts";
 import { startHttp } from "../runs/local/http-step.ts";
+import type { StepExecution, StepRunner } from "../runs/ports.ts";
 import { LocalRunner } from "../runs/local/runner.ts";
+import { ownTraceparent, stepTraceparent } from "../runs/trace-context.ts";
 import { Engine } from "../supervise/docker/engine.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import type { Drive } from "./one-run.ts";
@@ -26,7 +28,18 @@ export function stepsOf({ home, env, clock, onError }: StepsOptions) {
   const containers = new ContainerSteps({ engine: new Engine(env["DOCKER_HOST"] || DEFAULT_DOCKER), clock, home });
   const runner = new LocalRunner({ home, clock, env, containers, startHttp });
   const slots = new Slots(Number(env["ORCO_MAX_STEPS"]) || DEFAULT_MAX_STEPS);
-  const drive: Drive = async ({ ledger, runner: fenced, api }) => {
+  const traces = env["OTEL_EXPORTER_OTLP_ENDPOINT"] ? ownTraceparent : stepTraceparent;
+  const drive: Drive = async ({ ledger, runner: attempt, api }) => {
+    const { run } = ledger.snapshot();
+    const traced = (execution: StepExecution): StepExecution => {
+      const traceparent = traces(run, execution.step, execution.attempt);
+      return traceparent === undefined ? execution : { ...execution, traceparent };
+    };
+    const fenced: StepRunner = {
+      start: (execution, output) => attempt.start(traced(execution), output),
+      adopt: (execution, output) => attempt.adopt(execution, output),
+      forget: (id) => attempt.forget(id),
+    };
     return (await new Driver({ ledger, runner: fenced, clock, newId: () => uuidv7(clock), api, slots, onError }).run()) === "ended";
   };
   return {
