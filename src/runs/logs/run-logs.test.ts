@@ -170,6 +170,21 @@ test("a run keeps so much, its places too, and says what is gone", async () => {
   expect((await at.read({ tail: 100, step: "a" })).length).toBe(100);
 });
 
+test("a segment whose first line was never whole: the one before says how far the log goes", async () => {
+  const at = rig();
+  at.logs.append("r1", [at.line("one", { offset: 4 }), at.line("two", { offset: 8 })]);
+  await Promise.resolve();
+  await Bun.write(join(at.folder, "log-0000000000000003.ndjson"), '{"places":[["a",1,"stdout",8]]');
+  at.logs = at.opened();
+  at.logs.append("r1", [at.line("two", { offset: 8 }), at.line("three", { offset: 14 })]);
+  expect((await at.read()).map(({ seq, message }) => [seq, message])).toEqual([
+    [1, "one"],
+    [2, "two"],
+    [3, "three"],
+  ]);
+  expect(readdirSync(at.folder)).toEqual(["log-0000000000000001.ndjson"]);
+});
+
 test("a removed log is gone with its folder", async () => {
   const at = rig();
   at.logs.append("r1", [at.line("one")]);

@@ -158,21 +158,23 @@ export class RunLogs {
     if (log.waiting.length === 0) return;
     const lines = log.waiting;
     log.waiting = [];
-    const isStillFull = log.dropped > 0 && this.write(run, log, [this.droppedLine(log.dropped)]) > 0;
-    if (!isStillFull) log.dropped = 0;
-    log.dropped += isStillFull ? lines.length : this.write(run, log, lines);
+    // In one write with what follows, or a small note would fit again and again where a line does not.
+    const note = log.dropped > 0 ? this.droppedLine(log.dropped) : undefined;
+    const lost = this.write(run, log, note ? [note, ...lines] : lines);
+    if (!note || !lost.includes(note)) log.dropped = lost.length;
+    else log.dropped += lost.length - 1;
     if (log.dropped === 0) this.failing = false;
     this.wake(run);
   }
 
-  /** How many lines were lost by it. */
-  private write(run: string, { writer }: OpenLog, lines: readonly LogLine[]): number {
-    let lost = 0;
-    writer.append(lines, (count, error) => {
-      lost += count;
+  /** Those that were lost by it. */
+  private write(run: string, { writer }: OpenLog, lines: readonly LogLine[]): readonly LogLine[] {
+    const all: LogLine[] = [];
+    writer.append(lines, (lost, error) => {
+      all.push(...lost);
       this.failed(run, error);
     });
-    return lost;
+    return all;
   }
 
   private droppedLine(count: number): LogLine {

@@ -4,7 +4,7 @@ import type { StoredLine } from "./line.ts";
 /** Outputs of executions whose place is known; the longest unused go first, and ended ones with them. */
 const MAX_PLACES = 1024;
 
-type Place = readonly [step: string, attempt: number, source: string, offset: number];
+type Place = readonly [step: string, attempt: number, source: LogLine["source"], offset: number];
 
 /** How far into each output of each execution a log reaches, so that a line told again is known. */
 export class Taken {
@@ -31,7 +31,14 @@ export class Taken {
   /** From a line that `encode` made; anything else is passed over. */
   decode(line: string): void {
     if (!line.startsWith('{"places":')) return;
-    const { places } = JSON.parse(line) as { places: Place[] };
-    for (const [step, attempt, source, offset] of places) this.take({ step, attempt, source: source as LogLine["source"], offset });
+    for (const [step, attempt, source, offset] of placesIn(line)) this.take({ step, attempt, source, offset });
+  }
+}
+
+function placesIn(line: string): readonly Place[] {
+  try {
+    return (JSON.parse(line) as { places: Place[] }).places;
+  } catch {
+    return []; // damaged by a crash of the machine: then lines told again are there twice
   }
 }

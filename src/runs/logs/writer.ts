@@ -25,8 +25,10 @@ export class RunLogWriter {
     private readonly redactor: Redactor | undefined,
   ) {
     this.segments = segmentsIn(dir).map((segment) => ({ ...segment, bytes: sizeOf(segment.path) }));
-    const last = this.segments.at(-1);
-    if (last) this.recover(last);
+    for (let last = this.segments.at(-1); last && !this.recover(last); last = this.segments.at(-1)) {
+      rmSync(last.path, { force: true });
+      this.segments.pop();
+    }
   }
 
   get lastSeq(): number {
@@ -34,21 +36,21 @@ export class RunLogWriter {
   }
 
   /** Lines that are there already are left out; those that could not be written are told to `lost`. */
-  append(lines: readonly LogLine[], lost: (lines: number, error: unknown) => void): void {
+  append(lines: readonly LogLine[], lost: (lines: readonly LogLine[], error: unknown) => void): void {
     for (let next = 0; next < lines.length;) {
       // Before its lines are taken: of a write that was cut short the head must not say that all of it is there.
       const head = this.isFull() ? this.taken.encode() : "";
       let text = "";
-      let count = 0;
+      const taken: LogLine[] = [];
       for (; next < lines.length && text.length < CHUNK_CHARS; next++) {
         const line = lines[next];
-        if (line && this.taken.take(line)) text += encodeLine(line, this.seq + ++count, this.redactor);
+        if (line && this.taken.take(line)) text += encodeLine(line, this.seq + taken.push(line), this.redactor);
       }
       try {
-        if (count > 0) this.write(head, text);
-        this.seq += count;
+        if (taken.length > 0) this.write(head, text);
+        this.seq += taken.length;
       } catch (error) {
-        lost(count, error);
+        lost(taken, error);
       }
     }
   }
@@ -98,11 +100,13 @@ export class RunLogWriter {
     }
   }
 
-  private recover(last: SizedSegment): void {
+  /** False when there is no whole line in it: the one before says how far the log goes. */
+  private recover(last: SizedSegment): boolean {
     const bytes = readFileSync(last.path);
     const whole = bytes.lastIndexOf(10) + 1;
     if (whole < bytes.length) truncateSync(last.path, whole);
     last.bytes = whole;
+    if (whole === 0) return false;
     this.seq = last.firstSeq - 1;
     for (const line of bytes.toString("utf8", 0, whole).split("\n")) {
       this.taken.decode(line);
@@ -111,5 +115,6 @@ export class RunLogWriter {
       this.taken.take(stored);
       this.seq = stored.seq;
     }
+    return true;
   }
 }
