@@ -83,7 +83,7 @@ export class Retention {
   private async forget(runs: readonly string[]): Promise<void> {
     const { journal, onForget } = this.options;
     for (const run of runs) await journal.trim({ topicPrefix: topicOf(run), keepPerTopic: 0 });
-    await journal.append([], runs.flatMap(forgetWrites));
+    await journal.append([], [...runs.flatMap(forgetWrites), FORGET_NUMBERS]);
     await onForget(runs);
   }
 
@@ -96,11 +96,17 @@ export class Retention {
   }
 }
 
+/** Where topics ended of which there is no run any more. `run0` sorts right after everything that begins with `run/`. */
+const FORGET_NUMBERS: Write = {
+  sql: `DELETE FROM trimmed WHERE topic >= 'run/' AND topic < 'run0' AND seq < (SELECT max(seq) FROM trimmed)
+    AND NOT EXISTS (SELECT 1 FROM runs WHERE id = substr(topic, 5))`,
+  params: [],
+};
+
 function forgetWrites(run: string): Write[] {
   const tables = ["run_steps", "run_plans", "run_checkpoints", "run_signals", "outbox"];
   return [
     ...tables.map((table) => ({ sql: `DELETE FROM ${table} WHERE run = ?`, params: [run] })),
-    { sql: "DELETE FROM trimmed WHERE topic = ? AND seq < (SELECT max(seq) FROM trimmed)", params: [topicOf(run)] },
     { sql: "DELETE FROM runs WHERE id = ?", params: [run] },
   ];
 }
