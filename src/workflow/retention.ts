@@ -38,7 +38,7 @@ async function trim(journal: Journal, clock: Clock): Promise<void> {
   await journal.trim({ topicPrefix: "run/", olderThanMs: KEEP_MS });
   await journal.trim({ keepPerTopic: MOST_PER_TOPIC });
   const before = clock.now() - KEEP_MS;
-  const ended = "SELECT id FROM runs WHERE status IN ('completed', 'failed', 'cancelled') AND created_at < ?";
+  const ended = "SELECT id FROM runs WHERE engine = 'workflow' AND status IN ('completed', 'failed', 'cancelled') AND created_at < ?";
   await journal.append(
     [],
     [
