@@ -196,6 +196,7 @@ export class StepStream implements Source {
     void taken.then(() => {
       this.held = false;
       this.advance({ offset: end, midline: false });
+      this.pace.hurry(this.options.clock.monotonic()); // who has just spoken may go on
       this.goOn();
     });
     return false;
