@@ -46,7 +46,12 @@ export function servicesOf({ stacks, edge, runs, requests, appRequests }: Core, 
       rollback: async (name) => viewOf(await appRequests.rollback(name)),
     },
     runs: runService(runs, runParts),
-    schedules: runParts.schedules,
+    schedules: {
+      create: (body, { owner, id }) => runParts.schedules.create(body, owner, id),
+      list: (page) => runParts.schedules.list(page),
+      get: (id) => runParts.schedules.get(id),
+      remove: (id) => runParts.schedules.remove(id),
+    },
     journal,
     ready: () => {
       const why = options.journalFailure();

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ScheduleBody } from "../runs/schedules/body.ts";
-import { callerOf } from "./caller.ts";
+import { callerOf, reservedOf } from "./caller.ts";
 import { type Site, endpoint, json } from "./endpoint.ts";
 import { decodeCursor, encodeCursor, nextLink } from "./page.ts";
 import { limit, none } from "./schemas.ts";
@@ -21,7 +21,7 @@ export function scheduleRoutes(site: Site): void {
     creates: true,
   };
   endpoint(site, { method: "post", params: none, query: none, ...create }, async (c, { body }) => {
-    const made = await schedules.create(body.kind === "json" ? body.value : ScheduleBody.parse({}), callerOf(c));
+    const made = await schedules.create(body.kind === "json" ? body.value : ScheduleBody.parse({}), { owner: callerOf(c), ...reservedOf(c) });
     return c.json(made, 201, { location: `/schedules/${made.id}` });
   });
 

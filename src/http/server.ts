@@ -8,7 +8,7 @@ import { addressText, assertSafeBind, type BindAddress, type HttpConfig } from "
 import { idempotent } from "./idempotency.ts";
 import { UploadBudget } from "./upload-budget.ts";
 import type { Connection, Deps, RequestRecord } from "./context.ts";
-import { callerOf } from "./caller.ts";
+import { callerOf, tokenOf } from "./caller.ts";
 import { HttpMetrics } from "./http-metrics.ts";
 import type { Family } from "./metrics.ts";
 import { asOrcoError, problemResponse } from "./problem.ts";
@@ -76,7 +76,8 @@ export function createServer(options: ServerOptions): HttpServer {
       journal: options.services.journal,
       clock,
       newId: () => uuidv7(clock),
-      callerOf,
+      // A worker whose attempt is over must not be told what it was told before.
+      callerOf: (c) => `${callerOf(c)} ${tokenOf(c).token ?? ""}`,
       onError: (error) => failed("", error),
     }),
     tickets: ticketsOf({ apiKey: config.apiKey, clock }),

@@ -127,7 +127,7 @@ export interface RunService {
 
 export interface ScheduleService {
   /** `invalid`: a cron expression that is wrong or never comes, an unknown timezone, a run that could not be made. */
-  create(body: NewSchedule, owner: string): Promise<ScheduleView>;
+  create(body: NewSchedule, how: { owner: string; id?: string }): Promise<ScheduleView>;
   /** Newest first. */
   list(page: { limit: number; before?: string }): ScheduleView[];
   get(id: string): ScheduleView;
