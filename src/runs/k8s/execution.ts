@@ -23,6 +23,8 @@ type Stop = { readonly why: "cancel" | "timeout"; readonly graceMs: number };
 /** One execution of a step as one Job: from its creation, or from where a former daemon left it, to its end. */
 export class KubeExecution implements StepHandle {
   readonly ended: Promise<StepEnd>;
+  /** Ended or left alone: nothing happens here any more. */
+  readonly over: Promise<void>;
   private readonly bell: Bell;
   private readonly placing: Placing;
   private readonly listening: Listening;
@@ -42,7 +44,9 @@ export class KubeExecution implements StepHandle {
     this.placing = new Placing(cluster, what.execution, what.job);
     this.listening = new Listening(cluster, what, this.bell.ring);
     const quiet = cluster.listen(what.job.name, this.bell.ring);
-    this.ended = this.live(how).finally(quiet);
+    const outcome = this.live(how).finally(quiet);
+    this.over = outcome.then(() => undefined);
+    this.ended = outcome.then((end) => end ?? new Promise(() => {}));
   }
 
   stop(why: Stop["why"], graceMs: number): void {
@@ -59,7 +63,8 @@ export class KubeExecution implements StepHandle {
     this.bell.ring();
   }
 
-  private async live(how: "create" | "find"): Promise<StepEnd> {
+  /** Undefined: it was left alone. */
+  private async live(how: "create" | "find"): Promise<StepEnd | undefined> {
     try {
       const found = how === "create" ? await this.placing.create(this.patience) : await this.placing.find(this.patience);
       if (!found) return { kind: "lost", message: "its Job is not in the cluster any more" };
@@ -82,7 +87,7 @@ export class KubeExecution implements StepHandle {
     return { signal: this.stopped.signal, onFailure: ({ message }) => this.say(`${message}; trying again`) };
   }
 
-  private async watchOver(placed: JobFacts): Promise<StepEnd> {
+  private async watchOver(placed: JobFacts): Promise<StepEnd | undefined> {
     const { clock, jobs, pods } = this.cluster;
     const begun = clock.monotonic();
     let memory: Memory = {};
@@ -111,7 +116,7 @@ export class KubeExecution implements StepHandle {
   }
 
   /** The rest of its log comes before its end. */
-  private async finish(end: StepEnd, remove: boolean): Promise<StepEnd> {
+  private async finish(end: StepEnd, remove: boolean): Promise<StepEnd | undefined> {
     if (remove) await this.remove({});
     const unread = await this.listening.end();
     if (this.listening.refused) return this.refusedEnd(this.listening.refused);
@@ -128,37 +133,44 @@ export class KubeExecution implements StepHandle {
 
   private async stopEnd(): Promise<StepEnd> {
     const { spec } = this.what.execution;
+    // Before the Job goes: a kubelet that has begun to wait for the long grace does not always listen to a shorter one.
+    const granted = await this.hurry(spec.grace_ms, await this.askPods());
     await this.remove({});
-    await this.podsGone();
+    await this.podsGone(granted);
     await this.listening.end();
     if (this.stopping?.why !== "timeout") return { kind: "canceled" };
     const after = spec.timeout_ms === undefined ? "its time was up" : `it had not ended after ${formatSpan(spec.timeout_ms)}`;
     return { kind: "failed", error: { code: "timeout", message: `${after}, and was stopped` } };
   }
 
-  private async podsGone(): Promise<void> {
+  /** `graceMs`: what they were granted so far. */
+  private async podsGone(graceMs: number): Promise<void> {
     const { clock } = this.cluster;
-    const { grace_ms } = this.what.execution.spec;
-    let graceMs = grace_ms;
-    for (const deadline = clock.monotonic() + grace_ms + OVERDUE_MS; clock.monotonic() < deadline; await this.bell.heard(LOOK_MS)) {
+    let granted = graceMs;
+    for (const deadline = clock.monotonic() + granted + OVERDUE_MS; clock.monotonic() < deadline; await this.bell.heard(LOOK_MS)) {
       const living = (await this.askPods()).filter(({ phase }) => !isFinal(phase));
       if (living.length === 0) return;
-      const wanted = this.stopping?.graceMs ?? graceMs;
-      if (wanted >= graceMs) continue;
-      for (const { name } of living) await hurryPod(this.cluster, { pod: name, graceMs: wanted }, {});
-      graceMs = wanted;
+      granted = await this.hurry(granted, living);
     }
     this.say("its pod is still on the books of a node that does not answer");
+  }
+
+  /** Returns what the pods are granted now. */
+  private async hurry(grantedMs: number, pods: readonly PodFacts[]): Promise<number> {
+    const graceMs = this.stopping?.graceMs ?? grantedMs;
+    if (graceMs >= grantedMs) return grantedMs;
+    for (const { name } of pods) await hurryPod(this.cluster, { pod: name, graceMs }, {});
+    return graceMs;
   }
 
   private askPods(): Promise<PodFacts[]> {
     return podsOf(this.cluster, this.what.job, {});
   }
 
-  private async refusedEnd({ code, message, facts }: OrcoError): Promise<StepEnd> {
+  private async refusedEnd({ code, message, facts }: OrcoError): Promise<StepEnd | undefined> {
     // The driver has left, as daemons do when they end: the next one finds the Job.
     if (code === "cancelled") this.detach();
-    if (this.detached) return new Promise(() => {});
+    if (this.detached) return undefined;
     await this.remove({});
     if (code === "conflict") return { kind: "lost", message };
     const text = `what it said was refused, and it was stopped: ${message}`;
@@ -166,13 +178,13 @@ export class KubeExecution implements StepHandle {
   }
 
   /** It could not be placed or watched. What there is of it must not run. */
-  private async abandoned(error: unknown): Promise<StepEnd> {
-    if (this.detached) return new Promise(() => {});
+  private async abandoned(error: unknown): Promise<StepEnd | undefined> {
+    if (this.detached) return undefined;
     try {
       if (this.stopping) return await this.stopEnd();
       await this.remove({ forMs: OVERDUE_MS });
     } catch (why) {
-      if (this.detached) return new Promise(() => {});
+      if (this.detached) return undefined;
       this.say(messageOf(why));
     }
     return failedWith(error);

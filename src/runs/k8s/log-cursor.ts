@@ -22,6 +22,7 @@ export function stampedLine(line: string, createdAt: number): StampedLine | unde
   if (!match) return undefined;
   const [head = "", time = "", fraction = "", zone = "Z"] = match;
   const seconds = Date.parse(`${time}${zone}`);
+  if (Number.isNaN(seconds)) return undefined;
   const us = Math.floor(Number(fraction.padEnd(9, "0")) / 1000);
   return { us: (seconds - createdAt + MARGIN_MS) * 1000 + us, at: seconds + Math.floor(us / 1000), text: line.slice(head.length) };
 }

@@ -44,7 +44,7 @@ export class KubeRunner implements StepRunner {
 
   /** Within two seconds. Rejects with `unavailable` (facts: retry_after_s when it may pass). */
   async assertAvailable(): Promise<void> {
-    await this.open().availability.assert();
+    await this.openedOrUnavailable().availability.assert();
   }
 
   /** For `/ready`: a cluster that nobody uses is no reason not to be. */
@@ -94,12 +94,21 @@ export class KubeRunner implements StepRunner {
     this.opened?.cluster.close();
   }
 
+  /** For whoever wants to use it, a broken configuration is as good as none. */
+  private openedOrUnavailable(): Opened {
+    try {
+      return this.open();
+    } catch (error) {
+      throw new OrcoError("unavailable", messageOf(error), {}, { cause: error });
+    }
+  }
+
   private follow(cluster: Cluster, what: { execution: StepExecution; output: StepOutput; how: "create" | "find" }): StepHandle {
     const { execution, output, how } = what;
     const job = jobName(execution, cluster.options.home);
     const handle = new KubeExecution(cluster, { execution, output, job }, how);
     this.live.add(handle);
-    void handle.ended.then(() => this.live.delete(handle));
+    void handle.over.then(() => this.live.delete(handle));
     return handle;
   }
 

@@ -84,6 +84,7 @@ async function list<T extends { readonly name: string; readonly uid: string }>(
     for (const object of page.items ?? []) found.push(kind.facts(object));
     next = page.metadata?.continue ?? "";
   } while (next !== "");
+  signal.throwIfAborted(); // another watch may fill the shelf by now
   shelf.replace(found, began);
   const now = clock.monotonic();
   place.at = page.metadata?.resourceVersion;
