@@ -229,6 +229,21 @@ describe("the next driver", () => {
     expect(s.clock.pendingTimers).toBe(0);
   });
 
+  test("ends a run that nothing can record any more", async () => {
+    const s = scene([
+      { id: "a", command },
+      { id: "b", command, needs: ["a"] },
+    ]);
+    await s.settle();
+    for (let nth = 0; nth <= 20; nth++) s.run.faults.push(new OrcoError("too_large", "too much"));
+    s.runner.of("a").complete();
+    await s.clock.advance(1_000_000);
+    expect(s.run.end).toMatchObject({ status: "failed", error: { code: "internal", message: "the run could not be driven on: too much" } });
+    expect(await s.done).toBe("lost");
+    expect(s.runner.forgotten).toEqual(["run-1"]);
+    expect(s.clock.pendingTimers).toBe(0);
+  });
+
   test("is not kept waiting by one that cannot write", async () => {
     const s = scene([{ id: "a", command }]);
     for (let nth = 0; nth < 5; nth++) s.run.faults.push(new OrcoError("disk_full", "full"));

@@ -1,11 +1,12 @@
 import { availableParallelism } from "node:os";
 import type { CancelTimer, Clock } from "../kernel/clock.ts";
+import { messageOf } from "../kernel/errors.ts";
 import { batches } from "./drive/batch.ts";
 import { Bell } from "./drive/bell.ts";
 import { Crew } from "./drive/crew.ts";
 import { decide } from "./drive/decide.ts";
 import { Execution } from "./drive/execution.ts";
-import { fillStep } from "./drive/fill.ts";
+import { fillFound } from "./drive/fill.ts";
 import { finishOf } from "./drive/finish.ts";
 import { Frontier } from "./drive/frontier.ts";
 import type { Decisions, Moment, StepDecision } from "./drive/moment.ts";
@@ -15,9 +16,8 @@ import type { PlanStep } from "./plan.ts";
 import type { Ledger, StepExecution, StepRunner } from "./ports.ts";
 import { RUN, STEP, type RunRecord } from "./record.ts";
 import { applyChange } from "./step-change.ts";
-import type { Scope } from "./template.ts";
 
-/** In a row; then the driver gives the run up. */
+/** In a row; then the run fails. */
 const MAX_TROUBLES = 20;
 
 export interface DriverOptions {
@@ -134,7 +134,7 @@ export class Driver {
     for (const step of this.crew.compare(this.frontier)) {
       const spec = this.frontier.spec(step);
       if (!spec) continue;
-      const execution = this.execution(step, filled(spec, this.frontier.scope(step)));
+      const execution = this.execution(step, fillFound(spec, this.frontier.scope(step)));
       this.crew.addFound(execution);
       execution.adopt();
     }
@@ -244,7 +244,7 @@ export class Driver {
     if (this.phase !== "driving") return;
     this.troubles += 1;
     if (!isStale(cause)) this.options.onError(cause);
-    if (this.troubles > MAX_TROUBLES) return this.lose(cause);
+    if (this.troubles > MAX_TROUBLES) return this.giveUp(cause);
     this.outdated = "all";
     this.bell.ring();
     // Rejects when the driver has left, and then the loop ends.
@@ -256,6 +256,14 @@ export class Driver {
     this.phase = "lost";
     this.options.onError(error);
     this.bell.ring();
+  }
+
+  /** Nothing mends it: the run ends, rather than to be driven by nobody. */
+  private async giveUp(cause: unknown): Promise<void> {
+    this.phase = "lost";
+    await this.stopAll();
+    const error = { code: "internal", message: `the run could not be driven on: ${messageOf(cause)}` };
+    await this.recorder.finish(() => ({ status: "failed", error })).catch(this.options.onError);
   }
 
   private async stopAll(): Promise<void> {
@@ -281,14 +289,5 @@ export class Driver {
   private log(step: string, message: string, level: string): void {
     const attempt = this.frontier.steps.get(step)?.attempt ?? 0;
     this.recorder.log({ at: this.now(), step, attempt, source: "orco", level, message });
-  }
-}
-
-/** An execution that is only looked for: where its fields cannot be filled in any more it is found all the same. */
-function filled(spec: PlanStep, scope: Scope): PlanStep {
-  try {
-    return fillStep(spec, scope);
-  } catch {
-    return spec;
   }
 }

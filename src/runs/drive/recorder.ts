@@ -21,7 +21,7 @@ interface RecorderOptions {
 
 /**
  * The ledger as a driver needs it: what cannot be written now (a full disk, a daemon that is away) is written later and not lost. Rejects with `conflict`
- * where a step was ended by somebody else or the run is lost, with what refuses a checkpoint for good, and with `cancelled` once the driver has left.
+ * where a step was ended by somebody else or the run is lost, with `invalid` and the like where it is refused for good, and with `cancelled` once the driver has left.
  */
 export class Recorder {
   private readonly left = new AbortController();
@@ -29,7 +29,7 @@ export class Recorder {
   constructor(private readonly options: RecorderOptions) {}
 
   record(changes: readonly StepChange[], checkpoints: readonly NewCheckpoint[] = []): Promise<void> {
-    return this.persist(() => this.options.ledger.record(changes, checkpoints), checkpoints.length > 0);
+    return this.persist(() => this.options.ledger.record(changes, checkpoints));
   }
 
   /** Asks how it ends whenever it tries: a cancel that comes meanwhile wins. */
@@ -61,24 +61,24 @@ export class Recorder {
     this.left.abort(new OrcoError("cancelled", "the driver of this run has left"));
   }
 
-  private async persist<Result>(write: () => Promise<Result>, mayBeRefused = false): Promise<Result> {
+  private async persist<Result>(write: () => Promise<Result>): Promise<Result> {
     for (let nth = 0; ; nth++) {
       await this.pause(nth);
       this.left.signal.throwIfAborted();
       try {
         return await write();
       } catch (error) {
-        this.judge(error, mayBeRefused);
+        this.judge(error);
         if (nth === 0) this.options.onError(error);
       }
     }
   }
 
   /** Returns where trying again makes sense. */
-  private judge(error: unknown, mayBeRefused: boolean): void {
+  private judge(error: unknown): void {
     this.left.signal.throwIfAborted();
     if (!(error instanceof OrcoError)) return;
-    if (isStale(error) || (mayBeRefused && REFUSED.has(error.code))) throw error;
+    if (isStale(error) || REFUSED.has(error.code)) throw error;
     if (!GONE.has(error.code)) return;
     this.options.onGone(error);
     throw error;
