@@ -20,13 +20,22 @@ export class RealCluster implements AsyncDisposable {
   private constructor(readonly kubeconfig: string) {}
 
   static async start(folder: string): Promise<RealCluster> {
-    await run(["bash", SCRIPT]);
-    const admin = new RealCluster(join(folder, "kubeconfig"));
-    await admin.kubectl("apply", "-f", ROLE);
-    const token = await admin.kubectl("create", "token", "orco", "--duration=1h");
+    const cluster = new RealCluster(join(folder, "kubeconfig"));
+    try {
+      await run(["bash", SCRIPT]);
+      await cluster.admit();
+      return cluster;
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  private async admit(): Promise<void> {
+    await this.kubectl("apply", "-f", ROLE);
+    const token = await this.kubectl("create", "token", "orco", "--duration=1h");
     const own = readFileSync(join(FOLDER, "run/admin.kubeconfig"), "utf8").replace("admin-token", token.trim());
-    writeFileSync(admin.kubeconfig, own, { mode: 0o600 });
-    return admin;
+    writeFileSync(this.kubeconfig, own, { mode: 0o600 });
   }
 
   /** As an administrator. */

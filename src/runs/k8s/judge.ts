@@ -64,7 +64,7 @@ export function judge(seen: Seen, memory: Memory): Verdict {
 }
 
 /** Of several pods (one was deleted by hand before it began) the one that counts. */
-export function latest(pods: readonly PodFacts[]): PodFacts | undefined {
+function latest(pods: readonly PodFacts[]): PodFacts | undefined {
   const rank = ({ phase, createdAt }: PodFacts): readonly [number, number] => [phase === "Succeeded" ? 1 : 0, createdAt];
   return pods.toSorted((a, b) => rank(b)[0] - rank(a)[0] || rank(b)[1] - rank(a)[1] || a.name.localeCompare(b.name))[0];
 }

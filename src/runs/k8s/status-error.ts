@@ -46,7 +46,7 @@ export function isPassing(error: unknown): boolean {
   return error instanceof OrcoError && (error.code === "unavailable" || isQuota(error));
 }
 
-export function isQuota(error: unknown): boolean {
+function isQuota(error: unknown): boolean {
   return error instanceof OrcoError && error.code === "forbidden" && error.message.includes("exceeded quota");
 }
 
