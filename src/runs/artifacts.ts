@@ -6,7 +6,7 @@ import { hashOf, looksOf, noteHash } from "./artifact-hash.ts";
 import { Quota } from "./artifact-quota.ts";
 
 export const MAX_ARTIFACT_BYTES = 64 * 1024 * 1024;
-export const MAX_RUN_BYTES = 256 * 1024 * 1024;
+const MAX_RUN_BYTES = 256 * 1024 * 1024;
 const MAX_ARTIFACTS = 1000;
 /** No dot in front: those are ours. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;

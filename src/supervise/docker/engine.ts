@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { messageOf, OrcoError, type ErrorCode } from "../../kernel/errors.ts";
+import { errnoOf, messageOf, OrcoError, type ErrorCode } from "../../kernel/errors.ts";
 
 /** Oldest and newest API this client was written for; an engine in between is spoken to in its own version. */
 const OLDEST_API = 41;
@@ -113,7 +113,7 @@ export class Engine {
   private trouble(error: unknown, { path, deadline }: { path: string; deadline: Deadline }): unknown {
     if (deadline.signal.aborted) return deadline.signal.reason;
     if (error instanceof OrcoError) return error;
-    return new OrcoError("unavailable", this.absence(messageOf(error)), { host: this.host, path }, { cause: error });
+    return new OrcoError("unavailable", this.absence(errnoOf(error) ?? messageOf(error)), { host: this.host, path }, { cause: error });
   }
 
   private absence(why: string): string {
