@@ -90,7 +90,7 @@ interface World {
   readonly tokens: Map<number, { readonly token: string; readonly attempt: number }>;
 }
 
-async function outcome(work: () => Promise<unknown>): Promise<string> {
+async function outcome<T>(work: () => Promise<T>): Promise<string> {
   try {
     await work();
     return "ok";
@@ -100,79 +100,96 @@ async function outcome(work: () => Promise<unknown>): Promise<string> {
   }
 }
 
+type Outcome = readonly [got: string, wanted: string];
+
 /** Carries it out, and says what happened and what should have. */
-async function carryOut(world: World, { do: what, worker }: Command): Promise<readonly [got: string, wanted: string]> {
-  const { model, id, life, tokens } = world;
-  const { book } = life;
+function carryOut(world: World, { do: what, worker }: Command): Promise<Outcome> {
+  switch (what) {
+    case "claim":
+      return claim(world, worker);
+    case "beat":
+    case "report":
+    case "checkpoint":
+    case "finish":
+      return say(world, what, worker);
+    case "forge":
+    case "open":
+      return intrude(world, what);
+    case "cancel":
+    case "pause":
+    case "resume":
+      return control(world, what);
+    case "pass":
+    case "restart":
+      return goOn(world, what, worker);
+  }
+}
+
+async function claim({ model, id, life, tokens }: World, worker: number): Promise<Outcome> {
+  const got = await outcome(async () => {
+    const { token, attempt } = await life.book.workers.claim(id, WORKERS[worker] ?? "");
+    tokens.set(worker, { token, attempt });
+  });
+  return [got, model.claim()];
+}
+
+/** What is fenced by a token. */
+async function say(
+  { model, id, life, tokens }: World,
+  what: "beat" | "report" | "checkpoint" | "finish",
+  worker: number,
+): Promise<Outcome> {
+  const { workers } = life.book;
   const held = tokens.get(worker) ?? { token: "ort_1_made-up", attempt: 0 };
   const caller = { token: held.token };
-  switch (what) {
-    case "claim": {
-      const got = await outcome(async () => {
-        const { token, attempt } = await book.workers.claim(id, WORKERS[worker] ?? "");
-        tokens.set(worker, { token, attempt });
-      });
-      return [got, model.claim()];
+  const wanted = model.fence(held.attempt);
+  if (wanted === "ok") {
+    if (what !== "checkpoint") model.renew();
+    if (what === "report" || what === "checkpoint") {
+      model.losses = 0;
+      model.checkpoints += 1;
     }
-    case "beat": {
-      const wanted = model.fence(held.attempt);
-      if (wanted === "ok") model.renew();
-      return [
-        await outcome(() => book.workers.heartbeat(id, {}, caller)),
-        wanted === "conflict" && model.status === "canceled" ? "ok" : wanted,
-      ];
-    }
-    case "report":
-    case "checkpoint": {
-      const wanted = model.fence(held.attempt);
-      if (wanted === "ok") {
-        model.losses = 0;
-        model.checkpoints += 1;
-        if (what === "report") model.renew();
-      }
-      const made = { type: "c" };
-      const send = () => (what === "report" ? book.workers.report(id, { checkpoints: [made] }, caller) : book.checkpoint(id, made, caller));
-      return [await outcome(send), wanted];
-    }
-    case "finish": {
-      const wanted = model.fence(held.attempt);
-      if (wanted === "ok") model.status = "completed";
-      return [await outcome(() => book.workers.finish(id, { status: "completed" }, caller)), wanted];
-    }
-    case "forge":
-      return [await outcome(() => book.workers.report(id, {}, { token: `ort_${model.attempt}_${"A".repeat(65)}` })), "unauthorized"];
-    case "open": {
-      if (!model.isOver) model.checkpoints += 1;
-      return [await outcome(() => book.checkpoint(id, { type: "o" })), model.isOver ? "conflict" : "ok"];
-    }
-    case "cancel": {
-      const wanted = model.isOver && model.status !== "canceled" ? "conflict" : "ok";
-      if (!model.isOver) model.status = "canceled";
-      return [await outcome(() => book.cancel(id)), wanted];
-    }
-    case "pause": {
-      const wanted = model.isOver ? "conflict" : "ok";
-      if (!model.isOver) model.status = "paused";
-      return [await outcome(() => book.pause(id)), wanted];
-    }
-    case "resume": {
-      const wanted = model.isOver ? "conflict" : "ok";
-      if (model.status === "paused") model.status = model.isHeld ? "running" : "pending";
-      return [await outcome(() => book.resume(id)), wanted];
-    }
-    case "pass": {
-      // In steps shorter than a lease, as the model knows one expiry at a time.
-      await world.lives.pass(worker);
-      model.pass(worker);
-      return ["ok", "ok"];
-    }
-    case "restart": {
-      world.life = world.lives.next();
-      await settled();
-      if (model.isHeld) model.renew();
-      return ["ok", "ok"];
-    }
+    if (what === "finish") model.status = "completed";
   }
+  const made = { type: "c" };
+  const sent = {
+    beat: () => workers.heartbeat(id, {}, caller),
+    report: () => workers.report(id, { checkpoints: [made] }, caller),
+    checkpoint: () => workers.checkpoint(id, made, caller),
+    finish: () => workers.finish(id, { status: "completed" }, caller),
+  };
+  const saysSo = what === "beat" && wanted === "conflict" && model.status === "canceled";
+  return [await outcome<unknown>(sent[what]), saysSo ? "ok" : wanted];
+}
+
+async function intrude({ model, id, life }: World, what: "forge" | "open"): Promise<Outcome> {
+  const { book } = life;
+  if (what === "forge")
+    return [await outcome(() => book.workers.report(id, {}, { token: `ort_${model.attempt}_${"A".repeat(65)}` })), "unauthorized"];
+  if (!model.isOver) model.checkpoints += 1;
+  return [await outcome(() => book.checkpoint(id, { type: "o" })), model.isOver ? "conflict" : "ok"];
+}
+
+async function control({ model, id, life }: World, what: "cancel" | "pause" | "resume"): Promise<Outcome> {
+  const isWhatWasAsked = what === "cancel" && model.status === "canceled";
+  const wanted = model.isOver && !isWhatWasAsked ? "conflict" : "ok";
+  if (!model.isOver && what === "cancel") model.status = "canceled";
+  else if (!model.isOver && what === "pause") model.status = "paused";
+  else if (model.status === "paused" && what === "resume") model.status = model.isHeld ? "running" : "pending";
+  return [await outcome(() => life.book[what](id)), wanted];
+}
+
+async function goOn(world: World, what: "pass" | "restart", ms: number): Promise<Outcome> {
+  const { model, lives } = world;
+  if (what === "pass") {
+    await lives.pass(ms);
+    model.pass(ms);
+  } else {
+    world.life = lives.next();
+    await settled();
+    if (model.isHeld) model.renew();
+  }
+  return ["ok", "ok"];
 }
 
 test(

@@ -3,6 +3,12 @@ import type { JournalEvent } from "../../kernel/event.ts";
 import type { Journal } from "../../kernel/journal.ts";
 import { RUN, type RunRecord, type StepState } from "../record.ts";
 
+interface Told {
+  readonly run: RunRecord;
+  readonly events: readonly JournalEvent[];
+  readonly said: string;
+}
+
 /** What must hold on disk at every moment, whoever died when: rows are what the events add up to, and nothing follows an end. */
 export function checkDisk(journal: Journal): void {
   const rows = journal.query<{ row: string }>("SELECT row FROM runs WHERE engine = 'plan'").map(({ row }) => JSON.parse(row) as RunRecord);
@@ -14,8 +20,8 @@ export function checkDisk(journal: Journal): void {
       said,
     ).toEqual(events.map((_, at) => at + 1));
     checkStatus(run, events, said);
-    checkSteps(journal, run, events, said);
-    checkCheckpoints(journal, run, events, said);
+    checkSteps(journal, { run, events, said });
+    checkCheckpoints(journal, { run, events, said });
     checkOutbox(journal, run, said);
   }
 }
@@ -28,7 +34,7 @@ function checkStatus(run: RunRecord, events: readonly JournalEvent[], said: stri
   if (ends[0]) expect(events.at(-1), said).toBe(ends[0]);
 }
 
-function checkSteps(journal: Journal, run: RunRecord, events: readonly JournalEvent[], said: string): void {
+function checkSteps(journal: Journal, { run, events, said }: Told): void {
   const rows = journal.query<{ row: string }>("SELECT row FROM run_steps WHERE run = ?", [run.id]);
   for (const { id, status } of rows.map(({ row }) => JSON.parse(row) as StepState)) {
     const last = events.findLast(({ type, data }) => type.startsWith("step.") && data["step"] === id);
@@ -37,7 +43,7 @@ function checkSteps(journal: Journal, run: RunRecord, events: readonly JournalEv
   }
 }
 
-function checkCheckpoints(journal: Journal, run: RunRecord, events: readonly JournalEvent[], said: string): void {
+function checkCheckpoints(journal: Journal, { run, events, said }: Told): void {
   const rows = journal.query<{ id: string; n: number }>("SELECT id, n FROM run_checkpoints WHERE run = ? ORDER BY n", [run.id]);
   const told = events.filter(({ type }) => type === "checkpoint").map(({ topicSeq, data }) => ({ id: data["id"], n: topicSeq }));
   expect(rows, said).toEqual(told as typeof rows);
