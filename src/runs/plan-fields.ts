@@ -7,7 +7,7 @@ const MAX_ENTRIES = 1000;
 const MAX_ARGUMENT = 128 * 1024 - 1;
 const MAX_DEPTH = 64;
 /** What one timer can wait. */
-export const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const YEAR_MS = 366 * 86_400_000;
 
 /** "is required" where it is missing, else what it must be. */

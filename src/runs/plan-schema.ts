@@ -76,7 +76,7 @@ const step = field.object({
 });
 
 /** What validates a plan, field by field; what steps mean to each other is in `plan-check.ts`. */
-export const PlanSchema = field.object({
+const PlanSchema = field.object({
   steps: field.list(step, MAX_STEPS).min(1, "must hold at least one step"),
   max_parallel: field.wholeNumber(1, 1000).exactOptional(),
 });

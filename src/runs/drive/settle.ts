@@ -86,7 +86,7 @@ function failure(one: Case, error: RunError, final = false): StepDecision {
 }
 
 /** The wait before the execution after the n-th failure. */
-export function backoff({ retry }: PlanStep, failures: number): number {
+function backoff({ retry }: PlanStep, failures: number): number {
   const { min_ms: min, max_ms: max, factor } = retry.backoff;
   return min === 0 ? 0 : Math.round(Math.min(max, min * factor ** (failures - 1)));
 }
