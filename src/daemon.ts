@@ -4,8 +4,7 @@ import { buildRuns, closeRuns, startRuns } from "./daemon/runs.ts";
 import { servicesOf } from "./daemon/services.ts";
 import { contractSchema } from "./deploy/contract-schema.ts";
 import { addressText, anonymousWarning, assertSafeBind, type HttpConfig } from "./http/bind.ts";
-import type { Family } from "./http/metrics.ts";
-import { listenForMetrics } from "./http/metrics-listener.ts";
+import { listenForMetrics, type MetricsListener } from "./http/metrics-listener.ts";
 import { RunMetrics } from "./http/run-metrics.ts";
 import { createServer, type HttpServer, type ServerOptions } from "./http/server.ts";
 import { type Clock, systemClock } from "./kernel/clock.ts";
@@ -45,14 +44,10 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   const core = buildCore({ config, env, clock, journal, log, onError });
   const address = { url: config.publicUrl };
   const runParts = await buildRuns({
-    config,
-    env,
-    clock,
-    journal,
+    ...{ config, env, clock, journal, onError },
     newId: () => uuidv7(clock),
     apiUrl: () => address.url ?? `http://${addressText(config.bind)}`,
     log: (message, facts = {}) => log.warn(facts, message),
-    onError,
   });
   await core.edge.start();
   const restored = await restore(core);
@@ -74,33 +69,26 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
 
   const done = Promise.withResolvers<void>();
   const services = servicesOf(core, { journal, runParts, loaded, http, journalFailure: failure, onShutdown: () => done.resolve() });
-  const collect = async (): Promise<Family[]> => [
-    ...core.metrics.families(services.stacks, core.logs.counters()),
-    ...metrics.families(),
-    ...(await core.edge.families()),
-  ];
   const server = listen({
     services,
     config: { ...http, ...(runParts.queue !== undefined && { queue: runParts.queue }) },
     clock,
     log: (record) => log.info(record, "request"),
     onError: (requestId, error) => log.error({ request_id: requestId, error: messageOf(error) }, "request failed after its answer"),
-    collect,
+    collect: async () => [
+      ...core.metrics.families(services.stacks, core.logs.counters()),
+      ...metrics.families(),
+      ...(await core.edge.families()),
+    ],
     schemas: { stack: stackSchema, contract: contractSchema },
   });
   address.url ??= server.urls.at(-1);
-  // Before the first request is looked at: until then nothing is awaited.
   await startRuns(runParts);
-  const scrape =
-    config.metricsPort === undefined ? undefined : listenForMetrics({ ...config.bind, port: config.metricsPort }, server.families);
+  const scrape = metricsListener(config, server);
   const warning = anonymousWarning(http);
   if (warning !== undefined) log.warn(warning);
   onListening(server.urls.at(-1) ?? socketPath(config.home));
-
-  process.once("SIGTERM", () => done.resolve());
-  process.once("SIGINT", () => done.resolve());
-  process.on("SIGHUP", () => undefined);
-  await done.promise;
+  await leaving(done);
   log.info("daemon stops; services go on");
   stopTidying();
   release(core);
@@ -110,6 +98,18 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   core.logs.close();
   journal.close();
   lock.release();
+}
+
+/** Resolves when the daemon is asked to leave. */
+async function leaving(done: PromiseWithResolvers<void>): Promise<void> {
+  process.once("SIGTERM", () => done.resolve());
+  process.once("SIGINT", () => done.resolve());
+  process.on("SIGHUP", () => undefined);
+  await done.promise;
+}
+
+function metricsListener({ bind, metricsPort: port }: LoadedConfig["config"], server: HttpServer): MetricsListener | undefined {
+  return port === undefined ? undefined : listenForMetrics({ ...bind, port }, () => server.families());
 }
 
 /** `failure`: why the last write failed, until one succeeds. */

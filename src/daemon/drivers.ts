@@ -8,7 +8,7 @@ import type { RunMode, RunRecord } from "../runs/record.ts";
 interface DriversOptions {
   readonly clock: Clock;
   readonly newId: () => string;
-  readonly runners: Readonly<Partial<Record<RunMode, StepRunner>>>;
+  readonly runnerOf: (mode: RunMode) => StepRunner;
   /** Processes of steps at once on this machine. */
   readonly maxSteps: number;
   /** How steps reach this daemon; known when it listens. */
@@ -45,8 +45,8 @@ export class Drivers {
   }
 
   private runnerOf(run: RunRecord): StepRunner {
-    const { runners, stepContext } = this.options;
-    const runner = runners[run.mode] ?? NO_RUNNER;
+    const { runnerOf, stepContext } = this.options;
+    const runner = runnerOf(run.mode);
     if (!stepContext) return runner;
     const traced = (execution: StepExecution): StepExecution => ({
       ...execution,
@@ -59,12 +59,3 @@ export class Drivers {
     };
   }
 }
-
-const NO_RUNNER: StepRunner = {
-  start: async ({ step }) => ({
-    ended: Promise.resolve({ kind: "failed", error: { code: "unsupported", message: `nothing here executes ${step}` }, final: true }),
-    stop: () => undefined,
-  }),
-  adopt: async () => undefined,
-  forget: async () => undefined,
-};

@@ -98,4 +98,3 @@ function workersOf({ book, catalogue }: RunParts, onlyOfBook: (id: string, what:
     lastCheckpoint: (id, step) => fenced(id, () => workers.lastCheckpoint(id, step)),
   };
 }
-

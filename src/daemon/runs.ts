@@ -1,28 +1,24 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { LoadedConfig } from "../kernel/config.ts";
-import { messageOf } from "../kernel/errors.ts";
+import { OrcoError } from "../kernel/errors.ts";
 import type { Journal } from "../kernel/journal.ts";
 import { Artifacts } from "../runs/artifacts.ts";
 import { Book } from "../runs/book.ts";
 import { RunCatalogue } from "../runs/catalogue.ts";
-import { KubeRunner } from "../runs/k8s/runner.ts";
-import { ContainerSteps } from "../runs/local/container-step.ts";
-import { httpSteps } from "../runs/local/http-step.ts";
-import { LocalRunner } from "../runs/local/runner.ts";
 import { RunLogs } from "../runs/logs/run-logs.ts";
 import { parsePlan } from "../runs/plan-schema.ts";
-import type { StepRunner } from "../runs/ports.ts";
-import type { RunRecord } from "../runs/record.ts";
+import { RUN } from "../runs/record.ts";
 import { newRun, RunRequestBody } from "../runs/request.ts";
 import type { RedisDispatcher } from "../runs/redis/dispatcher.ts";
 import { homeId, queueName } from "../runs/redis/names.ts";
 import { Schedules } from "../runs/schedules/schedules.ts";
+import { Retention } from "../runs/retention.ts";
 import { runTokenSecret } from "../runs/token.ts";
 import { RunTraces } from "../runs/traces.ts";
 import { assertWebhookUrl } from "../runs/webhook-url.ts";
 import { Webhooks } from "../runs/webhooks.ts";
-import { Engine } from "../supervise/docker/engine.ts";
 import { Drivers } from "./drivers.ts";
+import { RunSteps } from "./run-steps.ts";
 
 interface RunPartsOptions {
   readonly config: LoadedConfig["config"];
@@ -41,23 +37,15 @@ export type RunParts = Awaited<ReturnType<typeof buildRuns>>;
 
 export async function buildRuns(options: RunPartsOptions) {
   const { config, env, clock, journal, newId, onError, log } = options;
-  const { home } = config;
   const catalogue = new RunCatalogue(journal);
-  const hasEnded = (id: string): boolean => isEnded(catalogue.get(id).status);
-  const secrets = [config.apiKey].filter((secret) => secret !== undefined);
-  const logs = new RunLogs({ home, clock, hasEnded, secrets, onError });
-  const artifacts = new Artifacts(home);
-  const startHttp = httpSteps();
-  const containers = new ContainerSteps({ engine: new Engine(config.dockerHost), clock, home });
-  const local = new LocalRunner({ home, clock, env, containers, startHttp });
-  const http: StepRunner = { start: startHttp, adopt: async () => undefined, forget: async () => undefined };
-  const { kubeNamespace: namespace, kubeImage: image } = config;
-  const k8s = new KubeRunner({ env, namespace, image, home, clock, http, trouble: (message) => log(message) });
+  const logs = new RunLogs({ home: config.home, clock, hasEnded: (id) => hasEnded(book, id), secrets: secretsOf(config), onError });
+  const artifacts = new Artifacts(config.home);
+  const steps = new RunSteps({ config, env, clock, log });
   const traces = config.otlpEndpoint === undefined ? undefined : new RunTraces({ journal, clock, endpoint: config.otlpEndpoint, onError });
   const drivers = new Drivers({
     clock,
     newId,
-    runners: { local, k8s },
+    runnerOf: (mode) => steps.of(mode),
     maxSteps: config.maxSteps,
     apiUrl: options.apiUrl,
     stepContext: traces && ((run, step, attempt) => traces.stepContext(run, step, attempt)),
@@ -74,15 +62,14 @@ export async function buildRuns(options: RunPartsOptions) {
     maxRuns: config.maxRuns,
     tokenSecret: await runTokenSecret(journal),
     checks,
-    dispatchers: { k8s, ...(redis && { redis }) },
+    dispatchers: { k8s: steps.k8s, ...(redis && { redis }) },
     onDrive: (run) => drivers.drive(book, run),
-    onEnd: (run) => void ended(run),
+    onEnd: ({ id, mode }) => {
+      logs.end(id);
+      steps.of(mode).forget(id).catch(onError);
+    },
     onLog: (run, lines) => logs.append(run, lines),
   });
-  const ended = async ({ id, mode }: RunRecord): Promise<void> => {
-    logs.end(id);
-    await (mode === "k8s" ? k8s : local).forget(id).catch(onError);
-  };
   const schedules = new Schedules({
     journal,
     clock,
@@ -91,16 +78,45 @@ export async function buildRuns(options: RunPartsOptions) {
     check: (request, mode) => void newRun(request, { run: newId(), mode }, checks),
     fire: ({ run, ...how }) => book.create(RunRequestBody.parse(run), how),
   });
-  const view = (id: string) => {
-    try {
-      return catalogue.get(id);
-    } catch (error) {
-      log(`a webhook's run is gone: ${messageOf(error)}`);
-      return undefined;
-    }
-  };
-  const webhooks = new Webhooks({ journal, clock, env, allow: config.webhookAllow, view, onError });
-  return { book, catalogue, logs, artifacts, local, containers, k8s, redis, queue, drivers, schedules, webhooks, traces, checks };
+  const webhooks = new Webhooks({ journal, clock, env, allow: config.webhookAllow, view: (id) => found(() => catalogue.get(id)), onError });
+  const retention = new Retention({
+    journal,
+    clock,
+    keepDays: config.runsKeepDays,
+    keep: config.runsKeep,
+    onForget: (ids) => {
+      for (const id of ids) {
+        logs.remove(id);
+        artifacts.remove(id);
+      }
+    },
+    log,
+  });
+  return { book, catalogue, logs, artifacts, steps, redis, queue, drivers, schedules, webhooks, retention, traces, checks };
+}
+
+/** Taken out of the logs of runs. */
+function secretsOf({ apiKey }: RunPartsOptions["config"]): string[] {
+  return apiKey === undefined ? [] : [apiKey];
+}
+
+function hasEnded(book: Book, id: string): boolean {
+  const run = found(() => book.get(id));
+  return run === undefined || RUN.isFinal(run.status);
+}
+
+function isKnown(book: Book, id: string): boolean {
+  return found(() => book.get(id)) !== undefined;
+}
+
+/** Undefined where there is none. */
+function found<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof OrcoError && error.code === "not_found") return undefined;
+    throw error;
+  }
 }
 
 /** Loaded where it is used: BullMQ costs 30 MB. */
@@ -115,28 +131,25 @@ async function redisOf(
   return { queue, redis: new loaded.RedisDispatcher({ url, queue, apiUrl, journal, clock, redispatch, log }) };
 }
 
-/** Goes on with what a former daemon left, once it is known where the daemon listens. */
-export async function startRuns({ book, redis, schedules, webhooks, traces }: RunParts): Promise<void> {
+/** Goes on with what a former daemon left, once it is known where the daemon listens. What awaits comes last: no request must come before the book has begun. */
+export async function startRuns({ book, artifacts, redis, schedules, webhooks, retention, traces }: RunParts): Promise<void> {
   book.start();
-  await redis?.start();
+  artifacts.sweep((id) => isKnown(book, id));
   schedules.start();
   webhooks.start();
+  retention.start();
   traces?.start();
+  await redis?.start();
 }
 
 /** Lets go; what runs goes on. */
-export async function closeRuns(parts: RunParts): Promise<void> {
-  const { book, drivers, local, containers, k8s, redis, schedules, webhooks, traces, logs } = parts;
+export async function closeRuns({ book, drivers, steps, redis, schedules, webhooks, retention, traces, logs }: RunParts): Promise<void> {
+  retention.stop();
+  await Promise.all([schedules.close(), webhooks.close()]);
   drivers.close();
   book.close();
-  local.close();
-  containers.close();
-  k8s.close();
+  steps.close();
   redis?.close();
-  await Promise.all([schedules.close(), webhooks.close(), traces?.close()]);
+  await traces?.close();
   logs.close();
-}
-
-function isEnded(status: string): boolean {
-  return status === "completed" || status === "failed" || status === "canceled";
 }

@@ -57,7 +57,7 @@ export function servicesOf({ stacks, edge, runs, requests, appRequests }: Core, 
       const why = options.journalFailure();
       const warning = anonymousWarning(http);
       const checks = [{ name: "journal", ok: why === undefined, detail: why ?? "writable", ...(warning !== undefined && { warning }) }];
-      return [...checks, ...(runParts.redis ? [runParts.redis.check()] : []), runParts.k8s.check()];
+      return [...checks, ...(runParts.redis ? [runParts.redis.check()] : []), runParts.steps.k8s.check()];
     },
     config: () => describeConfig(loaded),
     shutdown: async () => {

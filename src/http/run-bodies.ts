@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Json } from "../kernel/event.ts";
+import type { Json, JsonObject } from "../kernel/event.ts";
 import type { RunFinish } from "../runs/ports.ts";
 import type { StepChange } from "../runs/record.ts";
 import type { ClaimRequest, ReportRequest } from "../runs/worker-wire.ts";
@@ -90,7 +90,7 @@ export function finishOf({ status, result, error: given, reason }: z.infer<typeo
   if (status === "completed") return { status, ...had };
   if (status === "canceled") return { status, reason: reason ?? "its worker ended it" };
   const { code, message, ...facts } = typeof given === "string" ? { code: "failed", message: given } : (given ?? NO_ERROR);
-  return { status, ...had, error: { code, message, ...(Object.keys(facts).length > 0 && { facts: facts as Record<string, never> }) } };
+  return { status, ...had, error: { code, message, ...(Object.keys(facts).length > 0 && { facts: facts as JsonObject }) } };
 }
 
 const NO_ERROR = { code: "failed", message: "its worker says that it failed, and no more" };

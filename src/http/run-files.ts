@@ -58,7 +58,8 @@ function logStream(deps: Deps, c: Ctx, { id, query }: { id: string; query: LogQu
 
 function artifactRoutes(site: Site): void {
   const { deps } = site;
-  const { artifacts, get } = deps.services.runs;
+  const { runs } = deps.services;
+  const { artifacts } = runs;
   const list = {
     path: "/runs/{runId}/artifacts",
     id: "listArtifacts",
@@ -66,7 +67,7 @@ function artifactRoutes(site: Site): void {
     answers: { 200: json("Artifacts", "ArtifactList") },
   };
   endpoint(site, { method: "get", params: oneRun, query: none, ...list }, async (c, { params: { runId } }) => {
-    get(runId);
+    runs.get(runId);
     return c.json({ runId, artifacts: await artifacts.list(runId) });
   });
 
@@ -77,7 +78,7 @@ function artifactRoutes(site: Site): void {
     site,
     { method: "get", params, query: none, path, id: "getArtifact", summary: "One file", answers: bytes },
     async (c, { params: { runId, name } }) => {
-      get(runId);
+      runs.get(runId);
       const { artifact, body } = await artifacts.open(runId, name);
       const headers = {
         "content-type": "application/octet-stream",
@@ -92,7 +93,7 @@ function artifactRoutes(site: Site): void {
 
   const put = { path, id: "putArtifact", summary: "Leave a file", answers: { 201: json("It is on disk", "Artifact") }, raw: true };
   endpoint(site, { method: "post", params, query: none, ...put }, async (c, { params: { runId, name } }) => {
-    const run = get(runId);
+    const run = runs.get(runId);
     refuseStale(deps, c, runId);
     const body = c.req.raw.body;
     if (!body) throw new OrcoError("invalid", "an artifact needs a body");
