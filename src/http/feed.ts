@@ -151,7 +151,9 @@ export function eventView(event: JournalEvent, seq: number): EventView {
 
 function namesOf(topic: string): JsonObject {
   const [kind = "", ...rest] = topic.split("/");
-  return kind === "stack" || kind === "run" ? { [kind]: rest.join("/") } : {};
+  const name = rest.join("/");
+  if (kind === "run") return { run: name, runId: name };
+  return kind === "stack" ? { stack: name } : {};
 }
 
 function timeText(ms: number): string {
