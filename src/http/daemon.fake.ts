@@ -85,7 +85,7 @@ export class FakeDaemon implements Services {
     checkpoints: (id) => (this.runOf(id), []),
     checkpoint: () => notHere(),
     workers: {
-      opens: () => false,
+      opens: (_run, token) => token === "a-right-run-token",
       claim: () => notHere(),
       heartbeat: () => notHere(),
       report: () => notHere(),

@@ -24,7 +24,8 @@ export class Door {
     if (ticket !== undefined && this.deps.tickets.opens(c.req.path, ticket)) return undefined;
     const fingerprint = this.keys.check({ authorization: c.req.header("authorization"), apiKey: c.req.header("x-api-key") });
     if (fingerprint !== undefined) return this.fingerprinted(c, fingerprint);
-    const why = ticket === undefined ? "send the API key as Authorization: Bearer … or X-API-Key" : "the ticket is not for this stream, or over";
+    const why =
+      ticket === undefined ? "send the API key as Authorization: Bearer … or X-API-Key" : "the ticket is not for this stream, or over";
     throw new OrcoError("unauthorized", why);
   }
 
@@ -35,6 +36,12 @@ export class Door {
     if (token === undefined || this.isKey(token)) return undefined;
     c.set("runToken", token);
     return token;
+  }
+
+  /** It comes from who executes the run: from a worker, or from a step of it. */
+  isOfWorker(c: Ctx): boolean {
+    const token = c.get("runToken");
+    return token !== undefined && this.isOfRun(c, token);
   }
 
   /** A key may come with a token beside it; a wrong one must not pass because of the token. */

@@ -88,7 +88,9 @@ export function admission(deps: Deps): Guard {
     const headers = new Headers();
     try {
       const fingerprint = door.open(c);
-      if (!opensStream(c)) await limit?.consume(fingerprint === undefined ? `ip:${c.env.peer}` : `key:${fingerprint}`, headers);
+      // Reports of a run come as fast as its steps talk; who may send them was limited when the run was claimed.
+      if (limit && !opensStream(c) && !door.isOfWorker(c))
+        await limit.consume(fingerprint === undefined ? `ip:${c.env.peer}` : `key:${fingerprint}`, headers);
       await next();
     } catch (error) {
       const refusal = asOrcoError(error);
