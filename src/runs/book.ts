@@ -1,3 +1,4 @@
+import { OrcoError } from "../kernel/errors.ts";
 import type { Json } from "../kernel/event.ts";
 import type { Decision } from "../workflow/approval.ts";
 import type { CheckpointView } from "../workflow/view.ts";
@@ -10,7 +11,7 @@ import { Leases } from "./book/leases.ts";
 import { DrivenLedger } from "./book/ledger.ts";
 import type { LiveRun } from "./book/live-run.ts";
 import { LiveRuns } from "./book/live-runs.ts";
-import { dispatchRun, endRun, hasEnded, isHeld, isRemote, requeueRun } from "./book/moves.ts";
+import { assertOpen, dispatchRun, endRun, hasEnded, isHeld, isRemote, requeueRun } from "./book/moves.ts";
 import type { BookOptions } from "./book/options.ts";
 import { type Caller, Workers } from "./book/workers.ts";
 import { untilSettled } from "./book/until-settled.ts";
@@ -60,7 +61,7 @@ export class Book {
     for (const { waiting, dispatch } of pending) if (dispatch > 0) this.desk.gate.restore(waiting, dispatch);
     for (const { waiting, dispatch } of pending) if (dispatch === 0) this.desk.gate.restore(waiting, dispatch);
     for (const run of this.desk.store.pendingWithTimeout()) this.deadlines.sync(run);
-    for (const run of driven) this.options.onDrive(run);
+    for (const run of driven) this.drive(run);
     this.desk.gate.start();
   }
 
@@ -119,8 +120,11 @@ export class Book {
     return this.desk.store.checkpoints(id, page);
   }
 
-  /** For the one driver in this daemon. */
+  /** For the one driver in this daemon, of a run that `onDrive` named. `conflict` once it has ended. */
   ledger(id: string): Ledger {
+    const run = this.get(id);
+    assertOpen(run, "running");
+    if (!isHeld(run) || isRemote(run)) throw new OrcoError("internal", `run ${id} is not driven by this daemon`, { run: id });
     return new DrivenLedger(this.desk, this.workers, id);
   }
 
@@ -144,6 +148,15 @@ export class Book {
     return isHeld(run) && !isRemote(run);
   }
 
+  /** One run that cannot be driven must not keep a daemon from starting. */
+  private drive(run: RunRecord): void {
+    try {
+      this.options.onDrive(run);
+    } catch (error) {
+      this.options.onError(error);
+    }
+  }
+
   /** What is in memory for a run follows what is on disk. Idempotent. */
   private follow(run: RunRecord): void {
     const { gate, leases } = this.desk;
@@ -164,7 +177,7 @@ export class Book {
       this.options.onEnd(run);
     } else if (run.status === "pending" && run.dispatch > before.dispatch) redis?.dispatch(run);
     else if (run.status === "paused" && !isHeld(run) && run.dispatch > 0) redis?.withdraw(run);
-    else if (run.attempt > before.attempt && !isRemote(run)) this.options.onDrive(run);
+    else if (run.attempt > before.attempt && !isRemote(run)) this.drive(run);
   }
 
   private async expire(id: string, attempt: number): Promise<void> {
