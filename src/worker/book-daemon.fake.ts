@@ -15,6 +15,14 @@ import { homeId, queueName } from "../runs/redis/names.ts";
 import { BookStore } from "../runs/store.ts";
 import type { ClaimRequest, HeartbeatRequest, LogsRequest, ReportRequest } from "../runs/worker-wire.ts";
 
+interface Parts {
+  readonly book: Book;
+  readonly dispatcher: RedisDispatcher;
+  readonly journal: Journal;
+  readonly folder: string;
+  readonly queue: string;
+}
+
 /** The parts of a daemon that runs of mode redis need: a real book, a real dispatcher, and the routes of workers over real HTTP. */
 export class BookDaemon {
   readonly lines: LogLine[] = [];
@@ -22,12 +30,13 @@ export class BookDaemon {
   readonly claims: string[] = [];
   private readonly server = Bun.serve({ port: 0, hostname: "127.0.0.1", idleTimeout: 0, fetch: (request) => this.answer(request) });
 
-  private constructor(
-    readonly book: Book,
-    readonly dispatcher: RedisDispatcher,
-    readonly journal: Journal,
-    private readonly parts: { folder: string; queue: string },
-  ) {}
+  readonly book: Book;
+  readonly dispatcher: RedisDispatcher;
+
+  private constructor(private readonly parts: Parts) {
+    this.book = parts.book;
+    this.dispatcher = parts.dispatcher;
+  }
 
   static async start(redis: string, leaseMs: number): Promise<BookDaemon> {
     const clock: Clock = systemClock();
@@ -58,7 +67,7 @@ export class BookDaemon {
       onEnd: () => undefined,
       onLog: (_run, lines) => daemon.lines.push(...lines),
     });
-    const daemon = new BookDaemon(book, dispatcher, journal, { folder, queue });
+    const daemon = new BookDaemon({ book, dispatcher, journal, folder, queue });
     book.start();
     await dispatcher.start();
     return daemon;
@@ -73,14 +82,14 @@ export class BookDaemon {
   }
 
   step(run: string, step: string) {
-    return new BookStore(this.journal).steps(run).get(step);
+    return new BookStore(this.parts.journal).steps(run).get(step);
   }
 
   async stop(): Promise<void> {
     await this.server.stop(true);
     this.book.close();
     this.dispatcher.close();
-    this.journal.close();
+    this.parts.journal.close();
     rmSync(this.parts.folder, { recursive: true, force: true });
   }
 

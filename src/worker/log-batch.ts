@@ -17,7 +17,11 @@ export class LogBatch {
 
   constructor(
     private readonly clock: Pick<Clock, "after" | "now">,
-    private readonly send: (lines: readonly LogLine[]) => Promise<unknown>,
+    private readonly ports: {
+      readonly send: (lines: readonly LogLine[]) => Promise<unknown>;
+      /** The daemon has refused a portion. */
+      readonly onRefused: (error: unknown) => void;
+    },
   ) {}
 
   add(lines: readonly LogLine[]): void {
@@ -48,10 +52,10 @@ export class LogBatch {
       const portion = this.waiting.splice(0, this.portion());
       const note = this.note(portion);
       try {
-        await this.send(note ? [note, ...portion] : portion);
-      } catch {
-        // Its run is over, or the daemon refuses them: the note says how many are missing, if anything can still be said.
+        await this.ports.send(note ? [note, ...portion] : portion);
+      } catch (error) {
         this.dropped += portion.length;
+        this.ports.onRefused(error);
       }
     }
   }

@@ -43,15 +43,16 @@ export async function workOn(job: JobData, options: OneRunOptions): Promise<void
   if (!plan) throw new OrcoError("internal", `run ${job.runId} has no plan`);
   const facts = { run: job.runId, attempt };
   log("run claimed", facts);
+  const onError = (error: unknown): void => log("lines of a run's log are lost", { ...facts, error: messageOf(error) });
   const api = { url: options.api, token: claim.token };
-  const ledger = new RemoteLedger({ claim: { ...claim, plan }, since, api: new RunApi({ ...api, run: job.runId, clock }), clock });
+  const ledger = new RemoteLedger({ claim: { ...claim, plan }, since, api: new RunApi({ ...api, run: job.runId, clock }), clock, onError });
   const letGo = (): void => ledger.close();
   handBack.addEventListener("abort", letGo, { once: true });
   const runner = new FencedRunner(options.runner, ledger.lost);
   let isOver = false;
   try {
     isOver = await options.drive({ ledger, runner, api });
-    log("run ended here", { ...facts, ...(ledger.lost.aborted && { why: messageOf(ledger.lost.reason) }) });
+    log("run ended here", { ...facts, ...(!isOver && ledger.lost.aborted && { why: messageOf(ledger.lost.reason) }) });
   } finally {
     handBack.removeEventListener("abort", letGo);
     ledger.close();

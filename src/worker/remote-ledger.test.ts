@@ -27,7 +27,8 @@ async function claimed(): Promise<RemoteLedger> {
   const since = clock.monotonic();
   const reply = await claimRun({ url: daemon.url, clock }, run.id, { worker: "w", dispatch: run.dispatch });
   const api = new RunApi({ url: daemon.url, run: run.id, token: reply.token, clock });
-  const ledger = new RemoteLedger({ claim: reply as ClaimReply & { plan: Plan }, since, api, clock });
+  const onError = (error: unknown): void => expect(error).toBeUndefined();
+  const ledger = new RemoteLedger({ claim: reply as ClaimReply & { plan: Plan }, since, api, clock, onError });
   ledgers.push(ledger);
   return ledger;
 }

@@ -18,6 +18,8 @@ interface RemoteLedgerOptions {
   readonly since: number;
   readonly api: RunApi;
   readonly clock: Clock;
+  /** Something was lost that nobody waits for. */
+  readonly onError: (error: unknown) => void;
 }
 
 const CANCELED = Symbol("the run was cancelled");
@@ -35,7 +37,7 @@ export class RemoteLedger implements Ledger {
   private readonly lines: LogBatch;
 
   constructor(private readonly options: RemoteLedgerOptions) {
-    const { claim, since, api, clock } = options;
+    const { claim, since, api, clock, onError } = options;
     this.run = claim.run;
     this.steps = new Map(claim.steps.map((step) => [step.id, step]));
     this.lease = new Lease({
@@ -54,7 +56,10 @@ export class RemoteLedger implements Ledger {
       send: (request) => api.report(request, signal),
       onRecorded: (changes) => this.apply(changes),
     });
-    this.lines = new LogBatch(clock, (lines) => insist(clock, signal, () => api.logs({ lines }, signal)));
+    this.lines = new LogBatch(clock, {
+      send: (lines) => insist(clock, signal, () => api.logs({ lines }, signal)),
+      onRefused: (error) => signal.aborted || onError(error),
+    });
     signal.addEventListener("abort", () => this.tell(), { once: true });
   }
 
