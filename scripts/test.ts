@@ -18,7 +18,7 @@ const NEEDS: readonly { readonly program: string; readonly tests: RegExp }[] = [
   },
   { program: "openssl", tests: /tls\.test\.ts$|(?:deploy\/alert|kernel\/webhook\/.*)\.test\.ts$/ },
   { program: "redis-server", tests: /runs\/redis\/.*\.test\.ts$|worker\/.*\.test\.ts$|(?:scenarios|chaos)\/redis/ },
-  { program: "dockerd", tests: /supervise\/docker\/.*\.test\.ts$|container-step\.test\.ts$|scenarios\/containers/ },
+  { program: "dockerd", tests: /supervise\/docker\/docker\.test|local\/container-step\.test|scenarios\/containers/ },
   { program: "chromium", tests: /scenarios\/browser/ },
 ];
 

@@ -28,6 +28,8 @@ interface DaemonOptions {
   readonly onListening: (url: string) => void;
 }
 
+const STRAY = "a process of this home belongs to no stack and no app: it is left alone; kill it by hand if it is not wanted";
+
 /** The control plane: builds everything once, in order, and serves until a signal or `POST /shutdown`. Throws before it listens. */
 export async function runDaemon({ env, flags, onListening }: DaemonOptions): Promise<void> {
   const loaded = loadConfig({ env, flags });
@@ -43,27 +45,19 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   const onError = (error: unknown): void => log.error({ error: messageOf(error) }, "background work failed");
   const core = buildCore({ config, env, clock, journal, log, onError });
   const address = { url: config.publicUrl };
-  const runParts = await buildRuns({
-    ...{ config, env, clock, journal, onError },
-    newId: () => uuidv7(clock),
-    apiUrl: () => address.url ?? `http://${addressText(config.bind)}`,
-    log: (message, facts = {}) => log.warn(facts, message),
-  });
+  const apiUrl = (): string => address.url ?? `http://${addressText(config.bind)}`;
+  const tell = (message: string, facts: object = {}): void => log.warn(facts, message);
+  const runParts = await buildRuns({ config, env, clock, journal, newId: () => uuidv7(clock), apiUrl, log: tell, onError });
   await core.edge.start();
   const restored = await restore(core);
   log.info({ version: VERSION, pid: process.pid, home: config.home, ...restored }, "daemon started");
-  await sweepLeftovers(core, (instance, pid) =>
-    log.warn(
-      { instance, pid },
-      "a process of this home belongs to no stack and no app: it is left alone; kill it by hand if it is not wanted",
-    ),
-  );
+  await sweepLeftovers(core, (instance, pid) => tell(STRAY, { instance, pid }));
   core.runs.resume();
   core.apps.tidy((app) => core.runs.underWay({ app }).length > 0);
   const stopTidying = keepTidy({
     journal,
     clock,
-    log: (message) => log.warn(message),
+    log: tell,
     eachMinute: () => boundLog(join(config.home, "daemon.log")),
   });
 

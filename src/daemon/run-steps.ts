@@ -34,6 +34,11 @@ export class RunSteps {
     return mode === "k8s" ? this.k8s : this.local;
   }
 
+  /** Containers of runs that ended while nobody could remove them. */
+  sweep(isOpen: (run: string) => boolean): Promise<void> {
+    return this.containers.sweep(isOpen);
+  }
+
   /** What runs goes on; the next daemon finds it. */
   close(): void {
     this.local.close();

@@ -132,9 +132,11 @@ async function redisOf(
 }
 
 /** Goes on with what a former daemon left, once it is known where the daemon listens. What awaits comes last: no request must come before the book has begun. */
-export async function startRuns({ book, artifacts, redis, schedules, webhooks, retention, traces }: RunParts): Promise<void> {
+export async function startRuns({ book, artifacts, steps, redis, schedules, webhooks, retention, traces }: RunParts): Promise<void> {
   book.start();
   artifacts.sweep((id) => isKnown(book, id));
+  // Where there is no docker there is nothing to remove.
+  steps.sweep((id) => !hasEnded(book, id)).catch(() => undefined);
   schedules.start();
   webhooks.start();
   retention.start();

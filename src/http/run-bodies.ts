@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Json, JsonObject } from "../kernel/event.ts";
+import type { Json } from "../kernel/event.ts";
 import type { RunFinish } from "../runs/ports.ts";
 import type { StepChange } from "../runs/record.ts";
 import type { ClaimRequest, ReportRequest } from "../runs/worker-wire.ts";
@@ -53,6 +53,7 @@ const LogLine = z.strictObject({
   source: z.enum(["stdout", "stderr", "orco"]),
   level: z.string().max(10).optional(),
   message: z.string().max(64 * 1024),
+  offset: z.number().int().min(0).optional(),
 });
 export const LogsBody = z.strictObject({ lines: z.array(LogLine).max(10_000) }).meta({ id: "RunLogLines" });
 
@@ -90,7 +91,7 @@ export function finishOf({ status, result, error: given, reason }: z.infer<typeo
   if (status === "completed") return { status, ...had };
   if (status === "canceled") return { status, reason: reason ?? "its worker ended it" };
   const { code, message, ...facts } = typeof given === "string" ? { code: "failed", message: given } : (given ?? NO_ERROR);
-  return { status, ...had, error: { code, message, ...(Object.keys(facts).length > 0 && { facts: facts as JsonObject }) } };
+  return { status, ...had, error: { code, message, ...(Object.keys(facts).length > 0 && { facts }) } };
 }
 
 const NO_ERROR = { code: "failed", message: "its worker says that it failed, and no more" };
