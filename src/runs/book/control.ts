@@ -12,7 +12,7 @@ import { assertOpen, endRun, hasEnded, isHeld, isRemote, moveRun } from "./moves
 import { changeFromOutside } from "./step-moves.ts";
 
 /** Names of signals that a run may be sent. */
-export const MAX_SIGNALS = 64;
+const MAX_SIGNALS = 64;
 const MAX_NAME = 200;
 
 /** What people do to a run. Each throws `not_found`, and `conflict` (facts: from, to) once the run has ended. */

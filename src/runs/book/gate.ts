@@ -112,6 +112,6 @@ export class Gate {
   }
 }
 
-export function waitingOf({ id, lane, kind, mode, priority, concurrency }: RunRecord): Waiting {
+function waitingOf({ id, lane, kind, mode, priority, concurrency }: RunRecord): Waiting {
   return { id, lane, kind, mode, priority, ...(concurrency && { concurrency }) };
 }

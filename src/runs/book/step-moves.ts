@@ -7,7 +7,7 @@ import { applyChange } from "../step-change.ts";
 import type { Draft } from "./draft.ts";
 
 /** As JSON. */
-export const MAX_CHECKPOINT_BYTES = 900 * 1024;
+const MAX_CHECKPOINT_BYTES = 900 * 1024;
 /** A step with its outputs, as JSON. */
 const MAX_STEP_BYTES = 2 * 1024 * 1024;
 const MAX_TEXT = 200;
