@@ -16,6 +16,8 @@ const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   no_previous_slot: EXIT.conflict,
   approval_void: EXIT.conflict,
   approval_not_applicable: EXIT.conflict,
+  not_external: EXIT.conflict,
+  stale_attempt: EXIT.conflict,
   timeout: EXIT.timedOut,
   config: EXIT.usage,
 };
