@@ -6,7 +6,8 @@ import { usageError } from "./exit.ts";
 import { interrupt } from "./interrupt.ts";
 import { durationOption } from "./time.ts";
 
-const MAX_CONCURRENCY = 1000;
+/** Each run under way holds one of the 256 connections that Bun has for a process. */
+const MAX_CONCURRENCY = 100;
 /** Below the ten seconds that docker and compose wait. */
 const DEFAULT_GRACE = "8s";
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;

@@ -35,7 +35,7 @@ const GRANTS: readonly { readonly file: RegExp; readonly folders: readonly strin
   { file: /^src\/cli\/serve\.ts$/, folders: ["daemon"], why: "`orco serve` is the daemon" },
   { file: /^src\/cli\/edge-worker\.ts$/, folders: ["edge"], why: "`orco edge-worker` is a worker" },
   { file: /^src\/cli\/worker\.ts$/, folders: ["worker"], why: "`orco worker` is a worker of runs" },
-  { file: /^src\/worker\/run-api(\.test)?\.ts$/, folders: ["client"], why: "a worker is a client of the daemon" },
+  { file: /^src\/worker\/(run-api|daemon-queue)\.ts$/, folders: ["client"], why: "a worker is a client of the daemon" },
   { file: /^src\/http\/.*\.(test|suite)\.ts$/, folders: ["client"], why: "HTTP is tested through the project's own client" },
 ];
 
