@@ -1,6 +1,7 @@
 import type { Hono } from "hono";
 import type { ZodError, ZodObject, ZodType, infer as Infer } from "zod";
 import { OrcoError } from "../kernel/errors.ts";
+import { jsonPointer } from "../kernel/strict-json.ts";
 import type { ANSWERS } from "./answers.ts";
 import { type Body, readBody } from "./body.ts";
 import type { Ctx, Deps, Env } from "./context.ts";
@@ -105,10 +106,14 @@ function checked<T extends ZodType>(schema: T, value: unknown, root: string): In
 }
 
 function findings(error: ZodError, root: string): { pointer: string; detail: string }[] {
-  return error.issues.slice(0, 20).map(({ path, message }) => ({
-    pointer: root + path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join(""),
-    detail: message,
-  }));
+  return error.issues.flatMap((issue) => found(issue, root)).slice(0, 20);
+}
+
+/** An unknown key is pointed at itself, not at what holds it. */
+function found(issue: ZodError["issues"][number], root: string): { pointer: string; detail: string }[] {
+  const { path, message } = issue;
+  if (issue.code !== "unrecognized_keys") return [{ pointer: root + jsonPointer(path), detail: message }];
+  return issue.keys.map((key) => ({ pointer: root + jsonPointer([...path, key]), detail: "is not known" }));
 }
 
 /** An answer as JSON. */
