@@ -117,7 +117,7 @@ withRedis(
     const steps = [sh("a", note("a")), sh("b", `${note("b")}; echo $$ >${join(folder, "pid")}; ${door.wait}`, { needs: ["a"] })];
     const { id } = await daemon.create({ steps });
     const pidFile = join(folder, "pid");
-    const pid = await until("b runs", () => existsSync(pidFile) && Number(readFileSync(pidFile, "utf8")), PATIENCE_MS);
+    const pid = await until("b runs", () => (existsSync(pidFile) ? Number(readFileSync(pidFile, "utf8")) : 0), PATIENCE_MS);
     await first.kill();
     await until("the step died with its worker", () => !isAlive(readStat(pid)), PATIENCE_MS);
     await Worker.start("two");
