@@ -1,8 +1,9 @@
 /**
  * The HTTP server with a real journal, in a process of its own: `bun sse-server.ts`. Prints one JSON line when it listens (`{url, run}`),
  * then obeys lines on stdin: `go <events/s> <seconds> <bytes>` appends events to the run, each with the time it was made, and answers
- * `{events, cpu, peakMiB}`; `rss` answers `{rssMiB}`, `slow` `{slow}`: how many readers were cut; `end` ends the run.
+ * `{events, cpu, waited, peakMiB}`; `rss` answers `{rssMiB}`, `slow` `{slow}`: how many readers were cut; `end` ends the run.
  */
+import { readFileSync } from "node:fs";
 import { systemClock } from "../../src/kernel/clock.ts";
 import { startTestServer } from "../../src/http/daemon.fake.ts";
 
@@ -28,6 +29,7 @@ process.exit(0);
 
 async function go({ perSecond, seconds, text }: { perSecond: number; seconds: number; text: string }): Promise<object> {
   const cpu = process.cpuUsage();
+  const waitedBefore = waitedMs();
   const from = performance.now();
   let peakMiB = rssMiB();
   let events = 0;
@@ -38,7 +40,13 @@ async function go({ perSecond, seconds, text }: { perSecond: number; seconds: nu
     await Bun.sleep(1);
   }
   const { user, system } = process.cpuUsage(cpu);
-  return { events, cpu: (user + system) / 1e6 / ((performance.now() - from) / 1000), peakMiB };
+  const tookMs = performance.now() - from;
+  return { events, cpu: (user + system) / 1000 / tookMs, waited: (waitedMs() - waitedBefore) / tookMs, peakMiB };
+}
+
+/** How long this thread was ready to run and another had the core. */
+function waitedMs(): number {
+  return Number(readFileSync("/proc/thread-self/schedstat", "utf8").split(" ")[1]) / 1e6;
 }
 
 function checkpoint(n: number, text: string) {
