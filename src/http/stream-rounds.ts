@@ -6,7 +6,7 @@ export interface Dirty {
 }
 
 /** Readers served before other work of the event loop gets its turn. */
-const SLICE = 128;
+const SLICE = 32;
 /** Longest time that something new waits for its round. */
 const MAX_REST_MS = 25;
 
