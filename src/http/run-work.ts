@@ -4,7 +4,7 @@ import type { Json } from "../kernel/event.ts";
 import type { LogLine } from "../runs/ports.ts";
 import type { NewCheckpoint } from "../runs/record.ts";
 import { CheckpointBody, ClaimBody, claimOf, FinishBody, finishOf, HeartbeatBody, LogsBody, ReportBody, reportOf } from "./run-bodies.ts";
-import { tokenOf } from "./caller.ts";
+import { reservedOf, tokenOf } from "./caller.ts";
 import { type Site, endpoint, type Input, json } from "./endpoint.ts";
 import { decodeCursor, encodeCursor, nextLink } from "./page.ts";
 import { limit, none, oneRun } from "./schemas.ts";
@@ -26,7 +26,12 @@ function checkpointRoutes(site: Site): void {
   const { runs } = site.deps.services;
   const path = "/runs/{runId}/checkpoints";
   const query = z.strictObject({ after: z.string().max(200).optional().describe("a checkpoint id"), limit, cursor: z.string().optional() });
-  const list = { path, id: "listCheckpoints", summary: "Checkpoints, oldest first", answers: { 200: json("Checkpoints", "CheckpointList") } };
+  const list = {
+    path,
+    id: "listCheckpoints",
+    summary: "Checkpoints, oldest first",
+    answers: { 200: json("Checkpoints", "CheckpointList") },
+  };
   endpoint(site, { method: "get", params: oneRun, query, ...list }, (c, input) => {
     const { runId } = input.params;
     const { limit: count, cursor } = input.query;
@@ -49,7 +54,7 @@ function checkpointRoutes(site: Site): void {
     creates: true,
   };
   endpoint(site, { method: "post", params: oneRun, query: none, ...post }, async (c, input) => {
-    const checkpointId = await runs.checkpoint(input.params.runId, valueOf(input) as NewCheckpoint, tokenOf(c));
+    const checkpointId = await runs.checkpoint(input.params.runId, valueOf(input) as NewCheckpoint, { ...tokenOf(c), ...reservedOf(c) });
     return c.json({ checkpointId }, 201);
   });
 }

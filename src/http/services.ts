@@ -118,7 +118,8 @@ export interface RunService {
   signal(id: string, name: string, data: Json): Promise<void>;
   /** Oldest first. */
   checkpoints(id: string, page: { after?: string; limit: number }): CheckpointView[];
-  checkpoint(id: string, checkpoint: NewCheckpoint, caller: RunCaller): Promise<string>;
+  /** `id`: with that id; one that is there already is answered. Returns its id. */
+  checkpoint(id: string, checkpoint: NewCheckpoint, caller: RunCaller & { id?: string }): Promise<string>;
   readonly workers: RunWorkers;
   /** Throws `invalid` for a bad pattern or level. */
   logs(id: string, query: RunLogQuery): AsyncIterable<RunLogRecord>;

@@ -28,3 +28,20 @@ test("a worker that leaves hands its run back: it waits for the next one at once
   expect(book.get(id)).toMatchObject({ status: "pending", dispatch: 2, losses: 0 });
   expect((await book.workers.claim(id, { worker: "w", dispatch: 2 })).attempt).toBe(2);
 });
+
+test("a checkpoint whose answer was lost is answered again under its id, across a daemon's death, also after the end; the list is as it was recorded", async () => {
+  using lives = new Lives();
+  let { book } = lives.next();
+  const { id } = await book.create({}, how());
+  const { token } = await book.workers.claim(id, "w");
+  for (const given of ["b", "a"]) expect(await book.checkpoint(id, { type: "c" }, { token, id: given })).toBe(given);
+  ({ book } = lives.next());
+  expect(await book.checkpoint(id, { type: "c" }, { token, id: "b" })).toBe("b");
+  await book.workers.finish(id, { status: "completed" }, { token });
+  expect(await book.checkpoint(id, { type: "c" }, { token, id: "a" })).toBe("a");
+  const late = await book.checkpoint(id, { type: "c" }, { token, id: "c" }).catch((error: unknown) => error);
+  expect(late).toMatchObject({ code: "conflict" });
+  const listed = (page: { after?: string; limit: number }): string[] => book.checkpoints(id, page).map((one) => one.id);
+  expect([listed({ limit: 10 }), listed({ limit: 10, after: "b" }), listed({ limit: 1 })]).toEqual([["b", "a"], ["a"], ["b"]]);
+  expect(() => listed({ limit: 1, after: "zzz" })).toThrow("no checkpoint zzz");
+});

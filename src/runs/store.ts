@@ -63,10 +63,16 @@ export class BookStore {
     return rowsOf<RunRecord>(this.journal, sql);
   }
 
-  /** Oldest first. */
+  /** In the order in which they were recorded: their ids need not be, where a clock was set back or an id was given. `invalid` when `after` is none of them. */
   checkpoints(run: string, { after = "", limit }: { after?: string; limit: number }): CheckpointView[] {
-    const sql = `SELECT data AS row FROM run_checkpoints JOIN events ON topic = ? AND topic_seq = n WHERE run = ? AND id > ? ORDER BY id LIMIT ?`;
-    return rowsOf<CheckpointView>(this.journal, sql, [topicOf(run), run, after, limit]);
+    const n = after === "" ? 0 : this.placeOf(run, after);
+    if (n === undefined) throw new OrcoError("invalid", `run ${run} has no checkpoint ${after.slice(0, 80)}`, { run });
+    const sql = "SELECT data AS row FROM events WHERE topic = ? AND type = 'checkpoint' AND topic_seq > ? ORDER BY topic_seq LIMIT ?";
+    return rowsOf<CheckpointView>(this.journal, sql, [topicOf(run), n, limit]);
+  }
+
+  hasCheckpoint(run: string, id: string): boolean {
+    return this.placeOf(run, id) !== undefined;
   }
 
   checkpoint(run: string, id: string): CheckpointView | undefined {
@@ -79,6 +85,12 @@ export class BookStore {
     const sql =
       "SELECT data AS row FROM events WHERE topic = ? AND type = 'checkpoint' AND data ->> '$.step' = ? ORDER BY topic_seq DESC LIMIT 1";
     return rowsOf<CheckpointView>(this.journal, sql, [topicOf(run), step])[0];
+  }
+
+  /** Its number in the topic of the run. */
+  private placeOf(run: string, id: string): number | undefined {
+    const [row] = this.journal.query("SELECT n FROM run_checkpoints WHERE run = ? AND id = ?", [run, id]) as { n: number }[];
+    return row?.n;
   }
 
   signals(run: string): Set<string> {

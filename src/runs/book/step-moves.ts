@@ -47,12 +47,12 @@ export function assertStep(draft: Draft, ids: ReadonlySet<string> | null, id: st
     throw new OrcoError("too_large", `run ${draft.run.id} has ${MAX_STEPS} steps already`, { run: draft.run.id });
 }
 
-/** Returns its id. `too_large`, `invalid`. */
-export function addCheckpoint(draft: Draft, checkpoint: NewCheckpoint): string {
+/** Returns its id, `given` or a new one. `too_large`, `invalid`. */
+export function addCheckpoint(draft: Draft, checkpoint: NewCheckpoint, given?: string): string {
   const { type, data, name, step, attempt, ts } = checkpoint;
   for (const text of [type, name, step]) if (text !== undefined && (text === "" || text.length > MAX_TEXT)) throw badText(text);
   if (data !== undefined) assertCheckpointSize(data);
-  const id = draft.context.newId();
+  const id = given ?? draft.context.newId();
   const view: CheckpointView = {
     id,
     runId: draft.run.id,

@@ -18,6 +18,8 @@ const WAIT_SHARE = 1 / 3;
 /** Who sends a request. */
 export interface Caller {
   readonly token?: string;
+  /** The id of what the request makes; one that is there already is answered as it is. */
+  readonly id?: string;
   /** Aborts when it has gone. */
   readonly signal?: AbortSignal;
 }
@@ -102,9 +104,11 @@ export class Workers {
   /** Of a step's process or of anybody: without a token it is fenced by nothing but the end of the run. Returns its id. */
   async checkpoint(id: string, checkpoint: NewCheckpoint, caller: Caller): Promise<string> {
     return this.desk.runs.change(id, (draft) => {
+      // It was recorded, and the answer lost: that the run has gone on since does not make it untrue.
+      if (caller.id !== undefined && this.desk.store.hasCheckpoint(id, caller.id)) return caller.id;
       if (caller.token !== undefined) this.assertFenced(draft, caller);
       else assertOpen(draft.run, "running");
-      return addCheckpoint(draft, checkpoint);
+      return addCheckpoint(draft, checkpoint, caller.id);
     });
   }
 
