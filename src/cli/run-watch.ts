@@ -66,26 +66,27 @@ function eventText(event: EventView): string | undefined {
 async function draw({ context, client, id, signal }: Watched): Promise<RunView> {
   const screen = new Screen(context.io);
   const began = Date.now();
-  let changed = Promise.withResolvers<void>();
-  const ended = client.waitRun(id, { signal, onEvent: () => changed.resolve() });
-  let over: RunView | undefined;
-  const end = ended.then((run) => (over = run)).finally(() => changed.resolve());
-  end.catch(() => undefined);
+  const bell = { ring: (): void => undefined };
+  const ended = client.waitRun(id, { signal, onEvent: () => bell.ring() });
+  const over = ended.then(
+    () => true,
+    () => true,
+  );
   try {
-    while (!over && !signal.aborted) {
-      changed = Promise.withResolvers<void>();
+    for (let done = false; !done;) {
+      const changed = new Promise<boolean>((resolve) => (bell.ring = () => resolve(false)));
       screen.draw(runTable(await client.run(id), Date.now(), context.io.columns()));
-      await Promise.race([changed.promise, timeout(REDRAW_MS)]);
+      done = await Promise.race([over, changed, timeout(REDRAW_MS)]);
     }
     const run = await ended;
     screen.draw(runTable(run, Date.now(), context.io.columns()));
+    context.note(`after ${formatSpan(Date.now() - began)}`);
     return run;
   } finally {
     screen.end();
-    if (over) context.note(`after ${formatSpan(Date.now() - began)}`);
   }
 }
 
-function timeout(ms: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, ms));
+function timeout(ms: number): Promise<false> {
+  return new Promise((resolve) => void setTimeout(() => resolve(false), ms));
 }
