@@ -80,6 +80,7 @@ async function draw({ context, client, id, signal }: Watched): Promise<RunView> 
     }
     const run = await ended;
     screen.draw(runTable(run, Date.now(), context.io.columns()));
+    screen.end();
     context.note(`after ${formatSpan(Date.now() - began)}`);
     return run;
   } finally {
