@@ -81,7 +81,7 @@ export class RunsRig extends Rig {
     const all = { ...this.headers, ...type, ...headers };
     const response = await fetch(this.url + path, { method, headers: all, redirect: "manual", ...(body !== undefined && { body }) });
     const text = await response.text();
-    const isJson = (response.headers.get("content-type")?.split(";")[0] ?? "").endsWith("json");
+    const isJson = /^application\/(?:\S+\+)?json\b/.test(response.headers.get("content-type") ?? "");
     const reply = {
       status: response.status,
       headers: response.headers,
@@ -219,6 +219,12 @@ export function stepOf(run: SeenRun, id: string): SeenStep {
 /** A step that a shell executes. */
 export function sh(id: string, script: string, more: Fields = {}): Fields {
   return { id, command: ["sh", "-c", script], ...more };
+}
+
+/** Lines of the log of a run. */
+export function messagesIn({ text }: Reply): string[] {
+  const lines = text.split("\n").filter((line) => line !== "");
+  return lines.map((line) => (JSON.parse(line) as { message: string }).message);
 }
 
 /** Every fact of RFC 9457, and ours; nothing of the inside. */
