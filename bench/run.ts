@@ -18,6 +18,7 @@ const BENCHES: Record<string, () => Promise<{ run: Bench }>> = {
   "edge-routes": () => load("edge-routes"),
   swap: () => load("swap"),
   sse: () => load("sse"),
+  runs: () => load("runs"),
 };
 
 function load(name: string): Promise<{ run: Bench }> {

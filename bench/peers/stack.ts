@@ -27,13 +27,16 @@ export interface Shape {
 
 /** A temporary place for one bench: the service's executable, homes of the tools. */
 export class Ground {
-  readonly root = mkdtempSync(join(tmpdir(), "orco-bench-"));
-  readonly program = join(this.root, "tiny-http");
+  readonly root: string;
+  readonly program: string;
   #homes = 0;
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #interrupted = () => void this.close().finally(() => process.exit(130));
 
-  constructor() {
+  /** `parent`: where a bench needs a disk, and `/tmp` may be memory. */
+  constructor(parent = tmpdir()) {
+    this.root = mkdtempSync(join(parent, "orco-bench-"));
+    this.program = join(this.root, "tiny-http");
     process.once("SIGINT", this.#interrupted);
     process.once("SIGTERM", this.#interrupted);
   }
