@@ -40,13 +40,17 @@ type LogQuery = Omit<RunLogQuery, "signal">;
 
 function logStream(deps: Deps, c: Ctx, { id, query }: { id: string; query: LogQuery }): Response {
   const headers = { "content-type": "application/x-ndjson; charset=utf-8", "x-accel-buffering": "no" };
+  // Asked before the answer begins: a bad pattern is a 400, not a stream that breaks.
+  const gone = new AbortController();
+  const records = deps.services.runs.logs(id, { ...query, signal: gone.signal });
   if (c.req.method === "HEAD") return new Response(null, { headers });
   c.env.hold();
   c.set("streaming", true);
   const body = deps.streams.start({
     heartbeat: "\n",
     produce: async (writer) => {
-      for await (const record of deps.services.runs.logs(id, { ...query, signal: writer.signal })) {
+      writer.signal.addEventListener("abort", () => gone.abort(), { once: true });
+      for await (const record of records) {
         await writer.room();
         if (writer.signal.aborted) return;
         writer.write(`${JSON.stringify(record)}\n`);
@@ -73,18 +77,26 @@ function artifactRoutes(site: Site): void {
 
   const params = z.strictObject({ ...oneRun.shape, name: artifactName });
   const path = "/runs/{runId}/artifacts/{name}";
-  const bytes = { 200: { description: "Its bytes; ETag is the SHA-256", content: { "application/octet-stream": "Text" } as const } };
+  const bytes = {
+    200: { description: "Its bytes; ETag is the SHA-256", content: { "application/octet-stream": "Text" } as const },
+    304: { description: "If-None-Match names what it is" },
+  };
   endpoint(
     site,
     { method: "get", params, query: none, path, id: "getArtifact", summary: "One file", answers: bytes },
     async (c, { params: { runId, name } }) => {
       runs.get(runId);
       const { artifact, body } = await artifacts.open(runId, name);
+      const etag = `"${artifact.sha256}"`;
+      if (isKnown(c.req.header("if-none-match"), etag)) {
+        await body.cancel();
+        return new Response(null, { status: 304, headers: { etag } });
+      }
       const headers = {
         "content-type": "application/octet-stream",
         "content-length": String(artifact.size),
         "content-disposition": `attachment; filename="${name}"`,
-        etag: `"${artifact.sha256}"`,
+        etag,
       };
       if (c.req.method === "HEAD") await body.cancel();
       return new Response(c.req.method === "HEAD" ? null : body, { headers });
@@ -95,13 +107,18 @@ function artifactRoutes(site: Site): void {
   endpoint(site, { method: "post", params, query: none, ...put }, async (c, { params: { runId, name } }) => {
     const run = runs.get(runId);
     refuseStale(deps, c, runId);
-    const body = c.req.raw.body;
-    if (!body) throw new OrcoError("invalid", "an artifact needs a body");
+    const body = c.req.raw.body ?? new Blob([]).stream();
     const announced = Number(c.req.header("content-length") ?? 0);
     if (announced > MAX_ARTIFACT_BYTES)
       throw new OrcoError("too_large", `an artifact has ${MAX_ARTIFACT_BYTES} bytes at most`, { max_bytes: MAX_ARTIFACT_BYTES });
     return c.json(await artifacts.put(run.id, name, body), 201);
   });
+}
+
+/** Whether the reader has it already. Source: RFC 9110 §13.1.2. */
+function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
+  const named = ifNoneMatch?.split(",").map((tag) => tag.trim().replace(/^W\//, "")) ?? [];
+  return named.includes("*") || named.includes(etag);
 }
 
 function refuseStale({ services }: Deps, c: Ctx, runId: string): void {
