@@ -6,6 +6,9 @@ import { corrupt, journalError } from "./journal-errors.ts";
 /** `orco` in ASCII, in the SQLite header: tells a journal from any other database. */
 export const APPLICATION_ID = 0x6f72636f;
 
+/** How long a lock of another program (`sqlite3 orco.db`, which after a crash may be the one that recovers the file) is waited for. It blocks the daemon meanwhile. */
+export const BUSY_TIMEOUT_MS = 1000;
+
 const SQLITE_MAGIC = "SQLite format 3\0";
 
 /**
@@ -18,6 +21,7 @@ export function inspect(path: string, supported: number): number {
   if (!startsAsDatabase(path)) throw corrupt(path, "it does not begin as an SQLite database");
   const db = new Database(path, { readonly: true });
   try {
+    db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     return examine(db, path, supported);
   } catch (error) {
     throw journalError(error, path);

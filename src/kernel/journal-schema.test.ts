@@ -65,6 +65,17 @@ describe("a new file", () => {
   });
 });
 
+test("a file that another program has to itself for a moment, as the one that recovers it after a crash does, is waited for", async () => {
+  using scratch = new Scratch();
+  await filled(scratch);
+  const other = `const db = new (require("bun:sqlite").Database)(process.argv.at(-1)); db.run("PRAGMA locking_mode = EXCLUSIVE"); db.run("BEGIN IMMEDIATE");
+    console.log("locked"); setTimeout(() => db.close(), 200);`;
+  const child = Bun.spawn([process.execPath, "-e", other, scratch.path], { stdout: "pipe", stderr: "inherit" });
+  await child.stdout.getReader().read();
+  expect(scratch.open().head()).toBe(2000);
+  expect(await child.exited).toBe(0);
+});
+
 describe("versions", () => {
   test("an older journal is migrated step by step to what a new one looks like, and keeps its events", async () => {
     using scratch = new Scratch();

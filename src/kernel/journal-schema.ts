@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { chmodSync, closeSync, openSync, statSync } from "node:fs";
 import { journalError } from "./journal-errors.ts";
-import { APPLICATION_ID, inspect } from "./journal-inspect.ts";
+import { APPLICATION_ID, BUSY_TIMEOUT_MS, inspect } from "./journal-inspect.ts";
 import create from "./schema.sql" with { type: "text" };
 
 export interface Schema {
@@ -32,8 +32,6 @@ export const SCHEMA: Schema = { version: 3, create, migrations: { 1: APPS, 2: RU
 
 /** The write-ahead log is cut back to this size when it was larger, e.g. after a long backup by another program. */
 const WAL_LIMIT_BYTES = 16 * 1024 * 1024;
-/** How long a lock of another program (`sqlite3 orco.db`) is waited for. It blocks the daemon meanwhile. */
-const BUSY_TIMEOUT_MS = 1000;
 
 export interface Opened {
   readonly db: Database;
