@@ -1,8 +1,8 @@
 import { afterEach, expect } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import type { RunView } from "../../src/workflow/view.ts";
+import { freePort } from "../free-port.ts";
 import { HAS_REDIS, RedisServer } from "../redis-server.ts";
 import { until } from "../until.ts";
 import { type Rig, scenario, type Started } from "./rig.ts";
@@ -117,13 +117,3 @@ withRedis(
     await one.ended;
   },
 );
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
-}
