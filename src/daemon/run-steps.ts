@@ -1,5 +1,6 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { LoadedConfig } from "../kernel/config.ts";
+import { messageOf } from "../kernel/errors.ts";
 import { KubeRunner } from "../runs/k8s/runner.ts";
 import { ContainerSteps } from "../runs/local/container-step.ts";
 import { httpSteps } from "../runs/local/http-step.ts";
@@ -21,7 +22,8 @@ export class RunSteps {
   private readonly local: LocalRunner;
   private readonly containers: ContainerSteps;
 
-  constructor({ config, env, clock, log }: RunStepsOptions) {
+  constructor(private readonly options: RunStepsOptions) {
+    const { config, env, clock, log } = options;
     const { home, dockerHost, kubeNamespace: namespace, kubeImage: image } = config;
     const start = httpSteps();
     const http: StepRunner = { start, adopt: async () => undefined, forget: async () => undefined };
@@ -34,9 +36,11 @@ export class RunSteps {
     return mode === "k8s" ? this.k8s : this.local;
   }
 
-  /** Containers of runs that ended while nobody could remove them. */
-  sweep(isOpen: (run: string) => boolean): Promise<void> {
-    return this.containers.sweep(isOpen);
+  /** What is left of runs that ended while nobody could remove it. Never rejects. */
+  async sweep(isOpen: (run: string) => boolean): Promise<void> {
+    const trouble = (error: unknown): void => this.options.log(`what ended runs have left cannot be removed: ${messageOf(error)}`);
+    // Where there is no docker there is nothing to remove.
+    await Promise.all([this.local.sweep(isOpen).catch(trouble), this.containers.sweep(isOpen).catch(() => undefined)]);
   }
 
   /** What runs goes on; the next daemon finds it. */

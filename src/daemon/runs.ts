@@ -135,8 +135,7 @@ async function redisOf(
 export async function startRuns({ book, artifacts, steps, redis, schedules, webhooks, retention, traces }: RunParts): Promise<void> {
   book.start();
   artifacts.sweep((id) => isKnown(book, id));
-  // Where there is no docker there is nothing to remove.
-  steps.sweep((id) => !hasEnded(book, id)).catch(() => undefined);
+  void steps.sweep((id) => !hasEnded(book, id));
   schedules.start();
   webhooks.start();
   retention.start();

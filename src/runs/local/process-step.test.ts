@@ -162,6 +162,19 @@ test("forget leaves nothing of a run but its log", async () => {
   await rig.steps.forget("never-was");
 });
 
+test("what a dead daemon has left of an ended run is ended and removed, that of an open one is not", async () => {
+  using rig = new StepRig();
+  const heard = new Heard();
+  await rig.steps.start(rig.sh("echo $$; exec sleep 1000"), heard);
+  const pid = await until("its pid", () => Number(heard.messages()[0] ?? 0));
+  await Bun.write(join(rig.home, "runs", "no name!", "file"), "");
+  rig.reopen();
+  await rig.steps.sweep(() => true);
+  expect([isAlive(readStat(pid)), readdirSync(join(rig.home, "runs", rig.run)).length]).toEqual([true, 2]);
+  await rig.steps.sweep(() => false);
+  expect([isAlive(readStat(pid)), existsSync(join(rig.home, "runs", rig.run))]).toEqual([false, false]);
+});
+
 const canLimitMemory = existsSync("/sys/fs/cgroup/memory/cgroup.procs") || process.env["CI"] === "true";
 test.skipIf(!canLimitMemory)("too much memory: killed, and told so", async () => {
   using rig = new StepRig();

@@ -10,7 +10,7 @@ import type { StepExecution, StepHandle, StepOutput } from "../ports.ts";
 import { runFolder } from "../run-folder.ts";
 import { type RunningParts, RunningStep } from "./running-step.ts";
 import { stepEnv } from "./step-env.ts";
-import { executionsOf, removeFiles, StepFiles } from "./step-files.ts";
+import { executionsOf, removeFiles, runsWithFiles, StepFiles } from "./step-files.ts";
 import type { ReaderPorts } from "./step-reader.ts";
 
 export interface ProcessStepsOptions {
@@ -77,6 +77,19 @@ export class ProcessSteps {
       if (at % TURN_REMOVALS === TURN_REMOVALS - 1) await new Promise((resolve) => setImmediate(resolve));
     }
     removeFiles(home, run);
+  }
+
+  /** Ends and removes what is left of runs that are not open any more: their daemon died before they were forgotten. */
+  async sweep(isOpen: (run: string) => boolean): Promise<void> {
+    for await (const run of runsWithFiles(this.options.home)) {
+      if (isOpen(run)) continue;
+      for (const execution of executionsOf(this.options.home, run)) {
+        const found = await this.within({ run, execution }, () => this.runtime.adopt(execution));
+        if (found.kind === "running") await found.handle.stop({ signal: "SIGKILL", timeoutMs: 0 });
+      }
+      if (this.closing.signal.aborted) return;
+      await this.forget(run);
+    }
   }
 
   private follow(parts: RunningParts): StepHandle {

@@ -33,6 +33,11 @@ export class LocalRunner implements StepRunner {
     await this.processes.forget(run);
   }
 
+  /** Of runs that are not open any more. */
+  sweep(isOpen: (run: string) => boolean): Promise<void> {
+    return this.processes.sweep(isOpen);
+  }
+
   private runnerOf({ run, spec }: StepExecution): Pick<StepRunner, "start" | "adopt"> {
     if (spec.image === undefined) return this.processes;
     this.contained.add(run);

@@ -1,8 +1,9 @@
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf } from "../../kernel/errors.ts";
 import type { StepExecution } from "../ports.ts";
-import { plainName, removeEmptyFolder, runFolder } from "../run-folder.ts";
+import { isPlainName, plainName, removeEmptyFolder, runFolder, runsFolder } from "../run-folder.ts";
 
 /** Of the folder of a run: its log, which outlives what its steps leave behind. */
 const LOG = /^log.*\.ndjson$/;
@@ -38,6 +39,14 @@ export class StepFiles {
 /** Executions of the run that have a folder, ended or not. */
 export function executionsOf(home: string, run: string): string[] {
   return listed(runFolder(home, run)).filter((name) => name !== WORK && !LOG.test(name));
+}
+
+/** Runs of which there is more than a log. */
+export async function* runsWithFiles(home: string): AsyncGenerator<string> {
+  for (const run of listed(runsFolder(home)).filter(isPlainName)) {
+    const names = await readdir(runFolder(home, run)).catch(() => []); // gone meanwhile
+    if (names.some((name) => !LOG.test(name))) yield run;
+  }
 }
 
 /** Removes all of a run but its log. */
