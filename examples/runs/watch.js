@@ -20,10 +20,10 @@ async function watch(run, last = "") {
       isOver ||= name === "end" || (name === "status" && OVER.includes(data.status));
       if (name === "end") events.close();
     });
-  events.onerror = () => {
+  events.addEventListener("error", () => {
     // After a cut it comes back by itself. Only when it was refused (the ticket is over, say) it is for us to begin again.
     if (events.readyState === EventSource.CLOSED && !isOver) later(run, last, "refused");
-  };
+  });
 }
 
 /** EventSource cannot send the key, and a key does not belong into a URL. */
