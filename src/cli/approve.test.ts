@@ -57,12 +57,18 @@ describe("approve", () => {
       "  note:",
       "    a",
       "    b",
-      "decided by: owner",
+      "decided by: owner (--role)",
       "until: 2026-01-02T00:00:00.000Z",
       "content: sha256 feed",
       "",
     ]);
     expect(daemon.asked.at(-1)?.body).toEqual({ decision: "approve", step: "gate", comment: "looks good", content_hash: "feed" });
+  });
+
+  test("--role says as whom", async () => {
+    const daemon = fake({ ...shown, [`POST /runs/${ID}/approvals`]: () => Response.json({ run: RUNNING }) });
+    expect((await daemon.run(["approve", ID, "--role", "owner"])).code).toBe(0);
+    expect(daemon.asked.at(-1)?.body).toMatchObject({ approver: { id: `uid:${process.getuid?.()}`, role: "owner" } });
   });
 
   test("--reject rejects; --json prints the run alone", async () => {

@@ -13,7 +13,7 @@ const MAX_COMMENT_CHARS = 2000;
 export async function approve(context: Context): Promise<number | undefined> {
   const { io, options, global } = context;
   const id = runIdOf(context);
-  const comment = textOption(options, "comment");
+  const [comment, role] = [textOption(options, "comment"), textOption(options, "role")];
   if ((comment?.length ?? 0) > MAX_COMMENT_CHARS) throw usageError(`--comment takes ${MAX_COMMENT_CHARS} characters at most`);
   const decision = options["reject"] === true ? "reject" : "approve";
   const client = await context.client();
@@ -25,14 +25,12 @@ export async function approve(context: Context): Promise<number | undefined> {
   const run = await client.decideRun(id, {
     decision,
     step: waiting.step,
+    ...(role !== undefined && { approver: { id: `uid:${process.getuid?.() ?? 0}`, role } }),
     ...(comment !== undefined && { comment }),
     ...(waiting.content_hash !== undefined && { content_hash: waiting.content_hash }),
   });
   if (global.json) io.out(`${JSON.stringify(run)}\n`);
-  else
-    context.note(
-      `run ${id} is ${decision === "approve" ? "approved and goes on" : "rejected: it ends and is undone"}; see it: orco runs ${id}`,
-    );
+  else context.note(`run ${id} is ${decision === "approve" ? "approved and goes on" : "rejected"}; see it: orco runs ${id}`);
   return undefined;
 }
 
@@ -50,7 +48,7 @@ function approvalOf(run: RunView, context: Context): WaitingView {
 function waitingText(run: RunView, waiting: WaitingView): string {
   const { summary, content, content_hash: hash, roles, expires_at: expires } = waiting;
   const about = [
-    ...(roles ? [`decided by: ${roles.map(oneLine).join(", ")}`] : []),
+    ...(roles ? [`decided by: ${roles.map(oneLine).join(", ")} (--role)`] : []),
     ...(expires === undefined ? [] : [`until: ${expires}`]),
     ...(hash === undefined ? [] : [`content: sha256 ${hash}`]),
   ];

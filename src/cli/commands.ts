@@ -158,15 +158,16 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "approve",
     args: "<run>",
-    summary: "approve what a change waits for, after showing it",
+    summary: "approve what a run waits for, after showing it",
     options: [
-      ["--reject", "reject it: the change ends and is undone"],
+      ["--reject", "reject it: a change is undone and ends, the step of a plan fails"],
+      ["--role <role>", "as whom, where only some roles may decide"],
       ["--comment <text>", "why; kept with the decision"],
       ["--yes", "do not ask (only a terminal is asked)"],
     ],
     load: async () => (await import("./approve.ts")).approve,
   },
-  { name: "cancel", args: "<run>", summary: "cancel a change that is under way", load: async () => (await import("./runs.ts")).cancel },
+  { name: "cancel", args: "<run>", summary: "cancel a run that is under way", load: async () => (await import("./runs.ts")).cancel },
   {
     name: "config",
     args: "<action>",

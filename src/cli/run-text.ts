@@ -22,7 +22,8 @@ export function runLogLine({ timestamp, step, attempt, message, level }: RunLogR
 
 /** The run on one line and its steps below, for a screen that is drawn again and again. */
 export function runTable(run: RunView, nowMs: number, columns?: number): string {
-  const steps = run.steps.length > SHOWN_STEPS ? run.steps.filter(({ status }) => status !== "pending" && status !== "completed") : run.steps;
+  const steps =
+    run.steps.length > SHOWN_STEPS ? run.steps.filter(({ status }) => status !== "pending" && status !== "completed") : run.steps;
   const rows = steps.slice(0, SHOWN_STEPS).map((step) => [step.id, step.status, attemptText(step), tookText(step, nowMs), saidOf(step)]);
   const done = run.steps.filter(({ status }) => status === "completed").length;
   const title = `${run.id}  ${oneLine(run.name)}  ${run.status}  ${done}/${run.steps.length} steps`;
@@ -40,6 +41,10 @@ function tookText({ startedAt, endedAt }: RunStepView, nowMs: number): string {
 }
 
 export function saidOf({ error, waiting, progress, message }: RunStepView): string {
-  const percent = progress?.percent === undefined ? "" : `${Math.round(progress.percent)}% `;
-  return oneLine(error?.message ?? message ?? waiting?.summary ?? `${percent}${progress?.message ?? ""}`.trim());
+  return oneLine(error?.message ?? message ?? waiting?.summary ?? progressText(progress));
+}
+
+/** `40% uploading`; empty where there is none. */
+export function progressText({ percent, message = "" }: NonNullable<RunStepView["progress"]> = {}): string {
+  return `${percent === undefined ? "" : `${Math.round(percent)}% `}${message}`.trim();
 }

@@ -1,11 +1,11 @@
 import type { Client } from "../client/client.ts";
 import type { EventView } from "../client/wire.ts";
 import { formatSpan } from "../kernel/duration.ts";
-import type { RunView } from "../workflow/view.ts";
+import type { RunStepView, RunView } from "../workflow/view.ts";
 import { succeeded } from "./change.ts";
 import type { Context } from "./context.ts";
 import { interrupt } from "./interrupt.ts";
-import { runTable } from "./run-text.ts";
+import { progressText, runTable } from "./run-text.ts";
 import { oneLine } from "./sanitize.ts";
 import { Screen } from "./screen.ts";
 import { clockTime } from "./time.ts";
@@ -51,7 +51,9 @@ async function tell({ context, client, id, signal }: Watched): Promise<RunView> 
 
 function eventText(event: EventView): string | undefined {
   const { step, status, message, attempt, reason } = event as Readonly<Record<string, unknown>>;
-  const said = [message, reason].find((one) => typeof one === "string" && one !== "");
+  const said = [message, reason, progressText(event["progress"] as RunStepView["progress"])].find(
+    (one) => typeof one === "string" && one !== "",
+  );
   const why = typeof said === "string" ? `: ${oneLine(said)}` : "";
   const at = clockTime(event.ts);
   if (typeof step === "string" && typeof status === "string") {
