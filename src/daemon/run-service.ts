@@ -87,6 +87,7 @@ function workersOf({ book, catalogue }: RunParts, onlyOfBook: (id: string, what:
   };
   return {
     opens: (id, token) => workers.opens(id, token),
+    fence: (id, token) => fenced(id, () => workers.fence(id, token)),
     claim: (id, request) => fenced(id, () => workers.claim(id, request)),
     heartbeat: (id, request, caller) => fenced(id, () => workers.heartbeat(id, request, caller)),
     report: (id, request, caller) => fenced(id, () => workers.report(id, request, caller)),

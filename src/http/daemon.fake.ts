@@ -86,6 +86,7 @@ export class FakeDaemon implements Services {
     checkpoint: () => notHere(),
     workers: {
       opens: (_run, token) => token === "a-right-run-token",
+      fence: () => notHere(),
       claim: () => notHere(),
       heartbeat: () => notHere(),
       report: () => notHere(),

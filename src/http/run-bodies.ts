@@ -12,7 +12,15 @@ const data = z.unknown().optional();
 const when = z
   .union([z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)), z.number().int().min(0).max(8.64e15)])
   .describe("RFC 3339 or epoch ms");
+/** Of the facts of an error: a request that failed tells 64 KiB of its answer, escaped at worst. */
+const MAX_FACTS = 512 * 1024;
 const error = z.looseObject({ code: z.string().min(1).max(64), message: z.string().max(4000) });
+/** What a message, a summary and the like may be long. */
+const text = z.string().max(64 * 1024);
+const count = z.number().int().min(0);
+/** Epoch ms that a `Date` can show. */
+const time = z.number().min(0).max(8.64e15);
+const object = z.record(z.string(), z.unknown());
 
 export const CheckpointBody = z
   .strictObject({
@@ -47,7 +55,7 @@ export const FinishBody = z
   .meta({ id: "Finish" });
 
 const LogLine = z.strictObject({
-  at: z.number(),
+  at: time,
   step: stepId,
   attempt: z.number().int().min(0),
   source: z.enum(["stdout", "stderr", "orco"]),
@@ -57,13 +65,44 @@ const LogLine = z.strictObject({
 });
 export const LogsBody = z.strictObject({ lines: z.array(LogLine).max(10_000) }).meta({ id: "RunLogLines" });
 
+/** As of `StepChange`: it becomes the step's row, and one that cannot be shown would break every list that its run is in. */
+const StepSet = z.strictObject({
+  attempt: count.optional(),
+  failures: count.optional(),
+  startedAt: time.nullish(),
+  begunAt: time.nullish(),
+  endedAt: time.nullish(),
+  outputs: object.nullish(),
+  message: text.nullish(),
+  execution: label.nullish(),
+  consumed: count.nullish(),
+  checkpoint: label.nullish(),
+  items: count.nullish(),
+  reused: z.boolean().nullish(),
+});
+const StepWait = z.strictObject({
+  kind: z.enum(["approval", "wait", "for_each", "retry"]),
+  summary: text,
+  since: time,
+  expiresAt: time.optional(),
+  until: time.optional(),
+  signal: label.optional(),
+  content: object.optional(),
+  contentHash: label.optional(),
+  roles: z.array(label).max(100).optional(),
+});
+const StepError = z.strictObject({
+  code: z.string().min(1).max(64),
+  message: text,
+  facts: object.refine((facts) => JSON.stringify(facts).length <= MAX_FACTS, `has more than ${MAX_FACTS} characters of JSON`).optional(),
+});
 const Change = z.strictObject({
   step: stepId,
   event: z.enum(["begin", "tell", "wait", "skip", "finish", "fail", "stop", "cancel"]),
-  set: z.record(z.string(), z.unknown()).optional(),
-  waiting: z.record(z.string(), z.unknown()).optional(),
-  error: error.optional(),
-  progress: z.strictObject({ percent: z.number().optional(), message: z.string().optional() }).optional(),
+  set: StepSet.optional(),
+  waiting: StepWait.optional(),
+  error: StepError.optional(),
+  progress: z.strictObject({ percent: z.number().optional(), message: z.string().max(4000).optional() }).optional(),
 });
 const Checkpoint = CheckpointBody.extend({ attempt: z.number().int().min(0).optional() });
 export const ReportBody = z

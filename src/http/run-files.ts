@@ -123,5 +123,5 @@ function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
 
 function refuseStale({ services }: Deps, c: Ctx, runId: string): void {
   const { token } = tokenOf(c);
-  if (token !== undefined && !services.runs.workers.opens(runId, token)) throw new OrcoError("unauthorized", "the run token is wrong");
+  if (token !== undefined) services.runs.workers.fence(runId, token);
 }

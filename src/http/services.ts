@@ -139,6 +139,8 @@ export interface ScheduleService {
 export interface RunWorkers {
   /** Whether the token is this run's, of whatever attempt. */
   opens(id: string, token: string): boolean;
+  /** Throws unless the token is of the attempt under way, or of the last one. */
+  fence(id: string, token: string): void;
   claim(id: string, request: ClaimRequest): Promise<ClaimReply>;
   heartbeat(id: string, request: HeartbeatRequest, caller: RunCaller & { signal?: AbortSignal }): Promise<HeartbeatReply>;
   report(id: string, request: ReportRequest, caller: RunCaller): Promise<ReportReply>;

@@ -8,7 +8,7 @@ import type { ClaimReply, HeartbeatReply, HeartbeatRequest, ReportReply, ReportR
 import type { Desk } from "./desk.ts";
 import type { Draft } from "./draft.ts";
 import type { LiveRun } from "./live-run.ts";
-import { assertOpen, beginRun, endRun, handBack, hasEnded, isHeld } from "./moves.ts";
+import { assertOpen, beginRun, endRun, handBack, hasEnded, isHeld, isRemote } from "./moves.ts";
 import { addCheckpoint, assertStep, changeStep } from "./step-moves.ts";
 
 const MAX_WAIT_MS = 10_000;
@@ -47,6 +47,11 @@ export class Workers {
     }
   }
 
+  /** `not_found`, `stale_attempt`, `unauthorized`. */
+  fence(id: string, token: string): void {
+    this.desk.tokens.assert(this.desk.runs.record(id), token);
+  }
+
   /** `not_found`, `not_external`, `conflict`, `stale_attempt` (of a dispatch that is over), `busy` (held, or its lane is full; facts: retry_after_s). */
   async claim(id: string, claimer: Claimer | string): Promise<ClaimReply> {
     const { worker, dispatch } = typeof claimer === "string" ? { worker: claimer } : claimer;
@@ -69,6 +74,7 @@ export class Workers {
   async heartbeat(id: string, { seen, wait_ms: waitMs = 0, release = false }: HeartbeatRequest, caller: Caller): Promise<HeartbeatReply> {
     const { runs, leases } = this.desk;
     this.renew(runs.record(id), caller);
+    if (release) assertRemote(runs.record(id));
     const live = await runs.change(id, (draft, live) => {
       this.assertBeating(draft.run, caller);
       if (release && !hasEnded(draft.run)) handBack(draft);
@@ -93,6 +99,7 @@ export class Workers {
     this.renew(this.desk.runs.record(id), caller);
     return this.desk.runs.change(id, (draft, live) => {
       this.assertFenced(draft, caller);
+      assertRemote(draft.run);
       if (n !== undefined && n <= (draft.run.reported ?? 0)) return { checkpoint_ids: [] };
       if (n !== undefined) draft.setRun({ ...draft.run, reported: n });
       for (const { step } of changes) assertStep(draft, live.stepIds, step);
@@ -116,6 +123,7 @@ export class Workers {
     assertResultSize(end);
     return this.desk.runs.change(id, (draft) => {
       this.desk.tokens.assert(draft.run, caller.token);
+      assertRemote(draft.run);
       assertOpen(draft.run, end.status);
       endRun(draft, end);
       return draft.run;
@@ -139,8 +147,7 @@ export class Workers {
 
   private assertClaimable(run: RunRecord, dispatch: number | undefined): void {
     const { id, kind, mode, status } = run;
-    if (kind !== "external" && (mode !== "redis" || dispatch === undefined))
-      throw new OrcoError("not_external", `run ${id} is executed by orco (mode ${mode}): nobody else may claim it`, { run: id, mode });
+    if (kind !== "external" && (mode !== "redis" || dispatch === undefined)) throw notExternal(run);
     assertOpen(run, "running");
     if (dispatch !== undefined && dispatch !== run.dispatch)
       throw new OrcoError("stale_attempt", `dispatch ${dispatch} of run ${id} is over`, {
@@ -200,6 +207,18 @@ function stepsSince(live: LiveRun, seen: number | undefined): readonly StepState
   if (seen === live.seen) return [];
   if (seen === undefined || seen > live.seen || seen < live.firstSeen) return [...live.stepMap.values()];
   return [...live.touched].filter(([, at]) => at > seen).flatMap(([id]) => live.step(id) ?? []);
+}
+
+/**
+ * The steps of a run that this daemon drives hold its token too, for what they have to say of themselves. What becomes of the run and of other steps
+ * is not theirs to decide: one could approve itself.
+ */
+function assertRemote(run: RunRecord): void {
+  if (!isRemote(run)) throw notExternal(run);
+}
+
+function notExternal({ id, mode }: RunRecord): OrcoError {
+  return new OrcoError("not_external", `run ${id} is executed by orco (mode ${mode}): nobody else may claim or end it`, { run: id, mode });
 }
 
 export function assertResultSize(end: RunFinish): void {
