@@ -15,7 +15,7 @@ export interface Clock {
   random(): number;
 }
 
-/** setTimeout fires at once above 2^31-1 ms. */
+/** setTimeout fires at once above 2^31-1 ms, which is 24 days. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function sleepOn(clock: Pick<Clock, "after">, ms: number, signal?: AbortSignal): Promise<void> {
@@ -43,8 +43,19 @@ export function systemClock(): Clock {
     now: () => Date.now(),
     monotonic: () => performance.now(),
     after(ms, fn) {
-      const timer = setTimeout(fn, Math.min(Math.max(0, ms), MAX_TIMER_MS));
-      return () => clearTimeout(timer);
+      const isLong = ms > MAX_TIMER_MS;
+      let cancelRest: CancelTimer = () => undefined;
+      const timer = setTimeout(
+        () => {
+          if (isLong) cancelRest = clock.after(ms - MAX_TIMER_MS, fn);
+          else fn();
+        },
+        Math.min(Math.max(0, ms), MAX_TIMER_MS),
+      );
+      return () => {
+        clearTimeout(timer);
+        cancelRest();
+      };
     },
     sleep: (ms, signal) => sleepOn(clock, ms, signal),
     random: () => Math.random(),
