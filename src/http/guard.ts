@@ -62,8 +62,11 @@ function record(deps: Deps, c: Ctx, durationMs: number): void {
 export function browserSafety({ config }: Deps): Guard {
   const loopbackOnly = !config.bind || isLoopback(config.bind.host);
   return async (c, next) => {
-    if (c.env.listener === "tcp") assertHost(c.req.header("host"), loopbackOnly);
-    const origin = assertOrigin(c, config.corsOrigins);
+    const origin = admitted(c);
+    if (origin instanceof OrcoError) {
+      c.res = problemResponse(origin, c.get("requestId"));
+      return corsHeaders(c.res.headers, undefined);
+    }
     if (c.req.method === "OPTIONS" && c.req.header("access-control-request-method") !== undefined) {
       c.res = new Response(null, { status: 204 });
       preflightHeaders(c.res.headers);
@@ -72,6 +75,15 @@ export function browserSafety({ config }: Deps): Guard {
     }
     corsHeaders(c.res.headers, origin);
   };
+
+  function admitted(c: Ctx): string | undefined | OrcoError {
+    try {
+      if (c.env.listener === "tcp") assertHost(c.req.header("host"), loopbackOnly);
+      return assertOrigin(c, config.corsOrigins);
+    } catch (error) {
+      return asOrcoError(error);
+    }
+  }
 }
 
 /** Deny by default, unknown paths too, and count what is let in as well as what is not. The unix socket is guarded by its file mode. */

@@ -7,7 +7,7 @@ import { OrcoError } from "../kernel/errors.ts";
 
 const LIFE_MS = 10 * 60_000;
 /** Streams that an EventSource reads; nothing else opens with a ticket. */
-const STREAM_PATH = /^\/(?:events|runs\/[^/?#\s]+\/events)$/;
+const STREAM_PATH = /^\/(?:events|runs\/[A-Za-z0-9_-]{1,200}\/events)$/;
 
 /** Read-only passes for one stream, for browsers, which cannot send a key with an EventSource. They hold over reconnects and restarts, while the key is the same. */
 export interface Tickets {
@@ -37,7 +37,9 @@ export function ticketsOf({ apiKey, clock }: { apiKey: string | undefined; clock
 
 /** `POST /tickets {path}` (api.md). */
 export function ticketRoutes(site: Site): void {
-  const schema = z.strictObject({ path: z.string().max(500).describe("of one stream: /events, /runs/{runId}/events") }).meta({ id: "NewTicket" });
+  const schema = z
+    .strictObject({ path: z.string().max(500).describe("of one stream: /events, /runs/{runId}/events") })
+    .meta({ id: "NewTicket" });
   const issue = {
     path: "/tickets",
     id: "createTicket",

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { until } from "../until.ts";
-import { type Frame, runsRig, type SeenRun, sh, type Stream, stepOf } from "./runs-rig.ts";
+import { runsRig, type SeenRun, sh, stepOf } from "./runs-rig.ts";
+import type { Frame, Stream } from "./sse-reader.ts";
 
 const rig = runsRig();
 
