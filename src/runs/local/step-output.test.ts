@@ -121,7 +121,7 @@ test("a step that writes faster than it can be read is ended before it fills the
   const execution = rig.sh(`echo '{"type":"checkpoint"}'; yes | head -c 20000000; sleep 60`);
   const step = await rig.steps.start(execution, heard);
   const exit = Bun.file(join(rig.home, "runs", rig.run, execution.execution, "exit"));
-  await until("it was ended", () => exit.exists());
+  await until("it was ended", async () => (await exit.stat()).size > 1);
   taken.resolve();
   const message =
     "what it said was refused, and it was stopped: more than 4194304 bytes of its stdout waited to be taken; write less, or more slowly";

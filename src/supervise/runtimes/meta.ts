@@ -1,10 +1,12 @@
-import { existsSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync, closeSync } from "node:fs";
+import { mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync, closeSync } from "node:fs";
 import { join } from "node:path";
 import type { CgroupPaths } from "../cgroup.ts";
 import type { Exit, Identity } from "../runtime.ts";
 import { signalName } from "../signal.ts";
 import { exitFile } from "./shim.ts";
 
+/** Stands in the exit file until the code does, and takes its block: a shim can write the code though the disk is full by then. */
+const NO_CODE_YET = " ";
 /** A shell reports a child killed by signal n as 128 + n. */
 const SIGNALED = 128;
 
@@ -29,6 +31,7 @@ export class InstanceFolder {
   /** Makes the folder and opens the spools for appending; whoever opens them closes them. */
   create(): { stdout: number; stderr: number; close(): void } {
     mkdirSync(this.dir, { recursive: true, mode: 0o700 });
+    writeFileSync(exitFile(this.dir), NO_CODE_YET, { mode: 0o600 });
     const stdout = openSync(this.spools.stdout, "a", 0o600);
     const stderr = openSync(this.spools.stderr, "a", 0o600);
     const close = (): void => [stdout, stderr].forEach((fd) => closeSync(fd));
@@ -50,9 +53,10 @@ export class InstanceFolder {
     }
   }
 
-  /** Cheap: it is asked for ten times a second. The file is there, empty, a moment before the code is in it. */
+  /** Cheap: it is asked for ten times a second. */
   hasExit(): boolean {
-    return existsSync(exitFile(this.dir)) && this.readExit(false) !== undefined;
+    const size = statSync(exitFile(this.dir), { throwIfNoEntry: false })?.size ?? 0;
+    return size > NO_CODE_YET.length && this.readExit(false) !== undefined;
   }
 
   /** What the shim wrote; undefined while it has not, or when it never could. */

@@ -22,14 +22,15 @@ export interface ShimSpec {
  * It catches what a group may be sent to make the service end or reload, or it would end before it could write the code (a
  * caught signal is reset in the child, an ignored one would stay ignored). The shell's own words about a child ("Killed") do
  * not belong to the service's stderr: its stderr is fd 3 until the child takes it. `exec` in a subshell makes the service the
- * direct child of the shim. One write of a few bytes needs no rename; a reader takes the code for written when it sees the newline.
+ * direct child of the shim. One write of a few bytes needs no rename; a reader takes the code for written when it sees the newline. It goes into the
+ * block that the file has already (`1<>` does not cut it off), for the disk may be full by then.
  */
 export function shimCommand({ argv, env, dir, cgroups }: ShimSpec): string[] {
   const joins = cgroups.v1.map((group) => `echo 0 >${quote(join(group, "cgroup.procs"))}; `).join("");
   const own = SHELL_OWN.filter((name) => !(name in env)).join(" ");
   const script =
     `exec 3>&2 2>/dev/null; trap : HUP INT QUIT USR1 USR2 PIPE ALRM TERM; ${joins}unset ${own}; ` +
-    `(exec "$@" 2>&3 3>&-); echo $? >${quote(exitFile(dir))}`;
+    `(exec "$@" 2>&3 3>&-); echo $? 1<>${quote(exitFile(dir))}`;
   return [SHELL, "-c", script, "orco-shim", ...carryOddNames(env), ...argv];
 }
 
