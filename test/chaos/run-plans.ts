@@ -25,8 +25,13 @@ interface Site {
   readonly hook: string;
 }
 
+/** Command of a step that keeps a ledger, with `rounds` checkpoints. */
+export function ledgerStep(ledger: string, rounds: number, pauseS: number): readonly string[] {
+  return [LEDGER_STEP, ledger, String(rounds), pauseS.toFixed(3)];
+}
+
 export function planFor(fate: Fate, { ledger, hook }: Site): object {
-  const command = (...more: readonly string[]) => [LEDGER_STEP, ledger, String(ROUNDS), between(0.02, 0.3).toFixed(3), ...more];
+  const command = (...more: readonly string[]) => [...ledgerStep(ledger, ROUNDS, between(0.02, 0.3)), ...more];
   const retry = { max: 3, backoff: { min_ms: 20, max_ms: 50 } };
   const bad = fate === "fails" ? [{ id: "bad", needs: ["first"], command: command(String(ALWAYS)), retry: { ...retry, max: 1 } }] : [];
   return {
