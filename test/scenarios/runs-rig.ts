@@ -233,7 +233,8 @@ function holdProblem({ status, headers, body, text }: Reply, said: string): void
   for (const key of ["type", "title", "detail", "code", "message", "request_id"]) expect(typeof body[key], said).toBe("string");
   expect(body["status"], said).toBe(status);
   expect(body["message"], said).toBe(body["detail"] as string);
-  expect(body["request_id"], said).toBe(headers.get("x-request-id") as string);
+  // A stored answer names the request that it was made for.
+  if (!headers.has("idempotency-replayed")) expect(body["request_id"], said).toBe(headers.get("x-request-id") as string);
   expect(status, said).not.toBe(500);
   expect(text, said).not.toMatch(/\.ts:\d|node_modules|SQLITE/);
   for (const error of (body["errors"] ?? []) as Fields[]) {
