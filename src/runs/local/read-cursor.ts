@@ -1,10 +1,12 @@
 import { closeSync, constants, openSync, readFileSync } from "node:fs";
 import { writeAll } from "../../supervise/logs/file.ts";
 
-/** How far a spool was read: the next byte, and whether a line began before it. */
+/** How far a stream was read: the next byte, and whether a line began before it. */
 export interface ReadAt {
   readonly offset: number;
   readonly midline: boolean;
+  /** Bytes of the stream that are not in the spool any more: its writer cut it off. */
+  readonly base?: number;
 }
 
 /** What must be known of bytes that are freed. */

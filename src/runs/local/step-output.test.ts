@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../../../test/until.ts";
@@ -128,4 +128,36 @@ test("a step that writes faster than it can be read is ended before it fills the
   expect(await step.ended).toEqual({ kind: "failed", error: { code: "too_large", message, facts: { source: "stdout" } } });
   expect(heard.checkpoints.length).toBe(1);
   expect(heard.lines).toEqual([]);
+});
+
+test("what a step writes to /dev/stderr opened anew is taken though that cuts its file off, also by the next daemon", async () => {
+  using rig = new StepRig();
+  const heard = new Heard();
+  const gate = join(rig.home, "gate");
+  const wait = (name: string): string => `until [ -e ${gate}.${name} ]; do sleep 0.01; done`;
+  const script = `
+    echo one >&2; echo '{"type":"checkpoint","data":1}'; ${wait("a")}
+    echo two > /dev/stderr; echo three >&2; echo '{"type":"checkpoint","data":2}' > /dev/stdout; ${wait("b")}
+    echo '{"type":"checkpoint","data":3}'; echo four >&2; ${wait("c")}; echo five > /dev/stderr; exit 3`;
+  const execution = rig.sh(script);
+  await rig.steps.start(execution, heard);
+  await until("the first words", () => heard.checkpoints.length === 1 && heard.messages("stderr").length === 1);
+  writeFileSync(`${gate}.a`, "");
+  await until("those of a file cut off", () => heard.checkpoints.length === 2 && heard.messages("stderr").length === 3);
+  await new Promise((resolve) => setImmediate(resolve));
+  rig.reopen();
+  writeFileSync(`${gate}.b`, "");
+  const next = new Heard();
+  const adopted = await rig.steps.adopt({ ...execution, consumed: heard.checkpoints.at(-1)?.consumed ?? 0 }, next);
+  await until("the words to the next daemon", () => next.messages("stderr").at(-1) === "four");
+  writeFileSync(`${gate}.c`, "");
+  expect(await adopted?.ended).toMatchObject({ kind: "failed", error: { message: "exit 3: five" } });
+  expect(heard.messages("stderr")).toEqual(["one", "two", "three"]);
+  expect(heard.messages("orco").length).toBe(2);
+  expect(next.checkpoints.map(({ data }) => data)).toEqual([3]);
+  // Told again with the offsets that they had, by which a log knows them.
+  const last = Math.max(...heard.lines.map(({ offset = 0 }) => offset));
+  expect(next.lines.flatMap(({ offset = 0, message }) => (offset > last ? [message] : []))).toEqual(["four", "five"]);
+  const ends = [...heard.checkpoints, ...next.checkpoints].map(({ consumed = 0 }) => consumed);
+  expect(ends).toEqual(ends.toSorted((a, b) => a - b));
 });

@@ -45,6 +45,8 @@ export class StepReader {
   private readonly streams: Readonly<Record<SourceName, StepStream>>;
   private freed: number;
   private freeing = false;
+  /** Told once of each. */
+  private readonly cutOff = new Set<SourceName>();
 
   constructor(
     private readonly options: ReaderOptions,
@@ -58,7 +60,7 @@ export class StepReader {
     this.spools = { stdout: new Spool(spools.stdout, punch), stderr: new Spool(spools.stderr, punch) };
     const redactor = execution.api && new Redactor([execution.api.token]);
     // What was acknowledged is known better than what was freed, but only of stdout.
-    const resumed = execution.consumed > stdout.offset ? { offset: execution.consumed, midline: false } : stdout;
+    const resumed = execution.consumed > stdout.offset ? { ...stdout, offset: execution.consumed, midline: false } : stdout;
     this.streams = { stdout: this.stream("stdout", resumed, redactor), stderr: this.stream("stderr", stderr, redactor) };
     for (const source of SOURCES) pump.add(this.streams[source]);
   }
@@ -89,15 +91,25 @@ export class StepReader {
       take: (text, line) => this.words.take({ source, text, ...line, at: clock.now() }),
       onRead: () => this.freeSoon(),
       wake: () => pump.hurry(),
-      onTrouble: (error) => this.tell(`${source} cannot be read: ${messageOf(error)}`),
+      onTrouble: (error) => this.tell("error", `${source} cannot be read: ${messageOf(error)}`),
+      onCut: () => this.noteCut(source),
       closing,
       maxBacklogBytes,
       onFlood: () => this.words.refuse(flooded(source, maxBacklogBytes)),
     });
   }
 
-  private tell(message: string): void {
-    this.options.output.log({ at: this.ports.clock.now(), source: "orco", level: "error", message });
+  private tell(level: "warn" | "error", message: string): void {
+    this.options.output.log({ at: this.ports.clock.now(), source: "orco", level, message });
+  }
+
+  /** The next reader must know where the spool begins. */
+  private noteCut(source: SourceName): void {
+    if (!this.cutOff.has(source))
+      this.tell("warn", `${source} was cut off by the step, as "> /dev/${source}" does, and lines may be missing here: append to it (>>)`);
+    this.cutOff.add(source);
+    this.freed = -Infinity;
+    this.freeSoon();
   }
 
   /** Not in this turn: whoever keeps the log may write its lines at the end of it. */
@@ -115,8 +127,7 @@ export class StepReader {
     const { lastLine } = this.words;
     if (!writeCursor(this.options.cursor, { stdout, stderr, ...(lastLine !== undefined && { lastLine }) })) return;
     this.freed = stdout.offset + stderr.offset;
-    this.spools.stdout.free(stdout.offset, true);
-    this.spools.stderr.free(stderr.offset, true);
+    for (const source of SOURCES) this.streams[source].free();
   }
 
   private readSoFar(): number {

@@ -4,6 +4,7 @@ import { Pace } from "../../supervise/logs/pace.ts";
 import type { Source } from "../../supervise/logs/pump.ts";
 import type { Redactor } from "../../supervise/logs/redact.ts";
 import type { Spool } from "../../supervise/logs/spool.ts";
+import { CutWatch, TAIL_BYTES } from "./cut-watch.ts";
 import type { ReadAt } from "./read-cursor.ts";
 
 /** Shared by all streams of a runner: what is read is used up within the turn. */
@@ -25,6 +26,8 @@ export interface StreamOptions {
   readonly wake: () => void;
   /** The spool could not be read; told once. */
   readonly onTrouble: (error: unknown) => void;
+  /** The writer has cut off its spool; what was not read by then is lost. */
+  readonly onCut: () => void;
   /** Nothing is read any more; the spool may be closed. */
   readonly closing: AbortSignal;
   readonly maxBacklogBytes: number;
@@ -50,6 +53,7 @@ const MAX_FAILURES = 10;
 export class StepStream implements Source {
   private at: ReadAt;
   private readonly pace: Pace;
+  private readonly cuts: CutWatch;
   private chunkBytes = MIN_CHUNK_BYTES;
   /** Bytes after `at` that were seen and hold no whole line. */
   private unfinished = 0;
@@ -61,11 +65,17 @@ export class StepStream implements Source {
   constructor(private readonly options: StreamOptions) {
     this.at = options.start;
     this.pace = new Pace(options.clock.monotonic());
+    this.cuts = new CutWatch(options.spool);
   }
 
   /** Everything before it was taken. */
   get position(): ReadAt {
     return this.at;
+  }
+
+  /** What was read is given back. */
+  free(): void {
+    this.cuts.free(this.place);
   }
 
   dueAt(): number {
@@ -79,7 +89,7 @@ export class StepStream implements Source {
       if (this.isFlooded()) this.options.onFlood();
       return false;
     }
-    const output = this.reaches();
+    const output = this.hasNews();
     this.pace.next(now, output, false);
     return output || this.end !== undefined;
   }
@@ -105,12 +115,15 @@ export class StepStream implements Source {
   }
 
   private work(): boolean {
-    const limit = this.options.spool.size();
-    if (limit <= this.at.offset) return this.finished();
-    if (limit - this.at.offset > this.options.maxBacklogBytes) return this.skipTo(limit);
+    const looks = this.options.spool.looks();
+    if (this.cuts.isCut(looks, this.place)) this.beginAnew();
+    this.cuts.saw(looks);
+    const limit = looks.size;
+    if (limit <= this.place) return this.finished();
+    if (limit - this.place > this.options.maxBacklogBytes) return this.skipTo(limit);
     let bytes = this.read(limit, this.chunkBytes);
     let found = this.cut(bytes, limit);
-    if (found.kind === "wait" && bytes.length < Math.min(found.bytes, limit - this.at.offset)) {
+    if (found.kind === "wait" && bytes.length < Math.min(found.bytes, limit - this.place)) {
       bytes = this.read(limit, found.bytes);
       found = this.cut(bytes, limit);
     }
@@ -120,9 +133,22 @@ export class StepStream implements Source {
     return this.finished(); // where an end was set, the file is shorter than it was
   }
 
-  private reaches(): boolean {
+  /** Where `at` is in the file. */
+  private get place(): number {
+    return this.at.offset - (this.at.base ?? 0);
+  }
+
+  private beginAnew(): void {
+    this.at = { offset: this.at.offset, midline: false, base: this.at.offset };
+    this.unfinished = 0;
+    this.cuts.forget();
+    this.options.onCut();
+  }
+
+  private hasNews(): boolean {
     try {
-      return this.options.spool.reaches(this.at.offset + this.unfinished);
+      const looks = this.options.spool.looks();
+      return looks.size > this.place + this.unfinished || this.cuts.isCut(looks, this.place);
     } catch {
       return true; // the step that follows tells
     }
@@ -130,28 +156,29 @@ export class StepStream implements Source {
 
   private isFlooded(): boolean {
     try {
-      return this.options.spool.size() - this.at.offset > this.options.maxBacklogBytes;
+      return this.options.spool.size() - this.place > this.options.maxBacklogBytes;
     } catch {
       return false;
     }
   }
 
-  private skipTo(offset: number): true {
+  private skipTo(limit: number): true {
     this.options.onFlood();
-    this.advance({ offset, midline: true });
+    this.cuts.forget();
+    this.advance({ offset: this.at.offset + limit - this.place, midline: true });
     return true;
   }
 
   private cut(bytes: Buffer, limit: number): Cut {
-    const final = this.end !== undefined && this.at.offset + bytes.length >= limit;
+    const final = this.end !== undefined && this.place + bytes.length >= limit;
     return cut(bytes, { midline: this.at.midline, redactor: this.options.redactor, final });
   }
 
   private read(limit: number, most: number): Buffer {
     const { scratch, spool } = this.options;
-    const want = Math.min(most, limit - this.at.offset);
+    const want = Math.min(most, limit - this.place);
     if (scratch.chunk.length < want) scratch.chunk = Buffer.allocUnsafeSlow(Math.max(want, MAX_CHUNK_BYTES));
-    return scratch.chunk.subarray(0, spool.read(scratch.chunk.subarray(0, want), this.at.offset));
+    return scratch.chunk.subarray(0, spool.read(scratch.chunk.subarray(0, want), this.place));
   }
 
   private lines(bytes: Buffer, next: number): boolean {
@@ -162,12 +189,13 @@ export class StepStream implements Source {
       const feed = bytes.indexOf(LINE_FEED, from);
       const end = feed < 0 ? next : feed + 1;
       const taken = take(this.text(bytes, from, feed < 0 ? next : feed), { end: base + end, piece: false });
-      if (taken) return this.hold(taken, { from: base + from, end: base + end });
+      if (taken) return this.hold(taken, { bytes, from, end });
       from = end;
     }
     const tookMs = clock.monotonic() - began;
     const wanted = Math.min(this.chunkBytes * 4, Math.ceil((next * STEP_MS) / tookMs));
     this.chunkBytes = Math.max(MIN_CHUNK_BYTES, Math.min(MAX_CHUNK_BYTES, wanted));
+    this.cuts.read(bytes.subarray(0, next));
     this.advance({ offset: base + next, midline: false });
     return true;
   }
@@ -180,6 +208,7 @@ export class StepStream implements Source {
   private piece(bytes: Buffer, { end, next, last }: Extract<Cut, { kind: "piece" }>): boolean {
     const offset = this.at.offset + next;
     void this.options.take(this.clean(bytes.toString("utf8", 0, end)), { end: offset, piece: true });
+    this.cuts.read(bytes.subarray(0, next));
     this.advance({ offset, midline: !last });
     return true;
   }
@@ -189,21 +218,25 @@ export class StepStream implements Source {
   }
 
   /** The rest of the chunk is read again afterwards: held in memory, it would be there once for every step. */
-  private hold(taken: Promise<void>, { from, end }: { from: number; end: number }): false {
+  private hold(taken: Promise<void>, { bytes, from, end }: { bytes: Buffer; from: number; end: number }): false {
+    const { offset } = this.at;
+    const line = Buffer.from(bytes.subarray(Math.max(from, end - TAIL_BYTES), end));
     this.held = true;
     this.chunkBytes = MIN_CHUNK_BYTES;
-    this.advance({ offset: from, midline: false });
+    this.cuts.read(bytes.subarray(0, from));
+    this.advance({ offset: offset + from, midline: false });
     void taken.then(() => {
       this.held = false;
-      this.advance({ offset: end, midline: false });
+      this.cuts.read(line);
+      this.advance({ offset: offset + end, midline: false });
       this.pace.hurry(this.options.clock.monotonic()); // who has just spoken may go on
       this.goOn();
     });
     return false;
   }
 
-  private advance(to: ReadAt): void {
-    this.at = to;
+  private advance(to: Omit<ReadAt, "base">): void {
+    this.at = { ...this.at, ...to };
     this.unfinished = 0;
     this.options.onRead();
   }

@@ -6,6 +6,13 @@ import type { Punch } from "./punch.ts";
 /** Freed at once when a service has no secrets: fewer calls, and the file system frees whole blocks. */
 const PUNCH_BYTES = 256 * 1024;
 
+export interface SpoolLooks {
+  readonly size: number;
+  readonly mtimeMs: number;
+}
+
+const NOTHING: SpoolLooks = { size: 0, mtimeMs: 0 };
+
 /** A spool file, written by the instance and read here. It may not exist yet. */
 export class Spool {
   private fd: number | undefined;
@@ -32,6 +39,12 @@ export class Spool {
     return fd !== undefined && readSync(fd, this.probe, 0, 1, offset) > 0;
   }
 
+  /** `mtimeMs`: with fractions, of the last write, cut or `free`. */
+  looks(): SpoolLooks {
+    const fd = this.open();
+    return fd === undefined ? NOTHING : fstatSync(fd);
+  }
+
   read(into: Uint8Array, at: number): number {
     const fd = this.open();
     return fd === undefined ? 0 : readUpTo(fd, into, at);
@@ -39,6 +52,7 @@ export class Spool {
 
   /** Frees what lies before `offset`, which is safe only once a checkpoint says that it was read. `always`: also a few bytes. */
   free(offset: number, always: boolean): void {
+    if (offset < this.punched) this.punched = 0; // it was cut off
     if (!this.canPunch || this.fd === undefined || offset <= this.punched) return;
     if (!always && offset - this.punched < PUNCH_BYTES) return;
     this.canPunch = this.punch?.(this.fd, this.punched, offset) ?? false;
