@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
+import { refused } from "../kernel/journal-fixture.ts";
 import { how, LEASE_MS, Lives, planOf, step } from "./book/book.fake.ts";
+import { MAX_STEPS } from "./plan.ts";
 
 test("a report whose answer was lost is acknowledged again and recorded once, across a daemon's death; the next attempt counts anew", async () => {
   using lives = new Lives();
@@ -44,4 +46,19 @@ test("a checkpoint whose answer was lost is answered again under its id, across 
   const listed = (page: { after?: string; limit: number }): string[] => book.checkpoints(id, page).map((one) => one.id);
   expect([listed({ limit: 10 }), listed({ limit: 10, after: "b" }), listed({ limit: 1 })]).toEqual([["b", "a"], ["a"], ["b"]]);
   expect(() => listed({ limit: 1, after: "zzz" })).toThrow("no checkpoint zzz");
+});
+
+test("steps that only a worker knows are as many as those of a plan, also in one report", async () => {
+  using lives = new Lives();
+  const { book } = lives.next();
+  const { id } = await book.create({}, how());
+  const { token } = await book.workers.claim(id, "w");
+  const begun = (from: number, count: number) =>
+    Array.from({ length: count }, (_, n) => ({ step: `s${from + n}`, event: "begin" as const }));
+  expect(await refused(() => book.workers.report(id, { changes: begun(0, MAX_STEPS + 1) }, { token }))).toMatchObject({
+    code: "too_large",
+  });
+  await book.workers.report(id, { changes: begun(0, MAX_STEPS) }, { token });
+  await book.workers.report(id, { changes: [{ step: "s0", event: "finish" }] }, { token });
+  expect(await refused(() => book.workers.report(id, { changes: begun(MAX_STEPS, 1) }, { token }))).toMatchObject({ code: "too_large" });
 });

@@ -86,33 +86,43 @@ function referenceTrouble(plan: Plan, indexes: ReadonlyMap<string, number>): Fin
   const isAncestor = ancestry(plan, indexes);
   const found: Finding[] = [];
   for (const [index, step] of plan.steps.entries()) {
+    const needs = new Set(step.needs);
     for (const [place, text] of templatesOf(step)) {
-      const trouble = textTrouble(text, step, place[0] === "for_each") ?? strangers(text, step);
+      const trouble = textTrouble(
+        text,
+        (references) => fieldTrouble(references, step, place, text) ?? strangers(references, step.id, needs),
+      );
       if (trouble !== undefined) found.push(at(["steps", index, ...place], trouble));
     }
   }
   return found;
 
-  function strangers(text: string, step: PlanStep): string | undefined {
-    for (const reference of referencesIn(text)) {
+  function strangers(references: readonly Reference[], id: string, needs: ReadonlySet<string>): string | undefined {
+    for (const reference of references) {
       if (reference.root !== "steps") continue;
       if (!indexes.has(reference.step)) return `${reference.text}: there is no step ${reference.step}${meant(reference.step, indexes)}`;
-      if (!step.needs.includes(reference.step) && !isAncestor(step.id, reference.step))
-        return `${reference.text}: ${step.id} does not need ${reference.step}, so it may run before it`;
+      if (!needs.has(reference.step) && !isAncestor(id, reference.step))
+        return `${reference.text}: ${id} does not need ${reference.step}, so it may run before it`;
     }
     return undefined;
   }
 }
 
-function textTrouble(text: string, step: PlanStep, isFrom: boolean): string | undefined {
+/** Parsed once: a plan may hold half a million of them. */
+function textTrouble(text: string, look: (references: readonly Reference[]) => string | undefined): string | undefined {
   let references: Reference[];
   try {
     references = referencesIn(text);
   } catch (error) {
     return messageOf(error);
   }
+  return look(references);
+}
+
+function fieldTrouble(references: readonly Reference[], step: PlanStep, [field]: Place, text: string): string | undefined {
   const [only] = references;
-  if (isFrom) return references.length === 1 && only?.text === text ? itemTrouble(only, false) : "must be one reference to a list";
+  if (field === "for_each")
+    return references.length === 1 && only?.text === text ? itemTrouble(only, false) : "must be one reference to a list";
   return references.map((reference) => itemTrouble(reference, step.for_each !== undefined)).find((trouble) => trouble !== undefined);
 }
 

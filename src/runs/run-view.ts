@@ -38,8 +38,9 @@ function stepViews(run: RunRecord, order: readonly string[], steps: ReadonlyMap<
   for (const step of steps.values()) {
     if (known.has(step.id)) continue;
     const parent = parentOf(step.id);
-    if (parent === undefined || !known.has(parent)) others.push(step);
-    else items.set(parent, [...(items.get(parent) ?? []), step]);
+    const siblings = parent === undefined || !known.has(parent) ? others : items.get(parent);
+    if (siblings) siblings.push(step);
+    else if (parent !== undefined) items.set(parent, [step]);
   }
   const planned = order.flatMap((id) => [steps.get(id) ?? notBegun(run, id), ...(items.get(id) ?? []).toSorted(byItem)]);
   return [...planned, ...others].map(stepView);

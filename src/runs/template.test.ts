@@ -87,3 +87,15 @@ test("any JSON without references stays what it is", () => {
     }),
   );
 });
+
+test("a few references to a long value do not add up to more than a daemon can hold", () => {
+  const long: Scope = {
+    ...scope,
+    input: { text: "x".repeat(256 * 1024), list: Array.from({ length: 10_000 }, () => "xxxxxxxxxxxxxxxxxxxxxx") },
+  };
+  const refusal = "longer than";
+  expect(() => fillText("${input.text}".repeat(1000), long)).toThrow(refusal);
+  expect(() => fillJson(Array<Json>(1000).fill("${input.text}"), long)).toThrow(refusal);
+  expect(() => fillJson(Array<Json>(1000).fill("${input.list}"), long)).toThrow(refusal);
+  expect(fillText("${input.text}".repeat(4), long).length).toBe(1024 * 1024);
+});

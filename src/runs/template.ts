@@ -22,6 +22,8 @@ export interface Scope {
 
 type Part = string | Reference;
 
+/** Characters of JSON that references may stand for, all in all: a plan is short, and could name one long value ten thousand times. */
+const MAX_FILLED = 8 * 1024 * 1024;
 const REFERENCE = /\$\$\{|\$\{([^}]*)(\}?)/g;
 const SEGMENT = /^[^\s.[\]{}$]+$/;
 const INDEX = /\[(\d+)\]/g;
@@ -32,13 +34,9 @@ export function referencesIn(text: string): Reference[] {
   return parts(text).filter((part) => typeof part !== "string");
 }
 
-/** The value that a text stands for. Throws `invalid` (facts: reference) where it has none. */
+/** The value that a text stands for. Throws `invalid` (facts: reference) where it has none, or it is too long. */
 export function fillValue(text: string, scope: Scope): Json {
-  if (!text.includes("${")) return text;
-  const found = parts(text);
-  const [only] = found;
-  if (found.length === 1 && only !== undefined && typeof only !== "string") return valueOf(only, scope);
-  return found.map((part) => (typeof part === "string" ? part : asText(valueOf(part, scope)))).join("");
+  return filled(text, scope, { left: MAX_FILLED });
 }
 
 export function fillText(text: string, scope: Scope): string {
@@ -47,7 +45,16 @@ export function fillText(text: string, scope: Scope): string {
 
 /** Every text in a JSON value filled in; keys stay. */
 export function fillJson(value: Json, scope: Scope): Json {
-  return mapTexts(value, (text) => fillValue(text, scope));
+  const room = { left: MAX_FILLED };
+  return mapTexts(value, (text) => filled(text, scope, room));
+}
+
+function filled(text: string, scope: Scope, room: { left: number }): Json {
+  if (!text.includes("${")) return text;
+  const found = parts(text);
+  const [only] = found;
+  if (found.length === 1 && only !== undefined && typeof only !== "string") return valueOf(only, scope, room);
+  return found.map((part) => (typeof part === "string" ? part : asText(valueOf(part, scope, room)))).join("");
 }
 
 /** Every text in a JSON value. */
@@ -115,9 +122,11 @@ function parseReference(inner: string): Reference {
   }
 }
 
-function valueOf(reference: Reference, scope: Scope): Json {
+function valueOf(reference: Reference, scope: Scope, room: { left: number }): Json {
   const value = follow(rootValue(reference, scope), reference.path);
   if (value === undefined) throw refused(reference.text, "has no value");
+  room.left -= asText(value).length;
+  if (room.left < 0) throw refused(reference.text, `makes it longer than ${MAX_FILLED} characters, which is the most`);
   return value;
 }
 

@@ -9,6 +9,7 @@ export interface RunNow {
   step(id: string): StepState | undefined;
   /** In the order in which they began. */
   steps(): Iterable<StepState>;
+  stepCount(): number;
   /** The signal, where it was sent. */
   signal(name: string): { readonly data: Json } | undefined;
   signalCount(): number;
@@ -30,6 +31,7 @@ export class Draft implements RunNow {
   readonly touched = new Set<string>();
   /** Somebody else than who drives the run has changed it. */
   outside = false;
+  private newSteps = 0;
   private readonly checkpoints: { readonly id: string; readonly at: number }[] = [];
   private changedRun: RunRecord | undefined;
 
@@ -56,6 +58,10 @@ export class Draft implements RunNow {
     for (const step of this.changedSteps.values()) if (!seen.has(step.id)) yield step;
   }
 
+  stepCount(): number {
+    return this.before.stepCount() + this.newSteps;
+  }
+
   signal(name: string): { readonly data: Json } | undefined {
     const data = this.newSignals.get(name);
     return data === undefined ? this.before.signal(name) : { data };
@@ -76,6 +82,7 @@ export class Draft implements RunNow {
   }
 
   setStep(step: StepState): void {
+    if (!this.step(step.id)) this.newSteps += 1;
     this.changedSteps.set(step.id, step);
   }
 
@@ -105,7 +112,7 @@ export class Draft implements RunNow {
     this.events.push(...later.events);
     this.writes.push(...later.writes);
     this.changedRun = later.changedRun ?? this.changedRun;
-    for (const [id, step] of later.changedSteps) this.changedSteps.set(id, step);
+    for (const step of later.changedSteps.values()) this.setStep(step);
     for (const [name, data] of later.newSignals) this.newSignals.set(name, data);
     for (const id of later.touched) this.touched.add(id);
     this.outside ||= later.outside;

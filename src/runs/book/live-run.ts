@@ -62,6 +62,10 @@ export class LiveRun implements RunNow {
     return this.stepMap.values();
   }
 
+  stepCount(): number {
+    return this.stepMap.size;
+  }
+
   get stepMap(): ReadonlyMap<string, StepState> {
     this.loaded.steps ??= this.deps.store.steps(this.run.id);
     return this.loaded.steps;

@@ -43,7 +43,7 @@ export function assertStep(draft: Draft, ids: ReadonlySet<string> | null, id: st
       step: id.slice(0, MAX_TEXT),
     });
   if (ids !== null || draft.step(id)) return;
-  if ([...draft.steps()].length >= MAX_STEPS)
+  if (draft.stepCount() >= MAX_STEPS)
     throw new OrcoError("too_large", `run ${draft.run.id} has ${MAX_STEPS} steps already`, { run: draft.run.id });
 }
 

@@ -102,8 +102,10 @@ export class Workers {
       assertRemote(draft.run);
       if (n !== undefined && n <= (draft.run.reported ?? 0)) return { checkpoint_ids: [] };
       if (n !== undefined) draft.setRun({ ...draft.run, reported: n });
-      for (const { step } of changes) assertStep(draft, live.stepIds, step);
-      for (const change of changes) changeStep(draft, change);
+      for (const change of changes) {
+        assertStep(draft, live.stepIds, change.step);
+        changeStep(draft, change);
+      }
       return { checkpoint_ids: checkpoints.map((checkpoint) => addCheckpoint(draft, checkpoint)) };
     });
   }
