@@ -1,11 +1,11 @@
-import { describe, expect } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import Ajv2020 from "ajv/dist/2020.js";
 import type { Document } from "../../scripts/api-reference/document.ts";
 import { apiReference } from "../../scripts/api-reference/page.ts";
 import { type Block, blocksOf, type Ran, runBlocks, shapeOf } from "./page-script.ts";
-import { type Rig, scenario } from "./rig.ts";
+import { RunsRig } from "./runs-rig.ts";
 
 /** Every page that shows commands or requests does what it shows. */
 const ROOT = join(import.meta.dirname, "../..");
@@ -15,28 +15,34 @@ function page(name: string): string {
   return readFileSync(join(ROOT, name), "utf8");
 }
 
-async function documentOf(url: string): Promise<Document> {
+async function documentOf({ url }: RunsRig): Promise<Document> {
   return (await (await fetch(`${url}/openapi.json`)).json()) as Document;
 }
 
-/** The daemon's TCP address, from the line it prints. */
-async function served(rig: Rig): Promise<string> {
-  const started = await rig.serve();
-  const [url] = /http:\S+/.exec(started.out()) ?? [];
-  if (url === undefined) throw new Error(`no address in ${started.out()}`);
-  return url;
+function withDaemon(title: string, body: (rig: RunsRig) => Promise<void>): void {
+  test(title, async () => {
+    const rig = new RunsRig();
+    try {
+      await rig.up();
+      await body(rig);
+    } finally {
+      await rig.close();
+    }
+  });
 }
 
-function envOf(rig: Rig, url: string): Record<string, string> {
+/** As one who has followed the first lines of the guide: `orco` on PATH, a daemon of his home. */
+function runPage(rig: RunsRig, blocks: readonly Block[], cwd = rig.dir): Promise<Ran> {
   const { PATH = "" } = process.env;
-  return { PATH: `${join(ROOT, "bin")}:${PATH}`, HOME: rig.dir, ORCO: url, ORCO_HOME: rig.home };
+  const env = { PATH: `${join(ROOT, "bin")}:${PATH}`, HOME: rig.dir, TMPDIR: rig.dir, ORCO: rig.url, ORCO_HOME: rig.home };
+  return runBlocks(blocks, { script: join(rig.dir, "page.sh"), cwd, env });
 }
 
 /** Each block of a language `sh`, with the block that shows what it prints, where one follows. */
 function examplesOf(markdown: string): { command: Block; shown?: Block }[] {
   const blocks = blocksOf(markdown);
   return blocks.flatMap((command, index) => {
-    if (command.language !== "sh") return [];
+    if (command.language !== "sh" || command.skip !== undefined) return [];
     const next = blocks[index + 1];
     return [{ command, ...(next && ["json", "text"].includes(next.language) && { shown: next }) }];
   });
@@ -71,17 +77,16 @@ function answerSchemas(document: Document, heading: string): object[] {
 }
 
 describe("the API reference", () => {
-  scenario("is what a daemon serves today: node scripts/bun.mjs scripts/api-reference.ts writes it", async (rig) => {
-    const document = await documentOf(await served(rig));
+  withDaemon("is what a daemon serves today: node scripts/bun.mjs scripts/api-reference.ts writes it", async (rig) => {
+    const document = await documentOf(rig);
     expect(page(REFERENCE)).toBe(apiReference(document, page("scripts/api-reference/notes.md")));
   });
 
-  scenario("is one shell script, and each answer has the shape that is shown and documented", async (rig) => {
-    const url = await served(rig);
-    const document = await documentOf(url);
+  withDaemon("is one shell script, and each answer has the shape that is shown and documented", async (rig) => {
+    const document = await documentOf(rig);
     const examples = examplesOf(page(REFERENCE));
     const commands = examples.map(({ command }) => command);
-    const ran = await runBlocks(commands, { cwd: rig.dir, env: envOf(rig, url) });
+    const ran = await runPage(rig, commands);
     expectAllRan(ran, commands);
     const ajv = new Ajv2020({ strict: false, validateFormats: false });
     for (const [index, { shown }] of examples.entries()) {
@@ -95,4 +100,27 @@ describe("the API reference", () => {
         );
     }
   });
+});
+
+/** With the heading, where the other commands of a page are not for a shell that others share: `npm ci` would take this one's ground away. */
+const PAGES: readonly { readonly name: string; readonly heading?: string }[] = [
+  { name: "README.md", heading: "Runs" },
+  { name: "docs/runs.md" },
+  { name: "docs/guides/orchestrator-local-dev.md" },
+  { name: "docs/references/frontend-orchestrator.md" },
+];
+
+describe("pages whose commands are executed in the repository", () => {
+  for (const { name, heading } of PAGES) {
+    const shell = blocksOf(page(name)).filter(({ language }) => language === "sh");
+    const blocks = shell.filter((block) => heading === undefined || block.heading === heading);
+    for (const { line, skip } of blocks) if (skip !== undefined) test.skip(`${name} line ${line}: ${skip}`, () => undefined);
+    const commands = blocks.filter(({ skip }) => skip === undefined);
+    if (commands.length > 0) withDaemon(name, async (rig) => expectAllRan(await runPage(rig, commands, ROOT), commands));
+  }
+});
+
+test("the script on the page about browsers is the one that a browser is tested with", () => {
+  const [script] = blocksOf(page("docs/references/frontend-orchestrator.md")).filter(({ language }) => language === "js");
+  expect(`${script?.text}\n`).toBe(page("examples/runs/watch.js"));
 });

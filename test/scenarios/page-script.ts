@@ -1,10 +1,11 @@
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 
 /** A fenced block of a markdown page. */
 export interface Block {
-  /** What stands behind the fence: `sh`, `json`, `sh skip=…`. */
+  /** What stands behind the fence: `sh`, `json`. */
   readonly language: string;
+  /** Why nobody executes it: `sh skip="…"`. */
+  readonly skip?: string;
   readonly text: string;
   /** From 1. */
   readonly line: number;
@@ -12,19 +13,19 @@ export interface Block {
   readonly heading: string;
 }
 
-const FENCE = /^```(.*)$/;
+const FENCE = /^```(\S*)(?: skip="(.*)")?$/;
 
 export function blocksOf(markdown: string): Block[] {
   const blocks: Block[] = [];
   let heading = "";
-  let open: { language: string; line: number; lines: string[] } | undefined;
+  let open: { about: Omit<Block, "text">; lines: string[] } | undefined;
   for (const [index, line] of markdown.split("\n").entries()) {
-    const [fence, language = ""] = FENCE.exec(line) ?? [];
+    const [fence, language = "", skip] = FENCE.exec(line) ?? [];
     if (open && fence !== undefined) {
-      blocks.push({ language: open.language, text: open.lines.join("\n"), line: open.line, heading });
+      blocks.push({ ...open.about, text: open.lines.join("\n") });
       open = undefined;
     } else if (open) open.lines.push(line);
-    else if (fence !== undefined) open = { language, line: index + 1, lines: [] };
+    else if (fence !== undefined) open = { about: { language, ...(skip !== undefined && { skip }), line: index + 1, heading }, lines: [] };
     else if (line.startsWith("#")) heading = line.replace(/^#+ /, "");
   }
   return blocks;
@@ -40,10 +41,12 @@ export interface Ran {
 const MARK = "\u001E";
 
 /** All blocks as one script, as somebody would who copies them into a shell one after the other: `sh -eu`. */
-export async function runBlocks(blocks: readonly Block[], { cwd, env }: { cwd: string; env: Record<string, string> }): Promise<Ran> {
-  const file = join(cwd, "page.sh");
-  writeFileSync(file, blocks.map(({ text }) => `printf '\\036'\n${text}\n`).join(""));
-  const child = Bun.spawn(["sh", "-eu", file], { cwd, env, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+export async function runBlocks(
+  blocks: readonly Block[],
+  { script, cwd, env }: { script: string; cwd: string; env: Record<string, string> },
+): Promise<Ran> {
+  writeFileSync(script, blocks.map(({ text }) => `printf '\\036'\n${text}\n`).join(""));
+  const child = Bun.spawn(["sh", "-eu", script], { cwd, env, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   const [out, err, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
   return { code, printed: out.split(MARK).slice(1), err };
 }
