@@ -42,27 +42,30 @@ async function* whole(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Arr
   }
 }
 
-/** Opens the file when it is first read, and fails when it does not look as it did. */
+/** Opens the file when it is first read, and fails when it does not look as it did. A reader that leaves is waited for until its last read is back. */
 export function bodyAt(path: string, looks: string): ReadableStream<Uint8Array> {
-  let file: Descriptor | undefined;
-  let at = 0;
-  const next = async (): Promise<Buffer<ArrayBuffer>> => {
-    file ??= await openPlain(path);
-    if (!file || (at === 0 && looksOf(await file.stat()) !== looks))
-      throw new OrcoError("conflict", "the artifact was replaced before it was read");
-    return file.read(at, CHUNK_BYTES);
-  };
+  const chunks = chunksAt(path, looks);
   const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
-    const chunk = await next().catch(async (error: unknown) => {
-      await file?.close();
-      throw error;
-    });
-    at += chunk.length;
-    if (chunk.length > 0) return controller.enqueue(chunk);
-    await file?.close();
-    controller.close();
+    const { done, value } = await chunks.next();
+    if (done) controller.close();
+    else controller.enqueue(value);
   };
-  return new ReadableStream({ pull, cancel: () => file?.close() }, { highWaterMark: 0 });
+  return new ReadableStream({ pull, cancel: async () => void (await chunks.return()) }, { highWaterMark: 0 });
+}
+
+async function* chunksAt(path: string, looks: string): AsyncGenerator<Uint8Array, void> {
+  const file = await openPlain(path);
+  try {
+    if (!file || looksOf(await file.stat()) !== looks) throw new OrcoError("conflict", "the artifact was replaced before it was read");
+    for (let at = 0; ;) {
+      const chunk = await file.read(at, CHUNK_BYTES);
+      if (chunk.length === 0) return;
+      at += chunk.length;
+      yield chunk;
+    }
+  } finally {
+    await file?.close();
+  }
 }
 
 /** Undefined when it is not there; a link or a pipe is no artifact. */

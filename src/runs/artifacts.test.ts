@@ -167,3 +167,17 @@ describe("nothing is left", () => {
     }
   });
 });
+
+test("readers that leave at any moment leave no file open, and close none twice", async () => {
+  const open = (): string[] => readdirSync("/proc/self/fd");
+  await artifacts.put("left", "big", filled(1));
+  const before = open().length;
+  for (let left = 0; left < 60; left++) {
+    const reader = (await artifacts.open("left", "big")).body.getReader();
+    const reads = Array.from({ length: left % 3 }, () => reader.read().catch(() => undefined));
+    if (left % 2 === 0) await reads[0];
+    await reader.cancel();
+    await Promise.all(reads);
+  }
+  await until("all is closed", () => open().length <= before);
+});
