@@ -35,14 +35,16 @@ export interface WorkerOptions {
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const clock = systemClock();
   const log = daemonLog(options.logLevel);
-  const home = takeWorkerHome(options.home, options.name);
+  const home = await unlessStopped(options.stop, takeWorkerHome({ home: options.home, name: options.name, clock, signal: options.stop }));
+  if (home === undefined) return;
   const onError = (error: unknown): void => log.warn({ error: messageOf(error) }, "a run has trouble");
   const steps = stepsOf({ home: home.folder, env: options.env, clock, onError });
   const left = await steps.sweep();
   if (left > 0) log.warn({ processes: left }, "a former worker left steps, which were ended");
   const dismissGuard = startGuard(home.folder, options.env);
   try {
-    const queue = await queueOf(options, clock);
+    const { api: url, key, stop } = options;
+    const queue = await unlessStopped(stop, daemonQueue({ url, ...(key !== undefined && { key }), clock }, stop));
     if (queue !== undefined) await serve(options, { clock, log, queue, steps, name: options.name ?? `${hostname()}/${home.slot}` });
   } finally {
     dismissGuard();
@@ -51,10 +53,10 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   }
 }
 
-/** Undefined when the worker is told to stop before the daemon has answered. */
-async function queueOf({ api, key, stop }: WorkerOptions, clock: Clock): Promise<string | undefined> {
+/** Undefined when the worker is told to stop before. */
+async function unlessStopped<T>(stop: AbortSignal, work: Promise<T>): Promise<T | undefined> {
   try {
-    return await daemonQueue({ url: api, ...(key !== undefined && { key }), clock }, stop);
+    return await work;
   } catch (error) {
     if (stop.aborted) return undefined;
     throw error;
