@@ -114,6 +114,8 @@ export class ChaosRig extends Rig {
   rows<Row>(sql: string): Row[] {
     const db = new Database(join(this.home, "orco.db"), { readonly: true });
     try {
+      // Whoever opens it first after a crash recovers it, and has it alone meanwhile.
+      db.run("PRAGMA busy_timeout = 2000");
       return db.query(sql).all() as Row[];
     } finally {
       db.close();
