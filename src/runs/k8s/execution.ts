@@ -1,6 +1,7 @@
 import { formatSpan } from "../../kernel/duration.ts";
 import { messageOf, OrcoError } from "../../kernel/errors.ts";
 import type { JsonObject } from "../../kernel/event.ts";
+import { plainLine } from "../../kernel/plain-text.ts";
 import type { StepEnd, StepExecution, StepHandle, StepOutput } from "../ports.ts";
 import { Bell } from "./bell.ts";
 import type { Persistence } from "./client.ts";
@@ -17,6 +18,8 @@ import { warningOf } from "./warnings.ts";
 const OVERDUE_MS = 120_000;
 /** How often it is looked whether pods are gone, should no event say so. */
 const LOOK_MS = 5000;
+
+const MAX_LINE_CHARS = 300;
 
 type Stop = { readonly why: "cancel" | "timeout"; readonly graceMs: number };
 
@@ -128,7 +131,7 @@ export class KubeExecution implements StepHandle {
   private withLastLine(end: StepEnd): StepEnd {
     const { lastLine } = this.listening;
     if (end.kind !== "failed" || end.error.code !== "step_failed" || lastLine === undefined) return end;
-    return { ...end, error: { ...end.error, message: `${end.error.message}: ${lastLine}` } };
+    return { ...end, error: { ...end.error, message: `${end.error.message}: ${plainLine(lastLine, MAX_LINE_CHARS)}` } };
   }
 
   private async stopEnd(): Promise<StepEnd> {

@@ -1,4 +1,5 @@
 import { messageOf, OrcoError } from "../../kernel/errors.ts";
+import { Redactor } from "../../supervise/logs/redact.ts";
 import type { StepExecution, StepOutput } from "../ports.ts";
 import type { Cluster } from "./cluster.ts";
 import { LogLines } from "./log-lines.ts";
@@ -49,7 +50,8 @@ export class Listening {
     const { client, clock, logSlots: slots } = this.cluster;
     const { execution, output } = this.what;
     const { signal } = this.controller;
-    this.lines = new LogLines(output, { clock, signal, createdAt }, execution.consumed);
+    const { api, consumed } = execution;
+    this.lines = new LogLines(output, { clock, signal, createdAt, ...(api && { redactor: new Redactor([api.token]) }) }, consumed);
     const { namespace } = this.cluster.options;
     const reader = new LogReader({ client, clock, slots, namespace, pod, createdAt }, this.lines, signal);
     this.unread = reader.done.catch((error: unknown) => this.refuse(error));

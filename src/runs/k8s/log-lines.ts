@@ -1,4 +1,5 @@
 import type { Clock } from "../../kernel/clock.ts";
+import type { Redactor } from "../../supervise/logs/redact.ts";
 import { acknowledged } from "../local/acknowledge.ts";
 import type { StepOutput } from "../ports.ts";
 import { parseStepLine, type StepMessage } from "../protocol.ts";
@@ -6,6 +7,8 @@ import { LogCursor, stampedLine } from "./log-cursor.ts";
 
 /** Streams of a container are written by two threads: their lines are at most this much out of order. */
 const DISORDER_US = 2_000_000;
+/** More of it than is ever shown, whatever of it is no text. */
+const MAX_LAST_CHARS = 4000;
 
 /**
  * Lines of a pod's log, given to the output of its step once each, however often the log is read anew. A pod's log is stdout and stderr in one; messages
@@ -19,7 +22,7 @@ export class LogLines {
 
   constructor(
     private readonly output: StepOutput,
-    private readonly how: { readonly clock: Clock; readonly signal: AbortSignal; readonly createdAt: number },
+    private readonly how: { readonly clock: Clock; readonly signal: AbortSignal; readonly createdAt: number; readonly redactor?: Redactor },
     consumed: number,
   ) {
     this.messages = new LogCursor(consumed);
@@ -37,11 +40,16 @@ export class LogLines {
   /** Resolves when what it said is on disk. Rejects when that was refused for good. */
   async take(line: string): Promise<void> {
     const stamped = stampedLine(line, this.how.createdAt);
-    if (!stamped) return this.output.log({ at: this.how.clock.now(), source: "stdout", message: line });
-    const message = parseStepLine(stamped.text);
+    if (!stamped) return this.output.log({ at: this.how.clock.now(), source: "stdout", message: this.clean(line) });
+    const message = parseStepLine(this.clean(stamped.text));
     const taken = (message.kind === "log" ? this.lines : this.messages).take(stamped.us);
     if (taken === "seen") return;
     await this.say(message, stamped.at, taken === "late" ? undefined : taken);
+  }
+
+  private clean(line: string): string {
+    const text = line.endsWith("\r") ? line.slice(0, -1) : line;
+    return this.how.redactor?.clean(text) ?? text;
   }
 
   private say(message: StepMessage, at: number, consumed: number | undefined): Promise<void> | undefined {
@@ -66,7 +74,7 @@ export class LogLines {
         return undefined;
       case "log": {
         const { level, message: text } = message;
-        if (text.trim() !== "") this.lastLine = text;
+        if (text.trim() !== "") this.lastLine = text.slice(0, MAX_LAST_CHARS);
         const offset = consumed === undefined ? {} : { offset: consumed };
         output.log({ at, source: "stdout", message: text, ...(level !== undefined && { level }), ...offset });
         return undefined;

@@ -1,3 +1,5 @@
+import { plainLine } from "../../kernel/plain-text.ts";
+
 /** What orco reads of Kubernetes objects. Everything is optional on the wire; what is kept of it is small, since thousands are kept. */
 
 interface Meta {
@@ -90,6 +92,8 @@ export type ContainerFacts =
 /** The label that the Job controller gives to pods. */
 const JOB_NAME = "batch.kubernetes.io/job-name";
 export const CONTAINER = "step";
+/** A container may say 4 KiB of its own at its end. */
+const MAX_MESSAGE_CHARS = 1000;
 
 export function jobFacts({ metadata, spec, status }: KubeObject): JobFacts {
   const ended = (status?.conditions ?? []).find((one) => (one.type === "Complete" || one.type === "Failed") && one.status === "True");
@@ -148,7 +152,7 @@ function phaseOf(phase: string | undefined): PodFacts["phase"] {
 }
 
 function told(from: Waiting | undefined): Told {
-  return { reason: from?.reason ?? "", message: from?.message ?? "" };
+  return { reason: from?.reason ?? "", message: plainLine(from?.message ?? "", MAX_MESSAGE_CHARS) };
 }
 
 function time(text: string | undefined): number | undefined {

@@ -45,20 +45,24 @@ export async function keepLike<T extends { readonly name: string; readonly uid: 
   const place: Place = { at: undefined, relistAt: 0 };
   let wait = FIRST_WAIT_MS;
   while (!signal.aborted) {
-    const began = clock.monotonic();
+    let after = 0;
     try {
-      if (place.at === undefined || began >= place.relistAt) await list(source, { shelf, place, signal });
+      if (place.at === undefined || clock.monotonic() >= place.relistAt) await list(source, { shelf, place, signal });
+      const began = clock.monotonic();
       await watch(source, { shelf, place, signal });
-      // A proxy that ends every watch at once must not make a storm of them.
-      if (clock.monotonic() - began > FIRST_WAIT_MS) wait = FIRST_WAIT_MS;
-      else await clock.sleep(FIRST_WAIT_MS, signal);
+      if (clock.monotonic() - began > FIRST_WAIT_MS) {
+        wait = FIRST_WAIT_MS;
+        continue;
+      }
+      // A server or a proxy that ends every watch at once, or has forgotten the version of a list that took long, must not be asked in a circle.
     } catch (error) {
       if (signal.aborted) return;
       if (statusOf(error) === GONE) place.at = undefined;
       else source.trouble?.(`watching ${source.kind.path}: ${messageOf(error)}`);
-      await pause(clock, Math.max(wait, retryAfterMs(error)), signal);
-      wait = Math.min(wait * 2, MAX_WAIT_MS);
+      after = retryAfterMs(error);
     }
+    await pause(clock, Math.max(wait, after), signal);
+    wait = Math.min(wait * 2, MAX_WAIT_MS);
   }
 }
 

@@ -1,0 +1,41 @@
+import { expect, test } from "bun:test";
+import { until } from "../../../test/until.ts";
+import { systemClock } from "../../kernel/clock.ts";
+import { KubeClient } from "./client.ts";
+import { jobFacts } from "./objects.ts";
+import { Shelf } from "./shelf.ts";
+import { keepLike } from "./watch.ts";
+
+const LIST_MS = 300;
+const EXPIRED = `${JSON.stringify({ type: "ERROR", object: { kind: "Status", code: 410 } })}\n`;
+
+test("lists that take long, and are forgotten by the time they are there, are asked for less and less often", async () => {
+  const asked: number[] = [];
+  using server = Bun.serve({
+    port: 0,
+    fetch: async (request) => {
+      if (new URL(request.url).searchParams.has("watch")) return new Response(EXPIRED);
+      asked.push(performance.now());
+      const { promise, resolve } = Promise.withResolvers<void>();
+      setTimeout(resolve, LIST_MS);
+      await promise;
+      return Response.json({ metadata: { resourceVersion: "1" }, items: [] });
+    },
+  });
+  const clock = systemClock();
+  const client = new KubeClient({ server: server.url.href.replace(/\/$/, ""), insecure: true, user: {}, source: "test" }, clock, {});
+  const stop = new AbortController();
+  const shelf = new Shelf<ReturnType<typeof jobFacts>>(({ name }) => name);
+  const kept = keepLike(
+    { client, clock, selector: "a=b", kind: { path: "/jobs", facts: jobFacts, jobOf: ({ name }) => name } },
+    shelf,
+    stop.signal,
+  );
+  await until("four lists", () => asked.length === 4);
+  stop.abort(new Error("enough"));
+  await kept;
+  client.close();
+  const [first = 0, second = 0, , fourth = 0] = asked;
+  expect(second - first).toBeGreaterThan(LIST_MS + 240);
+  expect(fourth - first).toBeGreaterThan(3 * LIST_MS + 1700);
+});
