@@ -4,6 +4,7 @@ import { join } from "node:path";
 import Ajv2020 from "ajv/dist/2020.js";
 import type { Document } from "../../scripts/api-reference/document.ts";
 import { apiReference } from "../../scripts/api-reference/page.ts";
+import { COMMANDS } from "../../src/cli/commands.ts";
 import { type Block, blocksOf, type Ran, runBlocks, shapeOf } from "./page-script.ts";
 import { RunsRig } from "./runs-rig.ts";
 
@@ -123,4 +124,14 @@ describe("pages whose commands are executed in the repository", () => {
 test("the script on the page about browsers is the one that a browser is tested with", () => {
   const [script] = blocksOf(page("docs/references/frontend-orchestrator.md")).filter(({ language }) => language === "js");
   expect(`${script?.text}\n`).toBe(page("examples/runs/watch.js"));
+});
+
+test("docs/cli.md names every command, and every option of those about runs", () => {
+  const told = page("docs/cli.md");
+  const commands = COMMANDS.filter(({ hidden }) => hidden !== true).map(({ name }) => name);
+  expect(commands.filter((name) => !new RegExp(`\`${name}\\b`).test(told))).toEqual([]);
+  const ofRuns = COMMANDS.filter(({ name }) => ["run", "runs", "schedule", "worker", "approve"].includes(name));
+  const options = ofRuns.flatMap(({ options: all = [] }) => all.map(([flags]) => /--[a-z-]+/.exec(flags)?.[0] ?? flags));
+  expect(options.length).toBeGreaterThan(20);
+  expect(options.filter((option) => !told.includes(option))).toEqual([]);
 });
