@@ -1,6 +1,7 @@
 import { OrcoError } from "../kernel/errors.ts";
 import type { RunService, RunWorkers } from "../http/services.ts";
 import { planView } from "../runs/plan-view.ts";
+import { newRun } from "../runs/request.ts";
 import type { Runs } from "../workflow/execute.ts";
 import { runView } from "../workflow/run-view.ts";
 import type { RunRow } from "../workflow/run.ts";
@@ -38,7 +39,9 @@ export function runService(runs: Runs, parts: RunParts): RunService {
     plan: (request) => {
       if (request.plan === undefined)
         throw new OrcoError("invalid", "there is no plan to look at", { errors: [{ pointer: "/plan", detail: "is missing" }] });
-      return planView(checks.parsePlan(request.plan));
+      // All that a run would be refused for, not its plan alone.
+      const { plan } = newRun(request, { run: "", mode: "local" }, checks);
+      return planView(plan ?? checks.parsePlan(request.plan));
     },
     create: async (request, how) => catalogue.get((await book.create(request, how)).id),
     pause: async (id) => {

@@ -34,6 +34,11 @@ describe("mode=plan", () => {
       expect((body["cycle"] as string[]).toSorted()).toContain("b");
       expect(body["detail"]).toMatch(/a.*b.*c.*a|b.*c.*a.*b|c.*a.*b.*c/);
     }
+    for (const more of [{ webhook: "http://10.0.0.1/" }, { concurrency: { limit: 1 } }, { metadata: { a: "x".repeat(257 * 1024) } }]) {
+      const body = { plan: { steps: [sh("a", "true")] }, ...more };
+      const [planned, made] = [await rig.post("/runs?mode=plan", body), await rig.post("/runs", body)];
+      expect([planned.status, planned.body["detail"]]).toEqual([made.status, made.body["detail"] as string]);
+    }
     expect((await rig.post("/runs?mode=plan", {})).status).toBe(400);
   });
 });

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { until } from "../until.ts";
-import { type Fields, runsRig, type SeenRun, sh } from "./runs-rig.ts";
+import { type Fields, runsRig, sh } from "./runs-rig.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const rig = runsRig();
@@ -144,29 +144,4 @@ test("metrics have the names and labels of the contract, never a raw path, and c
   expect(JSON.stringify(requests)).not.toMatch(/canary-path|[0-9a-f]{8}-[0-9a-f]{4}-7/);
   expect(requests.some(({ labels }) => labels["route"] === "/runs/{runId}/events" && labels["status_code"] === "200")).toBe(false);
   await rig.delete(`/runs/${waiting}`);
-});
-
-test("changes of stacks are runs like all others: the same list, stream and words", async () => {
-  const stack = rig.stack('services:\n  a: { runtime: process, command: ["sleep", "300"] }');
-  await stack.up();
-  const { body } = await rig.get(`/runs?stack=${stack.name}`);
-  const [run] = body["runs"] as SeenRun[];
-  expect(run).toMatchObject({ kind: "apply", mode: "local", status: "completed", owner: "orco", stack: stack.name });
-  const id = run?.id ?? "";
-  expect((await rig.get("/runs?kind=apply&status=completed")).body["runs"]).toHaveLength(1);
-  const stream = await rig.events(`/runs/${id}/events`);
-  await stream.over;
-  expect(stream.frames.at(-1)).toEqual({ event: "end", data: { runId: id, status: "completed" } });
-  for (const { event, data } of stream.numbered) {
-    expect(["status", "step", "log"]).toContain(event);
-    if (event === "status") expect(["pending", "running", "completed"]).toContain(String(data["status"]));
-  }
-  expect((await rig.get(`/runs/${id}/checkpoints`)).body).toEqual({ runId: id, checkpoints: [] });
-  const refused = await rig.delete(`/runs/${id}`);
-  expect([refused.status, refused.body["from"], refused.body["to"]]).toEqual([409, "completed", "canceled"]);
-  for (const path of ["/pause", "/claim", "/retry"]) {
-    const reply = await rig.post(`/runs/${id}${path}`, path === "/claim" ? { worker: "w" } : {});
-    expect([path, reply.status]).toEqual([path, 409]);
-  }
-  expect((await rig.get(`/runs/${id}/logs`)).status).toBe(200);
 });

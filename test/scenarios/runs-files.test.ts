@@ -99,9 +99,11 @@ describe("artifacts", () => {
   });
 
   test("of a step of this machine", async () => {
-    const post = `printf 'made %s' "$ORCO_STEP_ID" | curl -sf -X POST --data-binary @- -H 'Content-Type: application/octet-stream' \
-      -H "X-Run-Token: $ORCO_RUN_TOKEN" "$ORCO_API_URL/runs/$ORCO_RUN_ID/artifacts/out.txt"`;
-    const { run } = await rig.through([sh("a", post)]);
+    const post = `const { ORCO_API_URL: url, ORCO_RUN_ID: run, ORCO_RUN_TOKEN: token, ORCO_STEP_ID: step } = process.env;
+      const headers = { "x-run-token": token, "content-type": "application/octet-stream" };
+      const answer = await fetch(url + "/runs/" + run + "/artifacts/out.txt", { method: "POST", headers, body: "made " + step });
+      process.exit(answer.status === 201 ? 0 : 1);`;
+    const { run } = await rig.through([{ id: "a", command: [process.execPath, "-e", post] }]);
     expect(run.status).toBe("completed");
     expect((await rig.get(`/runs/${run.id}/artifacts/out.txt`)).text).toBe("made a");
   });

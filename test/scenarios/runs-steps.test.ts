@@ -32,9 +32,11 @@ describe("what a step is given", () => {
   });
 
   test("a token that opens its run: a checkpoint over HTTP", async () => {
-    const post = `curl -sf -o /dev/null -w '%{http_code}' -X POST -H "Authorization: Bearer $ORCO_RUN_TOKEN" -H 'Content-Type: application/json' \
-      -d '{"type":"by hand","data":1}' "$ORCO_API_URL/runs/$ORCO_RUN_ID/checkpoints"`;
-    const { run } = await rig.through([sh("a", post)]);
+    const post = `const { ORCO_API_URL: url, ORCO_RUN_ID: run, ORCO_RUN_TOKEN: token } = process.env;
+      const headers = { authorization: "Bearer " + token, "content-type": "application/json" };
+      const answer = await fetch(url + "/runs/" + run + "/checkpoints", { method: "POST", headers, body: '{"type":"by hand","data":1}' });
+      process.exit(answer.status === 201 ? 0 : 1);`;
+    const { run } = await rig.through([{ id: "a", command: [process.execPath, "-e", post] }]);
     expect(run.status).toBe("completed");
     expect((await rig.get(`/runs/${run.id}/checkpoints`)).body["checkpoints"]).toMatchObject([{ type: "by hand", data: 1 }]);
   });
