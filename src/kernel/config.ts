@@ -122,7 +122,10 @@ export const configSchema = z.object({
     }),
   maxRuns: wholeNumber({ min: 1, max: 100_000 })
     .default(256)
-    .register(settings, { env: ["ORCO_MAX_RUNS"], expects: "how many runs this daemon drives at once; the others wait" }),
+    .register(settings, {
+      env: ["ORCO_MAX_RUNS"],
+      expects: "how many runs this daemon drives at once, without those that only wait for somebody; the others wait",
+    }),
   maxSteps: wholeNumber({ min: 1, max: 10_000 })
     .default(64)
     .register(settings, { env: ["ORCO_MAX_STEPS"], expects: "how many processes and containers of steps run at once on this machine" }),

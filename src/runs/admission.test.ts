@@ -41,6 +41,19 @@ describe("admission", () => {
     expect(all(admission)).toEqual([b.id]);
   });
 
+  test("who rests lets others go, though not without end", () => {
+    const admission = new Admission(1);
+    for (let n = 0; n < 10_000; n++) {
+      admission.wait(run(n));
+      expect(all(admission).length).toBe(1);
+      admission.hold(run(n), false);
+    }
+    admission.wait(run(10_000));
+    expect(all(admission)).toEqual([]);
+    admission.leave(run(7));
+    expect(all(admission)).toEqual([run(10_000).id]);
+  });
+
   test("an external run takes its place when it is claimed", () => {
     const admission = new Admission(1);
     const [a, b] = [run(1, { key: "k", kind: "external" }), run(2, { key: "k", kind: "external" })];

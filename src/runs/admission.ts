@@ -1,6 +1,9 @@
 import type { Waiting } from "./store.ts";
 import { WaitingHeap } from "./waiting-heap.ts";
 
+/** Runs under way that do not count against the cap: in memory, though nothing executes for them. */
+const MAX_RESTING = 10_000;
+
 /** Runs of a concurrency key. */
 interface Lane {
   /** All that have not ended. */
@@ -28,6 +31,7 @@ export class Admission {
   private readonly ready = { driven: new WaitingHeap(), others: new WaitingHeap() };
   private readonly held = new Map<string, Waiting>();
   private readonly driven = new Set<string>();
+  private readonly resting = new Set<string>();
 
   constructor(private readonly maxDriven: number) {}
 
@@ -57,14 +61,15 @@ export class Admission {
     this.offer(run.lane);
   }
 
-  /** Its place is taken, whether there is one or not. `counts`: against the cap, which what is paused does not. */
+  /** Its place is taken, whether there is one or not. `counts`: against the cap, which what is paused or only waits for somebody does not. */
   hold(run: Waiting, counts: boolean): void {
     this.enter(run);
     this.forgetWaiting(run);
     this.held.set(run.id, run);
     this.lanes.get(run.lane)?.holders.add(run.id);
-    if (counts && isDriven(run)) this.driven.add(run.id);
-    else this.driven.delete(run.id);
+    this.driven.delete(run.id);
+    this.resting.delete(run.id);
+    if (isDriven(run)) (counts ? this.driven : this.resting).add(run.id);
   }
 
   /** Takes a place if there is one. */
@@ -76,6 +81,11 @@ export class Admission {
 
   holds(id: string): boolean {
     return this.held.has(id);
+  }
+
+  /** Whether it holds a place that counts against the cap. */
+  counts(id: string): boolean {
+    return this.driven.has(id);
   }
 
   /** Neither waits nor holds a place any more, but is still one of its lane. */
@@ -96,7 +106,7 @@ export class Admission {
   /** The next one that may go; it holds its place from now on. */
   next(): Waiting | undefined {
     for (;;) {
-      const run = this.ready.others.pop() ?? (this.driven.size < this.maxDriven ? this.ready.driven.pop() : undefined);
+      const run = this.ready.others.pop() ?? (this.hasPlace() ? this.ready.driven.pop() : undefined);
       if (!run) return undefined;
       // A better one of its lane may have come since it was ready: a lane keeps its order.
       const fits = this.hasRoom(run) && (!run.concurrency || this.lanes.get(run.lane)?.waiting.peek() === run);
@@ -104,6 +114,10 @@ export class Admission {
       this.offer(run.lane);
       if (fits) return run;
     }
+  }
+
+  private hasPlace(): boolean {
+    return this.driven.size < this.maxDriven && this.resting.size < MAX_RESTING;
   }
 
   private hasRoom({ lane, concurrency }: Waiting): boolean {
@@ -115,6 +129,7 @@ export class Admission {
     if (!run) return;
     this.held.delete(id);
     this.driven.delete(id);
+    this.resting.delete(id);
     this.lanes.get(run.lane)?.holders.delete(id);
     this.offer(run.lane);
   }

@@ -55,6 +55,37 @@ describe("lanes", () => {
     expect(await refused(() => book.workers.claim(a.id, "w"))).toMatchObject({ code: "busy" });
   });
 
+  test("what only waits for somebody leaves its place to others, also over a restart, and is driven on when it is answered", async () => {
+    using lives = new Lives({ maxRuns: 1 });
+    const first = lives.next();
+    const [a, b, c] = [await first.book.create(plan, how()), await first.book.create(plan, how()), await first.book.create(plan, how())];
+    await settled();
+    const since = lives.clock.now();
+    const gate = { kind: "approval" as const, summary: "well?", since, contentHash: "" };
+    await first.book.ledger(a.id).record([
+      { step: "a", event: "begin" },
+      { step: "gate", event: "wait", waiting: gate },
+    ]);
+    await settled();
+    expect(first.driven.map((run) => run.id)).toEqual([a.id]);
+    await first.book.ledger(a.id).record([{ step: "a", event: "finish" }]);
+    await settled();
+    expect(first.driven.map((run) => run.id)).toEqual([a.id, b.id]);
+    const second = lives.next();
+    await settled();
+    expect(second.driven.map((run) => run.id)).toEqual([a.id, b.id]);
+    let told = 0;
+    second.book.ledger(a.id).onChange(() => (told += 1));
+    await second.book.decide(a.id, { decision: "approve", approver: { id: "me" } });
+    expect(told).toBe(1);
+    await second.book.ledger(b.id).finish({ status: "completed" });
+    await settled();
+    expect(second.driven.map((run) => run.id)).toEqual([a.id, b.id]);
+    await second.book.ledger(a.id).finish({ status: "completed" });
+    await settled();
+    expect(second.driven.map((run) => run.id)).toEqual([a.id, b.id, c.id]);
+  });
+
   test("what cannot be begun on a full disk is begun when there is room", async () => {
     using lives = new Lives();
     const { book, driven, journal, errors } = lives.next();

@@ -143,8 +143,7 @@ export class Book {
 
   /** Whether the run is to be driven by this daemon. */
   private restore(run: RunRecord): boolean {
-    if (isHeld(run)) this.desk.runs.keep(run);
-    this.follow(run);
+    this.follow(run, isHeld(run) ? this.desk.runs.keep(run) : undefined);
     return isHeld(run) && !isRemote(run);
   }
 
@@ -158,17 +157,18 @@ export class Book {
   }
 
   /** What is in memory for a run follows what is on disk. Idempotent. */
-  private follow(run: RunRecord): void {
+  private follow(run: RunRecord, live: LiveRun | undefined): void {
     const { gate, leases } = this.desk;
-    gate.sync(run);
+    gate.sync(run, live !== undefined && countsOf(live));
     this.deadlines.sync(run);
     if (isHeld(run) && isRemote(run)) leases.grant(run.id, run.attempt);
     else leases.drop(run.id);
   }
 
-  private followUp({ run, ended }: LiveRun, before: RunRecord | undefined): void {
-    if (before && isAlike(run, before)) return;
-    this.follow(run);
+  private followUp(live: LiveRun, before: RunRecord | undefined): void {
+    const { run, ended } = live;
+    if (before && isAlike(run, before) && this.desk.gate.counts(run.id) === countsOf(live)) return;
+    this.follow(run, live);
     if (!before) return;
     const redis = run.mode === "redis" ? this.options.dispatchers.redis : undefined;
     if (hasEnded(run)) {
@@ -200,6 +200,12 @@ export class Book {
   private quietly(work: Promise<void>): void {
     work.catch(this.options.onError);
   }
+}
+
+/** Against the cap: who drives it has something to do. */
+function countsOf(live: LiveRun): boolean {
+  const { run } = live;
+  return isHeld(run) && !isRemote(run) && run.status !== "paused" && !live.onlyWaits;
 }
 
 /** Nothing changed that its place, its lease or its engine depend on: most of what is recorded is checkpoints and steps. */

@@ -54,11 +54,11 @@ export class Gate {
     this.pump();
   }
 
-  /** Makes its place what the run on disk says. Idempotent. */
-  sync(run: RunRecord): void {
+  /** Makes its place what the run on disk says. `counts`: of one under way, whether against the cap. Idempotent. */
+  sync(run: RunRecord, counts = false): void {
     const waiting = waitingOf(run);
     if (hasEnded(run)) this.admission.leave(waiting);
-    else if (isHeld(run)) this.admission.hold(waiting, run.status !== "paused");
+    else if (isHeld(run)) this.admission.hold(waiting, counts);
     else if (run.status === "paused" || run.kind === "external") this.admission.rest(waiting);
     else if (!this.admission.holds(run.id)) this.admission.wait(waiting);
     this.pump();
@@ -74,6 +74,10 @@ export class Gate {
   assertTurn(run: RunRecord): void {
     const taken = run.kind === "external" ? this.admission.tryHold(waitingOf(run)) : this.admission.holds(run.id);
     if (!taken) throw new OrcoError("busy", `run ${run.id} waits for its turn in ${run.lane}`, { run: run.id, retry_after_s: 1 });
+  }
+
+  counts(id: string): boolean {
+    return this.admission.counts(id);
   }
 
   holds(id: string): boolean {

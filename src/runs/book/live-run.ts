@@ -2,6 +2,7 @@ import { OrcoError } from "../../kernel/errors.ts";
 import type { EventLog, Json } from "../../kernel/event.ts";
 import { type RunRecord, type StepState } from "../record.ts";
 import type { BookStore } from "../store.ts";
+import { Standing } from "./standing.ts";
 import { Draft, type DraftContext, type RunNow } from "./draft.ts";
 
 /** Changes of one run that become one transaction when they come faster than the disk. */
@@ -16,6 +17,14 @@ export interface LiveRunDeps {
   /** After each batch; `undefined` when it failed, and `run` is as it was. */
   readonly onSettled: (live: LiveRun, before: RunRecord | undefined) => void;
   readonly onError: (error: unknown) => void;
+}
+
+/** What is read from disk when it is first asked for. */
+interface Loaded {
+  steps?: Map<string, StepState>;
+  standing?: Standing;
+  signals?: Set<string>;
+  stepIds?: ReadonlySet<string> | null;
 }
 
 interface Change {
@@ -39,7 +48,7 @@ export class LiveRun implements RunNow {
   private readonly watchers = new Set<(changed: Iterable<StepState>) => void>();
   private readonly waiting: Change[] = [];
   private writing = false;
-  private readonly loaded: { steps?: Map<string, StepState>; signals?: Set<string>; stepIds?: ReadonlySet<string> | null } = {};
+  private readonly loaded: Loaded = {};
 
   constructor(
     public run: RunRecord,
@@ -69,6 +78,12 @@ export class LiveRun implements RunNow {
   get stepMap(): ReadonlyMap<string, StepState> {
     this.loaded.steps ??= this.deps.store.steps(this.run.id);
     return this.loaded.steps;
+  }
+
+  /** Nothing is to be done before somebody has approved or sent a signal. */
+  get onlyWaits(): boolean {
+    this.loaded.standing ??= new Standing(this.steps());
+    return this.loaded.standing.onlyWaits;
   }
 
   /** Of its plan; null where it has none. */
@@ -154,8 +169,11 @@ export class LiveRun implements RunNow {
 
   private apply(draft: Draft): void {
     this.run = draft.run;
-    const { steps } = this.loaded;
-    if (steps) for (const step of draft.changedSteps.values()) steps.set(step.id, step);
+    const { steps, standing } = this.loaded;
+    for (const step of steps ? draft.changedSteps.values() : []) {
+      standing?.put(steps?.get(step.id), step);
+      steps?.set(step.id, step);
+    }
     for (const name of draft.newSignals.keys()) this.signals.add(name);
     if (!draft.outside) return;
     this.seen += 1;
