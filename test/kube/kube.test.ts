@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { homeId } from "../../src/runs/k8s/home-id.ts";
+import { homeId } from "../../src/runs/home-id.ts";
 import { jobName } from "../../src/runs/k8s/names.ts";
 import { execution, Heard, KubeRig, step } from "../../src/runs/k8s/rig.fake.ts";
 import type { PlanStep } from "../../src/runs/plan.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { until } from "../../../test/until.ts";
 import { OrcoError } from "../../kernel/errors.ts";
 import { jobName } from "./names.ts";
-import { homeId } from "./home-id.ts";
+import { homeId } from "../home-id.ts";
 import { execution, FakeApi, Heard, KubeRig, step } from "./rig.fake.ts";
 import type { StepExecution } from "../ports.ts";
 

@@ -6,7 +6,7 @@ import { KubeClient } from "./client.ts";
 import { Cluster } from "./cluster.ts";
 import { KubeExecution } from "./execution.ts";
 import { forgetRun } from "./forget.ts";
-import { homeId } from "./home-id.ts";
+import { homeId } from "../home-id.ts";
 import { clusterAccess } from "./kubeconfig.ts";
 import { jobName } from "./names.ts";
 import { statusOf } from "./status-error.ts";

@@ -10,6 +10,7 @@ import { OrcoError } from "../../kernel/errors.ts";
 import { uuidv7 } from "../../kernel/id.ts";
 import { inspectContainer, killContainer, listContainers, removeContainer } from "../../supervise/docker/containers.ts";
 import { Engine } from "../../supervise/docker/engine.ts";
+import { homeId } from "../home-id.ts";
 import type { PlanStep } from "../plan.ts";
 import type { StepExecution } from "../ports.ts";
 import { ContainerSteps } from "./container-step.ts";
@@ -36,7 +37,7 @@ function sh(script: string, more: Partial<StepExecution> = {}, over: Partial<Pla
 }
 
 function ours() {
-  return listContainers(docker as Engine, { "orco.home": home });
+  return listContainers(docker as Engine, { "orco.home": homeId(home) });
 }
 
 afterAll(async () => {
@@ -69,10 +70,15 @@ describe.skipIf(!docker)("a container as a step", () => {
     expect(heard.outputs).toEqual([{ k: "v" }]);
     expect(heard.progresses).toEqual([{ percent: 50 }]);
     const [container] = await ours();
-    expect(container?.Labels).toEqual({ "orco.home": home, "orco.run": run, "orco.step": "a", "orco.execution": execution.execution });
+    expect(container?.Labels).toEqual({
+      "orco.home": homeId(home),
+      "orco.run": run,
+      "orco.step": "a",
+      "orco.execution": execution.execution,
+    });
     handle.release?.();
     await until("it is removed", async () => (await ours()).length === 0);
-    expect(existsSync(join(home, "runs", run, execution.execution))).toBe(false);
+    await until("its files are too", () => !existsSync(join(home, "runs", run, execution.execution)));
   });
 
   test("is confined: no privileges to gain, its share of cpu and memory, the default network", async () => {
@@ -139,7 +145,7 @@ describe.skipIf(!docker)("a container as a step", () => {
         error: { code: "not_found", message: expect.stringContaining("other:1") },
       });
     } finally {
-      for (const { Id, Image } of await listContainers(docker as Engine, { "orco.home": home }))
+      for (const { Id, Image } of await listContainers(docker as Engine, { "orco.home": homeId(home) }))
         if (Image === image) await removeContainer(docker as Engine, Id);
       await docker?.call("DELETE", `/images/${encodeURIComponent(image)}`).catch(() => undefined);
       await close();

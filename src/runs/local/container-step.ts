@@ -1,9 +1,10 @@
 import { chmodSync, readFileSync, rmSync } from "node:fs";
 import type { Clock } from "../../kernel/clock.ts";
 import { OrcoError } from "../../kernel/errors.ts";
-import { createContainer, listContainers, removeContainer, startContainer } from "../../supervise/docker/containers.ts";
+import { type ContainerRow, createContainer, listContainers, removeContainer, startContainer } from "../../supervise/docker/containers.ts";
 import type { Engine } from "../../supervise/docker/engine.ts";
 import type { StepExecution, StepHandle, StepOutput, StepRunner } from "../ports.ts";
+import { homeId } from "../home-id.ts";
 import { bootTime } from "./container-exit.ts";
 import { pullFor } from "./container-pull.ts";
 import { containerName, containerSpec, LABEL } from "./container-spec.ts";
@@ -13,7 +14,7 @@ import { StepFiles } from "./step-files.ts";
 export interface ContainerStepsOptions {
   readonly engine: Engine;
   readonly clock: Clock;
-  /** $ORCO_HOME: files of steps live in `runs/`. Containers carry it as a label, so that daemons that share a docker leave each other's alone. */
+  /** $ORCO_HOME: files of steps live in `runs/`. Containers carry its id as a label, so that daemons that share a docker leave each other's alone. */
   readonly home: string;
 }
 
@@ -21,6 +22,7 @@ export interface ContainerStepsOptions {
 export class ContainerSteps implements StepRunner {
   private readonly closing = new AbortController();
   private readonly ports: ContainerRunPorts;
+  private label: string | undefined;
 
   constructor(private readonly options: ContainerStepsOptions) {
     const { engine, clock } = options;
@@ -75,7 +77,7 @@ export class ContainerSteps implements StepRunner {
     { files, output, signal }: { files: StepFiles; output: StepOutput; signal: AbortSignal },
   ): Promise<string> {
     const { engine, clock } = this.options;
-    const [name, spec] = [containerName(execution), containerSpec(execution, files, this.options.home)];
+    const [name, spec] = [containerName(execution), containerSpec(execution, files, this.homeLabel())];
     const create = (): Promise<string> => createContainer(engine, name, { spec });
     const id = await create().catch(async (error: unknown) => {
       if (!(error instanceof OrcoError) || error.code !== "not_found") throw error;
@@ -87,8 +89,12 @@ export class ContainerSteps implements StepRunner {
     return id;
   }
 
-  private find(labels: Readonly<Record<string, string | undefined>>) {
-    return listContainers(this.options.engine, { ...labels, [LABEL.home]: this.options.home });
+  private homeLabel(): string {
+    return (this.label ??= homeId(this.options.home));
+  }
+
+  private async find(labels: Readonly<Record<string, string | undefined>>): Promise<readonly ContainerRow[]> {
+    return listContainers(this.options.engine, { ...labels, [LABEL.home]: this.homeLabel() });
   }
 
   private async removeAll(labels: Readonly<Record<string, string | undefined>>, wanted: (run: string) => boolean): Promise<void> {
