@@ -1,3 +1,4 @@
+import type { Concurrency } from "./record.ts";
 import type { Waiting } from "./store.ts";
 import { WaitingHeap } from "./waiting-heap.ts";
 
@@ -6,8 +7,8 @@ const MAX_RESTING = 10_000;
 
 /** Runs of a concurrency key. */
 interface Lane {
-  /** All that have not ended. */
-  readonly members: Set<string>;
+  /** All that have not ended, with what each was made with. */
+  readonly members: Map<string, Concurrency>;
   readonly holders: Set<string>;
   readonly waiting: WaitingHeap;
 }
@@ -39,16 +40,26 @@ export class Admission {
   entry({ lane, concurrency }: Pick<Waiting, "lane" | "concurrency">): Entry {
     const members = this.lanes.get(lane)?.members;
     if (!concurrency || !members || members.size < concurrency.limit || concurrency.policy === "queue") return { kind: "enter" };
-    const oldest = [...members].toSorted().slice(0, members.size - concurrency.limit + 1);
+    const oldest = [...members.keys()].toSorted().slice(0, members.size - concurrency.limit + 1);
     return concurrency.policy === "reject" ? { kind: "busy", run: oldest[0] ?? "" } : { kind: "replace", runs: oldest };
   }
 
   /** It exists and has not ended. Idempotent. */
   enter(run: Waiting): void {
     if (!run.concurrency) return;
-    const lane = this.lanes.get(run.lane) ?? { members: new Set(), holders: new Set(), waiting: new WaitingHeap() };
+    const lane = this.lanes.get(run.lane) ?? { members: new Map(), holders: new Set(), waiting: new WaitingHeap() };
     this.lanes.set(run.lane, lane);
-    lane.members.add(run.id);
+    lane.members.set(run.id, run.concurrency);
+  }
+
+  /** Members of lanes that a newer one replaces, as `entry` said when that one came. */
+  *superseded(): Generator<{ readonly run: string; readonly by: string }> {
+    for (const { members } of this.lanes.values()) {
+      const sorted = [...members].toSorted(([a], [b]) => (a < b ? -1 : 1));
+      let kept = 0;
+      for (const [older, [by, { policy, limit }]] of sorted.entries())
+        if (policy === "replace") for (; kept <= older - limit; kept++) yield { run: sorted[kept]?.[0] ?? "", by };
+    }
   }
 
   /** It waits for `next` to name it. Idempotent, also for one that holds its place: that one gives it back. */

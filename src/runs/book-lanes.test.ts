@@ -44,6 +44,40 @@ describe("lanes", () => {
     });
   });
 
+  test("who was to give way does so in the next daemon, and after the disk was full", async () => {
+    using lives = new Lives();
+    const first = lives.next({ at: 3, when: "before" });
+    const [a, b] = [await first.book.create(lane("queue"), how()), await first.book.create(lane("replace"), how())];
+    await settled();
+    expect(first.journal.dead).toBe(true);
+    const second = lives.next();
+    await settled();
+    expect([second.book.get(a.id), second.book.get(b.id)]).toMatchObject([{ status: "canceled" }, { status: "pending" }]);
+    const { writes } = second.journal;
+    const made = second.book.create(lane("replace"), how());
+    while (second.journal.writes === writes) await Promise.resolve();
+    second.journal.full = true;
+    await settled();
+    expect(second.book.get(b.id).status).toBe("pending");
+    second.journal.full = false;
+    await lives.pass(1000);
+    expect([second.book.get(b.id), second.book.get((await made).id)]).toMatchObject([{ status: "canceled" }, { status: "pending" }]);
+    expect(lives.clock.pendingTimers).toBe(0);
+  });
+
+  test("a run that cannot be driven has failed, rather than to wait for its driver for ever", async () => {
+    using lives = new Lives({
+      onDrive: () => {
+        throw new Error("no driver");
+      },
+    });
+    const { book, errors } = lives.next();
+    const { id } = await book.create(plan, how());
+    await settled();
+    expect(book.get(id)).toMatchObject({ status: "failed", error: { code: "internal", message: expect.stringContaining("no driver") } });
+    expect(errors).toHaveLength(1);
+  });
+
   test("an external run of a full lane cannot be claimed until the other has ended, or its worker was lost", async () => {
     using lives = new Lives();
     const { book } = lives.next();

@@ -1,6 +1,7 @@
-import { OrcoError } from "../kernel/errors.ts";
+import { messageOf, OrcoError } from "../kernel/errors.ts";
 import type { Json } from "../kernel/event.ts";
 import type { Decision } from "../workflow/approval.ts";
+import type { RunError } from "../workflow/run.ts";
 import type { CheckpointView } from "../workflow/view.ts";
 import { Control } from "./book/control.ts";
 import { type CreateHow, Creation, type RetryHow } from "./book/create.ts";
@@ -12,6 +13,7 @@ import { DrivenLedger } from "./book/ledger.ts";
 import type { LiveRun } from "./book/live-run.ts";
 import { LiveRuns } from "./book/live-runs.ts";
 import { assertOpen, dispatchRun, endRun, hasEnded, isHeld, isRemote, requeueRun } from "./book/moves.ts";
+import { Replacement } from "./book/replacement.ts";
 import type { BookOptions } from "./book/options.ts";
 import { type Caller, Workers } from "./book/workers.ts";
 import { untilSettled } from "./book/until-settled.ts";
@@ -27,6 +29,7 @@ export class Book {
   private readonly desk: Desk;
   private readonly control: Control;
   private readonly creation: Creation;
+  private readonly replacement: Replacement;
   private readonly deadlines: Deadlines;
 
   constructor(private readonly options: BookOptions) {
@@ -47,7 +50,8 @@ export class Book {
     this.deadlines = new Deadlines(clock, leaseMs, (run) => this.quietly(this.timeOut(run)));
     this.workers = new Workers(this.desk);
     this.control = new Control(this.desk);
-    this.creation = new Creation(this.desk, this.control);
+    this.replacement = new Replacement(this.desk, this.control);
+    this.creation = new Creation(this.desk, this.replacement);
   }
 
   /** Once, before everything else: goes on with what a former daemon left. Workers that held a run get a full lease again. */
@@ -62,12 +66,14 @@ export class Book {
     for (const { waiting, dispatch } of pending) if (dispatch === 0) this.desk.gate.restore(waiting, dispatch);
     for (const run of this.desk.store.pendingWithTimeout()) this.deadlines.sync(run);
     for (const run of driven) this.drive(run);
+    this.replacement.start();
     this.desk.gate.start();
   }
 
   /** The daemon leaves: nothing begins and nothing runs out any more. */
   close(): void {
     this.desk.gate.close();
+    this.replacement.close();
     this.desk.leases.clear();
     this.deadlines.clear();
   }
@@ -147,12 +153,14 @@ export class Book {
     return isHeld(run) && !isRemote(run);
   }
 
-  /** One run that cannot be driven must not keep a daemon from starting. */
+  /** One run that cannot be driven must not keep a daemon from starting, nor wait for a driver that never comes. */
   private drive(run: RunRecord): void {
     try {
       this.options.onDrive(run);
-    } catch (error) {
-      this.options.onError(error);
+    } catch (cause) {
+      this.options.onError(cause);
+      const error = { code: "internal", message: `the run cannot be driven: ${messageOf(cause)}` };
+      this.quietly(this.fail(run.id, error));
     }
   }
 
@@ -189,11 +197,15 @@ export class Book {
   }
 
   private async timeOut(id: string): Promise<void> {
+    const { timeoutMs = 0 } = this.get(id);
+    await this.fail(id, { code: "timeout", message: `run ${id} had not ended after its timeout of ${timeoutMs} ms` });
+  }
+
+  private async fail(id: string, error: RunError): Promise<void> {
     await this.desk.runs.change(id, (draft) => {
       if (hasEnded(draft.run)) return;
       draft.outside = true;
-      const message = `run ${id} had not ended after its timeout of ${draft.run.timeoutMs ?? 0} ms`;
-      endRun(draft, { status: "failed", error: { code: "timeout", message } });
+      endRun(draft, { status: "failed", error });
     });
   }
 

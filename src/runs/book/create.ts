@@ -3,15 +3,13 @@ import type { JsonObject, NewEvent, Write } from "../../kernel/event.ts";
 import type { RunMode, RunRecord, StepState } from "../record.ts";
 import { newRun, type RunRequest } from "../request.ts";
 import { contentCopy, contentInsert, runInsert, stepWrite, topicOf } from "../store.ts";
-import type { Control } from "./control.ts";
 import type { Desk } from "./desk.ts";
 import { hasEnded } from "./moves.ts";
+import type { Replacement } from "./replacement.ts";
 import { reusedSteps } from "./reuse.ts";
 import { stepEventData } from "./step-moves.ts";
 
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-/** A lane that is replaced ends for reasons of its own now and then. */
-const GONE: ReadonlySet<string> = new Set(["conflict", "not_found"]);
 
 export interface CreateHow {
   readonly mode: RunMode;
@@ -36,7 +34,7 @@ export interface RetryHow {
 export class Creation {
   constructor(
     private readonly desk: Desk,
-    private readonly control: Control,
+    private readonly replacement: Replacement,
   ) {}
 
   /** `invalid`, `too_large`, `unavailable` (the mode's engine does not answer, or there is none), `busy` (its lane refuses; facts: run), `disk_full`. */
@@ -94,14 +92,8 @@ export class Creation {
       throw error;
     }
     gate.sync(run);
-    for (const id of replaced) this.replace(id, run);
+    for (const id of replaced) this.replacement.replace(id, run.id);
     return run;
-  }
-
-  private replace(id: string, { id: by }: RunRecord): void {
-    this.control.cancel(id, { reason: `replaced by run ${by}` }).catch((error: unknown) => {
-      if (!(error instanceof OrcoError && GONE.has(error.code))) this.desk.options.onError(error);
-    });
   }
 
   private async assertMode(mode: RunMode): Promise<void> {

@@ -44,6 +44,11 @@ export class Gate {
     return entry.kind === "replace" ? entry.runs : [];
   }
 
+  /** Runs that were to be replaced and are there still. */
+  superseded(): Iterable<{ readonly run: string; readonly by: string }> {
+    return [...this.admission.superseded()];
+  }
+
   /** It counts in its lane while it is being written. */
   announce(run: RunRecord): void {
     this.admission.enter(waitingOf(run));
