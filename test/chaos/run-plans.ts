@@ -6,6 +6,8 @@ const LEDGER_STEP = resolve(import.meta.dirname, "../programs/ledger-step.sh");
 const ALWAYS = 1000;
 const ITEMS = 5;
 const LOOK_MS = 30;
+/** Within this time of its life a run is told what it is told. */
+const MEANWHILE_MS = 1500;
 export const ROUNDS = 4;
 /** Of processes: each of them, where it completes, has recorded all its rounds. */
 export const PROCESS_STEP = /^(?:first|flaky|each\[\d+\]|last|bad|clean)$/;
@@ -45,9 +47,10 @@ export function planFor(fate: Fate, { ledger, hook }: Site): object {
         for_each: { items: Array.from({ length: ITEMS }, (_, at) => at), max_parallel: 3 },
       },
       { id: "hook", needs: ["flaky"], http: { method: "POST", url: `${hook}/\${run.id}`, body: { from: "${run.id}" } } },
+      { id: "wait", wait_for: { signal: "go" } },
       { id: "gate", needs: ["hook"], approval: { summary: "go on?" } },
       ...bad,
-      { id: "last", needs: ["gate", "each", ...(fate === "fails" ? ["bad"] : [])], command: command() },
+      { id: "last", needs: ["gate", "each", "wait", ...(fate === "fails" ? ["bad"] : [])], command: command() },
       { id: "clean", needs: ["last"], when: "failure", command: command() },
     ],
     max_parallel: 6,
@@ -85,13 +88,32 @@ export class PlanRuns {
     if (made?.status !== 201) throw new Error(`no run: ${JSON.stringify(made)}`);
     const run: MadeRun = { id: String(made.body["runId"]), fate };
     this.made.push(run);
-    const cancelled = fate === "is cancelled" ? this.cancelLater(run) : undefined;
-    await this.approveUntilEnd(run.id);
-    await cancelled;
+    const meanwhile = [this.signalLater(run.id), this.rest(run.id), ...(fate === "is cancelled" ? [this.cancelLater(run)] : [])];
+    await Promise.all([this.approveUntilEnd(run.id), ...meanwhile]);
+  }
+
+  /** Before or after the step waits for it. */
+  private async signalLater(id: string): Promise<void> {
+    await pause(between(0, MEANWHILE_MS));
+    await this.tell(`/runs/${id}/signals/go`, { data: { n: 1 } });
+  }
+
+  /** It is paused for a while. */
+  private async rest(id: string): Promise<void> {
+    await pause(between(0, MEANWHILE_MS));
+    await this.tell(`/runs/${id}/pause`);
+    await pause(between(0, MEANWHILE_MS / 4));
+    await this.tell(`/runs/${id}/resume`);
+  }
+
+  /** 409: the run is over, or ending. */
+  private async tell(path: string, body: object = {}): Promise<void> {
+    const answer = await this.api.insist(path, { body });
+    if (answer?.status !== 200 && answer?.status !== 409) throw new Error(`${path}: ${JSON.stringify(answer)}`);
   }
 
   private async cancelLater(run: MadeRun): Promise<void> {
-    await pause(between(20, 1500));
+    await pause(between(0, MEANWHILE_MS));
     const answer = await this.api.insist(`/runs/${run.id}`, { method: "DELETE" });
     run.late = answer?.status === 409 && answer.body["from"] === "completed";
     if (answer?.status !== 200 && !run.late) throw new Error(`cancel of ${run.id}: ${JSON.stringify(answer)}`);
