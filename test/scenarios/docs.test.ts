@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { Glob } from "bun";
 import Ajv2020 from "ajv/dist/2020.js";
 import type { Document } from "../../scripts/api-reference/document.ts";
 import { apiReference } from "../../scripts/api-reference/page.ts";
@@ -137,4 +138,33 @@ test("docs/cli.md names every command, and every option of those about runs", ()
   const options = ofRuns.flatMap(({ options: all = [] }) => all.map(([flags]) => /--[a-z-]+/.exec(flags)?.[0] ?? flags));
   expect(options.length).toBeGreaterThan(20);
   expect(options.filter((option) => !told.includes(option))).toEqual([]);
+});
+
+/** As GitHub names them. */
+function anchorsOf(markdown: string): Set<string> {
+  const headings = markdown.split("\n").filter((line) => /^#+ /.test(line));
+  return new Set(
+    headings.map((line) =>
+      line
+        .replace(/^#+ /, "")
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
+}
+
+test("every link between pages leads somewhere", () => {
+  const pages = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", ...new Glob("{docs,examples}/**/*.md").scanSync(ROOT)];
+  const dead = pages.flatMap((name) => {
+    const links = [...page(name).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = ""]) => link).filter((link) => !/^[a-z]+:/.test(link));
+    return links.filter((link) => {
+      const [path = "", anchor] = link.split("#");
+      const target = path === "" ? name : join(dirname(name), path);
+      if (!existsSync(join(ROOT, target))) return true;
+      return anchor !== undefined && !anchorsOf(page(target)).has(anchor);
+    });
+  });
+  expect(pages.length).toBeGreaterThan(15);
+  expect(dead).toEqual([]);
 });
