@@ -63,6 +63,7 @@ describe("an event of a run on the wire", () => {
       event: "log",
       data: { step: "build", message: "half" },
     });
+    expect(frameOf("run.signal", { name: "go" })).toMatchObject({ event: "log", data: { message: "run.signal", name: "go" } });
     expect(frameOf("artifact.stored", { name: "a.txt" })).toMatchObject({
       event: "log",
       data: { message: "artifact.stored", name: "a.txt" },

@@ -28,7 +28,7 @@ export function runOfTopic(topic: string): string | undefined {
  * What an event of the topic `run/<id>` is to those who watch the run (runs.md). `event_type` keeps the journal's own type; a checkpoint
  * has none, as its `type` is the checkpoint's own and nothing is added to it but the numbers.
  *
- *   run.*                        status  {status, kind?, reason?, message?, …}
+ *   run.* with a status          status  {status, kind?, reason?, message?, …}
  *   step.*                       step    {step, status, attempt, message?, …}
  *   checkpoint                   checkpoint  the Checkpoint
  *   run.progress, step.progress, all else    log  {message, …}
@@ -40,7 +40,8 @@ export function runFrame(event: JournalEvent): RunFrame {
   const { run: _, ...told } = data;
   const facts = { ...told, ...numbers, ts: new Date(event.ts).toISOString(), event_type: type };
   const [subject, what = ""] = type.split(".", 2);
-  if (what !== "progress" && subject === "run") return { event: "status", data: { ...facts, ...statusFacts(data, what) } };
+  if (what !== "progress" && subject === "run" && typeof data["status"] === "string")
+    return { event: "status", data: { ...facts, ...statusFacts(data) } };
   if (what !== "progress" && subject === "step") return { event: "step", data: { ...facts, ...stepFacts(data, what) } };
   return { event: "log", data: { ...facts, message: data["message"] ?? type } };
 }
@@ -51,9 +52,9 @@ export function endFrame(topic: string | undefined, status: string): Frame {
   return { event: "end", data: { ...(runId !== undefined && { runId }), status } };
 }
 
-function statusFacts({ status, reason, code }: Readonly<Record<string, Json>>, what: string): JsonObject {
+function statusFacts({ status = "", reason, code }: Readonly<Record<string, Json>>): JsonObject {
   const why = reason ?? code;
-  return { status: named(RUN_STATUS, status ?? what), ...(typeof why === "string" && { reason: why }) };
+  return { status: named(RUN_STATUS, status), ...(typeof why === "string" && { reason: why }) };
 }
 
 function stepFacts({ step, status, attempt }: Readonly<Record<string, Json>>, what: string): JsonObject {

@@ -73,7 +73,7 @@ export class Control {
       if (wasSent(draft, name, data)) return draft.run;
       draft.setSignal(name, data);
       draft.outside = true;
-      draft.tell("run.signal", { name });
+      draft.tell("run.signal", { name, message: `signal ${name} was sent` });
       for (const { id: step, status, waiting } of draft.steps())
         if (status === "waiting" && waiting?.kind === "wait" && waiting.signal === name)
           changeFromOutside(draft, { step, event: "finish", set: { outputs: { data } } });
