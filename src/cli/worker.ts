@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { loadConfig } from "../kernel/config.ts";
+import { isRedisUrl, protocolOf } from "../kernel/config-values.ts";
 import { fileTrouble } from "../kernel/errors.ts";
 import { countOf, textOption, type Context } from "./context.ts";
 import { usageError } from "./exit.ts";
@@ -18,16 +20,14 @@ const KEY_HINT = `the key of the daemon comes from ${KEY_VARIABLES[0]} or --key-
 
 /** Executes runs of mode redis, on any machine that reaches Redis and the daemon. */
 export async function worker({ io, options, home }: Context): Promise<undefined> {
-  const redis = urlOf(
-    textOption(options, "redis") ?? io.env["REDIS_URL"],
-    ["redis:", "rediss:"],
-    "--redis <redis://host:port> (or REDIS_URL)",
-  );
-  const api = urlOf(
-    textOption(options, "api") ?? io.env["ORCO_API_URL"],
-    ["http:", "https:"],
-    "--api <http://host:7070> (or ORCO_API_URL)",
-  );
+  const redis = urlOf(textOption(options, "redis") ?? io.env["REDIS_URL"], {
+    isRight: isRedisUrl,
+    what: "--redis <redis://host:port/number> (or REDIS_URL)",
+  });
+  const api = urlOf(textOption(options, "api") ?? io.env["ORCO_API_URL"], {
+    isRight: (url) => /^https?:$/.test(protocolOf(url)),
+    what: "--api <http://host:7070> (or ORCO_API_URL)",
+  });
   const name = textOption(options, "name");
   if (name !== undefined && !NAME.test(name))
     throw usageError(`--name takes letters, digits, ".", "_" and "-", not ${JSON.stringify(name)}`);
@@ -46,7 +46,7 @@ export async function worker({ io, options, home }: Context): Promise<undefined>
       max: MAX_CONCURRENCY,
     }),
     graceMs: durationOption(textOption(options, "grace") ?? DEFAULT_GRACE, "--grace"),
-    logLevel: io.env["ORCO_LOG_LEVEL"] ?? "info",
+    logLevel: loadConfig({ env: io.env }).config.logLevel,
     stop: interrupted.signal,
     hurry: interrupted.again,
     onReady: (line) => io.out(`${line}\n`),
@@ -63,10 +63,10 @@ export async function workerSweep({ home, io }: Context): Promise<undefined> {
   return undefined;
 }
 
-function urlOf(text: string | undefined, protocols: readonly string[], what: string): string {
+function urlOf(text: string | undefined, { isRight, what }: { isRight: (url: string) => boolean; what: string }): string {
   if (text === undefined || text === "") throw usageError(`worker takes ${what}`);
   // Not shown: it may hold a password.
-  if (!URL.canParse(text) || !protocols.includes(new URL(text).protocol)) throw usageError(`that is no URL for ${what}`);
+  if (!isRight(text)) throw usageError(`that is no URL for ${what}`);
   return text;
 }
 

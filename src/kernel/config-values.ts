@@ -41,3 +41,8 @@ function isOrigin(text: string): boolean {
 export function protocolOf(text: string): string {
   return URL.canParse(text) ? new URL(text).protocol : "";
 }
+
+/** `redis://` or `rediss://`; its path, where it has one, is the number of a database. */
+export function isRedisUrl(text: string): boolean {
+  return /^rediss?:$/.test(protocolOf(text)) && /^\/?\d*$/.test(new URL(text).pathname);
+}

@@ -103,6 +103,10 @@ describe("a bad value stops with one line that names it", () => {
     const error = refusal({ ORCO_API_KEY: "tooshort" });
     expect(error.message).toBe("ORCO_API_KEY is not valid: expected at least 16 characters");
     expect(JSON.stringify([error.message, error.facts])).not.toContain("tooshort");
+    for (const url of ["http://a", "redis://:hunter22@a:99999", "redis://:hunter22@a/queue"])
+      expect(refusal({ REDIS_URL: url }).message).toBe(
+        "REDIS_URL is not valid: expected redis://[user:password@]host:port[/db] or rediss://…",
+      );
   });
 });
 

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { z } from "zod";
-import { isBlock, parseAddress, parseOrigins, protocolOf, wholeNumber } from "./config-values.ts";
+import { isBlock, isRedisUrl, parseAddress, parseOrigins, protocolOf, wholeNumber } from "./config-values.ts";
 import { OrcoError } from "./errors.ts";
 import type { JsonObject } from "./event.ts";
 import { orcoHome, socketPath } from "./home.ts";
@@ -108,7 +108,7 @@ export const configSchema = z.object({
     .register(settings, { env: ["ORCO_EDGE_MEMORY"], expects: "a whole number of MiB above which a worker of the edge is replaced" }),
   redisUrl: z
     .string()
-    .refine((url) => /^rediss?:$/.test(protocolOf(url)))
+    .refine(isRedisUrl)
     .optional()
     .register(settings, { env: ["REDIS_URL"], expects: "redis://[user:password@]host:port[/db] or rediss://…", secret: true }),
   publicUrl: z

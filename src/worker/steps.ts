@@ -1,4 +1,5 @@
 import type { Clock } from "../kernel/clock.ts";
+import { loadConfig } from "../kernel/config.ts";
 import { uuidv7 } from "../kernel/id.ts";
 import { Slots } from "../runs/drive/slots.ts";
 import { Driver } from "../runs/driver.ts";
@@ -19,16 +20,13 @@ interface StepsOptions {
   readonly onError: (error: unknown) => void;
 }
 
-const DEFAULT_DOCKER = "unix:///var/run/docker.sock";
-/** As for a daemon (ORCO_MAX_STEPS). */
-const DEFAULT_MAX_STEPS = 64;
-
-/** Executes the steps of a worker: the same driver and the same runner as in the daemon for mode local. */
+/** Executes the steps of a worker: the same driver and the same runner as in the daemon for mode local, with the same settings. Throws `config`. */
 export function stepsOf({ home, env, clock, onError }: StepsOptions) {
-  const containers = new ContainerSteps({ engine: new Engine(env["DOCKER_HOST"] || DEFAULT_DOCKER), clock, home });
+  const { dockerHost, maxSteps, otlpEndpoint } = loadConfig({ env }).config;
+  const containers = new ContainerSteps({ engine: new Engine(dockerHost), clock, home });
   const runner = new LocalRunner({ home, clock, env, containers, startHttp });
-  const slots = new Slots(Number(env["ORCO_MAX_STEPS"]) || DEFAULT_MAX_STEPS);
-  const traces = env["OTEL_EXPORTER_OTLP_ENDPOINT"] ? ownTraceparent : stepTraceparent;
+  const slots = new Slots(maxSteps);
+  const traces = otlpEndpoint !== undefined ? ownTraceparent : stepTraceparent;
   const drive: Drive = async ({ ledger, runner: attempt, api }) => {
     const { run } = ledger.snapshot();
     const traced = (execution: StepExecution): StepExecution => {

@@ -38,17 +38,18 @@ export class RedisLink {
 
   /** Resolves after the first attempt, whatever its outcome. Never rejects. */
   async start(): Promise<void> {
-    const raw = new RedisClient(this.options.url, {
-      connectionTimeout: CONNECT_MS,
-      autoReconnect: false,
-      enableOfflineQueue: false,
-      maxRetries: 0,
-    });
+    let raw: RedisClient | undefined;
     try {
+      raw = new RedisClient(this.options.url, {
+        connectionTimeout: CONNECT_MS,
+        autoReconnect: false,
+        enableOfflineQueue: false,
+        maxRetries: 0,
+      });
       await within(this.options.clock, CONNECT_MS, raw.connect());
     } catch (error) {
-      raw.close();
-      this.mark(messageOf(error));
+      raw?.close();
+      this.mark(`no connection to ${placeOf(this.options.url)}, or it refuses user and password (${messageOf(error)})`);
       this.again(RETRY_MS, () => this.start());
       return;
     }
@@ -127,6 +128,11 @@ export class RedisLink {
 }
 
 class Silence extends Error {}
+
+/** Without user and password. Bun says of every connection that fails only that it was closed. */
+function placeOf(url: string): string {
+  return URL.parse(url)?.host || "the Redis of its URL";
+}
 
 function within<T>(clock: Pick<Clock, "after">, ms: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
