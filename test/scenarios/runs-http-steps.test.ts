@@ -22,7 +22,7 @@ const server = Bun.serve({
     if (pathname === "/big") return new Response("x".repeat(200_000));
     if (pathname === "/big-json") return Response.json({ x: "y".repeat(100_000) });
     if (pathname === "/jump") return new Response(null, { status: 302, headers: { location: "/json" } });
-    if (pathname === "/slow") await new Promise((resolve) => void setTimeout(resolve, 5000).unref());
+    if (pathname === "/slow") await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
     return new Response("plain");
   },
 });

@@ -97,15 +97,19 @@ describe("a lane", () => {
   });
 });
 
-test("so many runs at once and no more, the most important first; a paused one holds no place it does not need", async () => {
-  const order = join(narrow.dir, "order");
-  const first = await narrow.plan([{ id: "w", wait_for: "go" }]);
-  await narrow.stepWhen(first, "w", "waiting");
+test("so many runs at once and no more, the most important first; one that only waits for somebody holds no place", async () => {
+  const [order, begun] = [join(narrow.dir, "order"), join(narrow.dir, "begun")];
+  const idle = await narrow.plan([{ id: "w", wait_for: "go" }]);
+  await narrow.stepWhen(idle, "w", "waiting");
+  const first = await narrow.plan([sh("a", `while [ ! -e ${begun} ]; do sleep 0.02; done`)]);
+  await narrow.stepWhen(first, "a", "running");
   const made: string[] = [];
   for (const priority of [0, 5, -5, 5]) made.push(await narrow.plan([sh("a", `echo ${made.length} >> ${order}`)], { priority }));
   for (const id of made) expect((await narrow.run(id)).status).toBe("pending");
   expect((await narrow.post(`/runs/${await narrow.create({})}/claim`, { worker: "w" })).status).toBe(200);
-  await narrow.post(`/runs/${first}/signals/go`, {});
+  await Bun.write(begun, "");
   for (const id of made) expect((await narrow.ended(id)).status).toBe("completed");
   expect(readFileSync(order, "utf8")).toBe("1\n3\n0\n2\n");
+  await narrow.post(`/runs/${idle}/signals/go`, {});
+  expect((await narrow.ended(idle)).status).toBe("completed");
 });
