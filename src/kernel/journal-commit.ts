@@ -119,13 +119,25 @@ export class Committer {
     return this.waiting.splice(0, count);
   }
 
-  /** One transaction. Throws when it failed as a whole; then the database is as before and no number is used up. */
+  /**
+   * One transaction. Throws when it failed as a whole; then the database is as before and no number is used up. Row writes are hardly ever faulty, and a
+   * savepoint for each append costs as much as its rows: so they are made without, and where one fails all are made again, each append in a savepoint.
+   */
   private transact(batch: readonly Append[]): Outcome[] {
+    try {
+      return this.carryOut(batch, (append, ts) => ({ stored: this.write(append, ts) }));
+    } catch (error) {
+      if (concernsAll(error)) throw error;
+      return this.carryOut(batch, (append, ts) => this.attempt(append, ts));
+    }
+  }
+
+  private carryOut(batch: readonly Append[], make: (append: Append, ts: number) => Outcome): Outcome[] {
     const ts = Math.trunc(this.deps.clock.now());
     try {
       this.abandon();
       this.sql.begin.run();
-      const outcomes = batch.map((append) => (append.writes.length === 0 ? { stored: this.store(append, ts) } : this.attempt(append, ts)));
+      const outcomes = batch.map((append) => make(append, ts));
       this.sql.commit.run();
       return outcomes;
     } catch (error) {
@@ -142,12 +154,9 @@ export class Committer {
 
   /** An append whose row writes may be faulty: in a savepoint, so that it alone is rejected. */
   private attempt(append: Append, ts: number): Outcome {
-    const { heads, statements } = this.deps;
-    let stored: JournalEvent[] = [];
     this.sql.savepoint.run();
     try {
-      stored = this.store(append, ts);
-      for (const { sql, params } of append.writes) statements.get(sql).run(...params);
+      const stored = this.write(append, ts);
       this.sql.release.run();
       return { stored };
     } catch (error) {
@@ -155,10 +164,16 @@ export class Committer {
       if (concernsAll(error) || !this.deps.db.inTransaction) throw error;
       this.sql.undo.run();
       this.sql.release.run();
-      for (const event of stored.toReversed()) heads.retreat(event);
+      this.deps.heads.forget();
       const message = `a row write of the journal failed: ${messageOf(error)}`;
       return { rejected: new OrcoError("internal", message, { file: this.deps.path }, { cause: error }) };
     }
+  }
+
+  private write(append: Append, ts: number): JournalEvent[] {
+    const stored = this.store(append, ts);
+    for (const { sql, params } of append.writes) this.deps.statements.get(sql).run(...params);
+    return stored;
   }
 
   private store(append: Append, ts: number): JournalEvent[] {

@@ -53,12 +53,6 @@ export class Heads {
     this.topics.set(event.topic, event.topicSeq);
   }
 
-  /** Takes `advance` back. */
-  retreat(event: JournalEvent): void {
-    this.last = event.seq - 1;
-    this.topics.set(event.topic, event.topicSeq - 1);
-  }
-
   forget(): void {
     this.last = undefined;
     this.topics.clear();
