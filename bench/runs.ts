@@ -43,7 +43,13 @@ function report({ records, versions }: Contest): Report {
       { claim: "three steps, plan, ÷ BullMQ", value: ratio(plans, three("BullMQ")), limit: 2, unit: "×", must: ">=" },
       { claim: "three steps, worker, ÷ BullMQ", value: ratio(workers, three("BullMQ")), limit: 2, unit: "×", must: ">=" },
       { claim: "accepted runs", value: accepts, limit: 2000, unit: "/s", must: ">=" },
-      { claim: "three steps alone, plan, p50", value: alone.length > 0 ? middle(alone, "p50") : undefined, limit: 10, unit: "ms", must: "<=" },
+      {
+        claim: "three steps alone, plan, p50",
+        value: alone.length > 0 ? middle(alone, "p50") : undefined,
+        limit: 10,
+        unit: "ms",
+        must: "<=",
+      },
     ],
     notes: [
       "alike: who calls it is a process of its own and waits for the end of the run; the steps are of a service on node; each step's result is on disk before the next begins",

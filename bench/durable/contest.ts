@@ -56,7 +56,10 @@ export async function contest(ground: Ground, engines: readonly Engine[], shape:
   return { records, versions };
 }
 
-async function enlist(engines: readonly Engine[], { only }: BenchOptions): Promise<{ ready: Engine[]; versions: { [engine: string]: string } }> {
+async function enlist(
+  engines: readonly Engine[],
+  { only }: BenchOptions,
+): Promise<{ ready: Engine[]; versions: { [engine: string]: string } }> {
   const ready: Engine[] = [];
   const versions: { [engine: string]: string } = {};
   for (const engine of engines) {

@@ -2,7 +2,7 @@
  * Load on a daemon of durable runs, as its own process: `runs-load.ts '{"scene": "plan", "url": "http://127.0.0.1:7070", "clients": 50, "seconds": 4}'`.
  * Closed loop: each client begins the next one when it knows the end of the one before. Prints `{count, ms, times}`, in ms.
  */
-import { Lane } from "./http-lane.ts";
+import { type Answer, Lane } from "./http-lane.ts";
 
 interface Job {
   readonly scene: keyof typeof SCENES;
@@ -29,7 +29,7 @@ async function planned(): Promise<() => Promise<Once>> {
   return async () => {
     const own = lane();
     return async () => {
-      const { runId } = expect<{ runId: string }>(201, await own.ask("POST", "/runs", { plan: { steps } }));
+      const { runId } = expect(201, await own.ask("POST", "/runs", { plan: { steps } }));
       const status = await ended(runId);
       if (status !== "completed") throw new Error(`run ${runId}: ${status}`);
     };
@@ -41,8 +41,8 @@ async function worked(): Promise<() => Promise<Once>> {
   return async () => {
     const own = lane();
     return async () => {
-      const { runId } = expect<{ runId: string }>(201, await own.ask("POST", "/runs", { external: true }));
-      const { token } = expect<{ token: string }>(200, await own.ask("POST", `/runs/${runId}/claim`, { worker: "bench" }));
+      const { runId } = expect(201, await own.ask("POST", "/runs", { external: true }));
+      const { token } = expect(200, await own.ask("POST", `/runs/${runId}/claim`, { worker: "bench" }));
       const as = `X-Run-Token: ${token}\r\n`;
       for (const step of ["a", "b", "c"])
         expect(201, await own.ask("POST", `/runs/${runId}/checkpoints`, { type: "step", step, data: { n: 1 } }, as));
@@ -62,8 +62,8 @@ async function accepted(): Promise<() => Promise<Once>> {
 async function checkpointed(): Promise<() => Promise<Once>> {
   return async () => {
     const own = lane();
-    const { runId } = expect<{ runId: string }>(201, await own.ask("POST", "/runs", { external: true }));
-    const { token } = expect<{ token: string }>(200, await own.ask("POST", `/runs/${runId}/claim`, { worker: "bench" }));
+    const { runId } = expect(201, await own.ask("POST", "/runs", { external: true }));
+    const { token } = expect(200, await own.ask("POST", `/runs/${runId}/claim`, { worker: "bench" }));
     const body = { type: "progress", data: { step: "train", epoch: 3, loss: 0.25 } };
     return async () => void expect(201, await own.ask("POST", `/runs/${runId}/checkpoints`, body, `X-Run-Token: ${token}\r\n`));
   };
@@ -85,9 +85,15 @@ async function sent(): Promise<() => Promise<Once>> {
   };
 }
 
-function expect<T>(wanted: number, { status, body }: { status: number; body: string }): T {
+interface Told {
+  readonly runId: string;
+  readonly token: string;
+}
+
+/** What of an answer is gone on with. */
+function expect(wanted: number, { status, body }: Answer): Told {
   if (status !== wanted) throw new Error(`answered ${status}: ${body.slice(0, 500)}`);
-  return JSON.parse(body) as T;
+  return JSON.parse(body) as Told;
 }
 
 /** Resolves with the status of a run once its end is heard of, whichever comes first: the question or the event. */
