@@ -5,12 +5,14 @@ import type { LogLine } from "../runs/ports.ts";
 const GATHER_MS = 200;
 const MAX_LINES = 1000;
 const MAX_BYTES = 256 * 1024;
-/** While the daemon cannot be reached; then the oldest go. */
+/** While the daemon cannot be reached; then the oldest go. A line may have a million characters. */
 const MAX_WAITING = 20_000;
+const MAX_WAITING_CHARS = 16 * 1024 * 1024;
 
 /** Lines on their way to the daemon, in portions. Best effort: what finds no room, and what cannot be sent, is counted and said. */
 export class LogBatch {
   private waiting: LogLine[] = [];
+  private chars = 0;
   private dropped = 0;
   private cancel: CancelTimer | undefined;
   private sending: Promise<void> | undefined;
@@ -26,11 +28,8 @@ export class LogBatch {
 
   add(lines: readonly LogLine[]): void {
     this.waiting.push(...lines);
-    const excess = this.waiting.length - MAX_WAITING;
-    if (excess > 0) {
-      this.waiting.splice(0, excess);
-      this.dropped += excess;
-    }
+    this.chars += charsOf(lines);
+    while (this.waiting.length > MAX_WAITING || this.chars > MAX_WAITING_CHARS) this.dropped += this.taken(this.excess()).length;
     this.cancel ??= this.clock.after(GATHER_MS, () => void this.flush());
   }
 
@@ -44,12 +43,22 @@ export class LogBatch {
 
   close(): void {
     this.cancel?.();
-    this.waiting = [];
+    this.taken(this.waiting.length);
+  }
+
+  private taken(count: number): LogLine[] {
+    const taken = this.waiting.splice(0, count);
+    this.chars -= charsOf(taken);
+    return taken;
+  }
+
+  private excess(): number {
+    return Math.max(1, this.waiting.length - MAX_WAITING);
   }
 
   private async sendAll(): Promise<void> {
     while (this.waiting.length > 0) {
-      const portion = this.waiting.splice(0, this.portion());
+      const portion = this.taken(this.portion());
       const note = this.note(portion);
       try {
         await this.ports.send(note ? [note, ...portion] : portion);
@@ -74,4 +83,8 @@ export class LogBatch {
     this.dropped = 0;
     return { at: this.clock.now(), step, attempt, source: "orco", level: "warn", message };
   }
+}
+
+function charsOf(lines: readonly LogLine[]): number {
+  return lines.reduce((sum, { message }) => sum + message.length, 0);
 }
