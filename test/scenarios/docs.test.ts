@@ -1,11 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Glob } from "bun";
 import Ajv2020 from "ajv/dist/2020.js";
 import type { Document } from "../../scripts/api-reference/document.ts";
 import { apiReference } from "../../scripts/api-reference/page.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
+import { parseStepLine } from "../../src/runs/protocol.ts";
 import { type Block, blocksOf, type Ran, runBlocks, shapeOf } from "./page-script.ts";
 import { RunsRig } from "./runs-rig.ts";
 
@@ -123,6 +124,28 @@ describe("pages whose commands are executed in the repository", () => {
     const commands = blocks.filter(({ skip }) => skip === undefined);
     if (commands.length > 0) withDaemon(name, async (rig) => expectAllRan(await runPage(rig, commands, ROOT), commands));
   }
+});
+
+describe("what pages show to be written into files", () => {
+  const shown = (name: string, language: string, file: string, rig: RunsRig): string => {
+    const block = blocksOf(page(name)).find((one) => one.language === language);
+    const path = join(rig.dir, file);
+    writeFileSync(path, block?.text ?? "");
+    return path;
+  };
+
+  withDaemon("the plan of docs/runs.md is one, and the stack of README is one", async (rig) => {
+    const plan = await rig.orco(["run", "submit", shown("docs/runs.md", "yaml", "plan.yaml", rig), "--dry-run"]);
+    expect(plan).toMatchObject({ code: 0, err: "" });
+    expect(plan.out).toContain("publish, each");
+    expect(await rig.orco(["-f", shown("README.md", "yaml", "stack.yaml", rig), "lint"])).toMatchObject({ code: 0 });
+  });
+
+  test("each message that a step may say is understood as one", () => {
+    const [messages] = blocksOf(page("docs/runs.md")).filter(({ language }) => language === "json");
+    const lines = messages?.text.split("\n") ?? [];
+    expect(lines.map((line) => parseStepLine(line).kind)).toEqual(lines.map((line) => JSON.parse(line).type));
+  });
 });
 
 test("the script on the page about browsers is the one that a browser is tested with", () => {
