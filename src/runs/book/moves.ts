@@ -95,7 +95,7 @@ const ENDS = { completed: "finish", failed: "fail", canceled: "cancel" } as cons
 export function endRun(draft: Draft, asked: RunFinish): void {
   const { cancelling, dispatch } = draft.run;
   const end: RunFinish = cancelling && asked.status !== "canceled" ? { status: "canceled", reason: cancelling.reason } : asked;
-  closeSteps(draft);
+  closeSteps(draft, end.status === "canceled" ? end.reason : undefined);
   const { now } = draft.context;
   const error = end.status === "failed" ? end.error : undefined;
   moveRun(draft, ENDS[end.status], {
@@ -109,6 +109,7 @@ export function endRun(draft: Draft, asked: RunFinish): void {
 }
 
 /** Of a run that has ended no step is under way. */
-function closeSteps(draft: Draft): void {
-  for (const { id, status } of draft.steps()) if (!STEP.isFinal(status)) changeStep(draft, { step: id, event: "cancel" });
+function closeSteps(draft: Draft, message: string | undefined): void {
+  const set = message === undefined ? {} : { set: { message } };
+  for (const { id, status } of draft.steps()) if (!STEP.isFinal(status)) changeStep(draft, { step: id, event: "cancel", ...set });
 }
