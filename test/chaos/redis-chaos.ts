@@ -17,7 +17,9 @@ const PATIENCE_MS = 120_000;
 const CANCELED = 0.15;
 /** Before it is cancelled. */
 const MAX_LIFE_MS = 1500;
-const BETWEEN_KILLS_MS = [200, 3000] as const;
+/** A machine that has much else to do is not struck faster than it can work. */
+const ENDED_BETWEEN_KILLS = [1, 12] as const;
+const MAX_PAUSE_MS = 500;
 
 /** Runs of a mixture of plans, some of which are cancelled, while everything else dies at random. */
 export class Chaos {
@@ -26,6 +28,7 @@ export class Chaos {
   private readonly monkey: Monkey;
   private readonly orders: Order[] = [];
   private asked = 0;
+  private ended = 0;
   private over = false;
   private glancing: Promise<ReadonlySet<string>> | undefined;
 
@@ -91,10 +94,11 @@ export class Chaos {
       canceled = await this.client.cancel(id, force);
     }
     this.orders.push({ id, sort, canceled });
-    await this.ended(id);
+    await this.untilEnded(id);
+    this.ended += 1;
   }
 
-  private async ended(id: string): Promise<void> {
+  private async untilEnded(id: string): Promise<void> {
     const deadline = performance.now() + PATIENCE_MS;
     while ((await this.glance()).has(id)) {
       if (performance.now() > deadline) throw new Error(`run ${id} has not ended: ${JSON.stringify(await this.client.ask(`/runs/${id}`))}`);
@@ -118,8 +122,9 @@ export class Chaos {
   /** The one flush and the one death of Redis come when a third and two thirds have been asked for. */
   private async strike(): Promise<void> {
     const due = [() => this.monkey.flush(), () => this.monkey.redis()];
-    while (!this.over || due.length > 0) {
-      await Bun.sleep(this.random.whole(...BETWEEN_KILLS_MS));
+    for (let at = 1; !this.over || due.length > 0; at = this.ended + this.random.whole(...ENDED_BETWEEN_KILLS)) {
+      while (this.ended < at && !this.over) await this.glance();
+      await Bun.sleep(this.random.whole(0, MAX_PAUSE_MS));
       const isDue = this.asked >= ((3 - due.length) * this.runs) / 3;
       await (isDue && due.length > 0 ? due.shift()?.() : this.monkey.strike());
     }
