@@ -91,4 +91,20 @@ describe("the list of runs", () => {
     expect(catalogue.get(id).steps).toHaveLength(101);
     expect(await refused(() => catalogue.get("nothing"))).toMatchObject({ code: "not_found" });
   });
+
+  test("shows up to 100 steps whether they have begun or not; what they and a run leave behind is shown by the run when it is long", async () => {
+    const { lives, book, catalogue } = await filled();
+    using _ = lives;
+    const ids = Array.from({ length: 60 }, (_one, n) => `s${n}`);
+    const { id } = await book.create(planOf(...ids.map((one) => step(one))), how());
+    await settled();
+    const ledger = book.ledger(id);
+    await ledger.record(ids.map((one) => ({ step: one, event: "begin" })));
+    expect(catalogue.list({ limit: 1 })[0]?.steps).toHaveLength(60);
+    await ledger.record(ids.map((one) => ({ step: one, event: "finish", set: { outputs: { long: "x".repeat(10_000) } } })));
+    await ledger.finish({ status: "completed", result: "x".repeat(300_000) });
+    expect(catalogue.list({ limit: 1 })[0]).toMatchObject({ id, status: "completed", steps: [] });
+    expect(JSON.stringify(catalogue.list({ limit: 1 })).length).toBeLessThan(2000);
+    expect(JSON.stringify(catalogue.get(id)).length).toBeGreaterThan(900_000);
+  });
 });

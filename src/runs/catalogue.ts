@@ -18,9 +18,10 @@ export interface RunsFilter {
   readonly stack?: string;
 }
 
-/** More steps than this are not in lists, nor those of a plan longer than `MAX_LISTED_PLAN` characters, which would have to be parsed for their names. */
+/** More steps than this, items among them, are not in lists. */
 const MAX_LISTED_STEPS = 100;
-const MAX_LISTED_PLAN = 256 * 1024;
+/** Nor are steps of a longer plan or that say more, and the result in a longer row: characters of JSON, of each of up to 500 runs. */
+const MAX_LISTED_TEXT = 256 * 1024;
 
 /** What the other engine calls a status. */
 const SYNONYMS: Readonly<Record<string, string>> = { pending: "queued", canceled: "cancelled" };
@@ -52,7 +53,7 @@ export class RunCatalogue {
     // One after the other, since each of them is in the order of an index.
     const found = statuses.flatMap((one) => this.rows({ ...filter, limit, before, ...(one !== undefined && { status: one }) }));
     const newest = found.toSorted((a, b) => (a.id < b.id ? 1 : -1)).slice(0, limit);
-    return newest.map((row) => withoutContent(this.viewOf(row, (steps) => steps <= MAX_LISTED_STEPS)));
+    return newest.map((row) => this.listed(row));
   }
 
   private rows({ limit, before, ...filter }: RunsFilter & { limit: number; before: string }): (Found & { id: string })[] {
@@ -64,31 +65,40 @@ export class RunCatalogue {
     })[];
   }
 
-  private viewOf({ engine, row }: Found, wanted: (steps: number) => boolean): RunView {
-    if (engine === "plan") return this.planView(JSON.parse(row) as RunRecord, wanted);
+  private listed({ engine, row }: Found): RunView {
+    const view = this.viewOf({ engine, row }, (run) => this.isShort(run));
+    if (row.length <= MAX_LISTED_TEXT) return withoutContent(view);
+    const { result: _, ...short } = view;
+    return withoutContent(short);
+  }
+
+  private viewOf({ engine, row }: Found, hasSteps: (run: string) => boolean): RunView {
+    if (engine === "plan") return this.planView(JSON.parse(row) as RunRecord, hasSteps);
     const run = JSON.parse(row) as RunRow;
-    return runView(run, wanted(this.countOf(run.id)) ? this.stepsOf<StepRow>(run.id) : []);
+    return runView(run, hasSteps(run.id) ? this.stepsOf<StepRow>(run.id) : []);
   }
 
-  private planView(run: RunRecord, wanted: (steps: number) => boolean): RunView {
-    const begun = this.countOf(run.id);
-    const order = wanted(begun) ? this.orderOf(run, wanted) : undefined;
-    if (!order || !wanted(begun + order.length)) return planRunView(run, [], new Map());
-    return planRunView(run, order, new Map(this.stepsOf<StepState>(run.id).map((step) => [step.id, step])));
+  private planView(run: RunRecord, hasSteps: (run: string) => boolean): RunView {
+    if (!hasSteps(run.id)) return planRunView(run, [], new Map());
+    return planRunView(run, this.orderOf(run.id), new Map(this.stepsOf<StepState>(run.id).map((step) => [step.id, step])));
   }
 
-  /** Ids of its plan's steps; undefined when they are too many. */
-  private orderOf({ id, kind }: RunRecord, wanted: (steps: number) => boolean): string[] | undefined {
-    const [content] = this.journal.query("SELECT length(plan) AS length FROM run_plans WHERE run = ?", [id]) as { length: number }[];
-    if (!wanted(Infinity) && (content?.length ?? 0) > MAX_LISTED_PLAN) return undefined;
-    if (kind === "external" && content?.length === "null".length) return [];
+  /** Ids of its plan's steps; none without a plan. */
+  private orderOf(run: string): string[] {
     const sql = "SELECT value ->> '$.id' AS id FROM run_plans, json_each(plan, '$.steps') WHERE run = ?";
-    return (this.journal.query(sql, [id]) as { id: string }[]).map((step) => step.id);
+    return (this.journal.query(sql, [run]) as { id: string }[]).map((step) => step.id);
   }
 
-  private countOf(run: string): number {
-    const [row] = this.journal.query("SELECT count(*) AS count FROM run_steps WHERE run = ?", [run]) as { count: number }[];
-    return row?.count ?? 0;
+  /** Its steps, and what they say, are few enough for a list. */
+  private isShort(run: string): boolean {
+    const [rows] = this.journal.query("SELECT count(*) AS count FROM run_steps WHERE run = ?", [run]) as { count: number }[];
+    const [plan] = this.journal.query("SELECT length(plan) AS length FROM run_plans WHERE run = ?", [run]) as { length: number }[];
+    if ((rows?.count ?? 0) > MAX_LISTED_STEPS || (plan?.length ?? 0) > MAX_LISTED_TEXT) return false;
+    const sql = `SELECT (SELECT count(*) FROM run_plans, json_each(plan, '$.steps') WHERE run = ?1)
+        + (SELECT count(*) FROM run_steps WHERE run = ?1 AND name LIKE '%]') AS count,
+      (SELECT sum(length(row)) FROM run_steps WHERE run = ?1) AS length`;
+    const [all] = this.journal.query(sql, [run]) as { count: number; length: number | null }[];
+    return (all?.count ?? 0) <= MAX_LISTED_STEPS && (all?.length ?? 0) <= MAX_LISTED_TEXT;
   }
 
   private stepsOf<T>(run: string): T[] {

@@ -19,8 +19,9 @@ export interface RunView {
   readonly endedAt?: string;
   /** Who executes it: counts up with every claim. */
   readonly attempt: number;
-  /** Not in lists when there are more than 100. */
+  /** Not in lists when there are more than 100, or more than 256 KiB of them. */
   readonly steps: readonly RunStepView[];
+  /** Not in lists when the run is longer than 256 KiB. */
   readonly result?: Json;
   readonly error?: { readonly code: string; readonly message: string } & JsonObject;
   /** What it waits for, for a person: where several steps wait, an approval before others. */
