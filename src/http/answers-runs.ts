@@ -108,7 +108,11 @@ export const RUN_ANSWERS = {
   RunPlan: z
     .object({
       mode: z.literal("plan"),
-      plan: z.object({ steps: z.array(z.looseObject({ id: z.string() })), levels: z.array(z.array(z.string())), warnings: z.array(z.string()) }),
+      plan: z.object({
+        steps: z.array(z.looseObject({ id: z.string() })),
+        levels: z.array(z.array(z.string())),
+        warnings: z.array(z.string()),
+      }),
     })
     .openapi("RunPlan"),
   CheckpointList: z.object({ runId: z.string(), checkpoints: z.array(Checkpoint), ...cursor }).openapi("CheckpointList"),

@@ -27,7 +27,12 @@ export function runCreateRoutes(site: Site): void {
     const { mode } = input.query;
     if (mode === "plan") return c.json({ mode, plan: runs.plan(request) });
     const traceparent = c.req.header("traceparent");
-    const run = await runs.create(request, { mode, owner: callerOf(c), ...(traceparent !== undefined && { traceparent }), ...reservedOf(c) });
+    const run = await runs.create(request, {
+      mode,
+      owner: callerOf(c),
+      ...(traceparent !== undefined && { traceparent }),
+      ...reservedOf(c),
+    });
     return c.json({ runId: run.id }, 201, { location: `/runs/${run.id}` });
   });
 }

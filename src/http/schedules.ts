@@ -21,7 +21,10 @@ export function scheduleRoutes(site: Site): void {
     creates: true,
   };
   endpoint(site, { method: "post", params: none, query: none, ...create }, async (c, { body }) => {
-    const made = await schedules.create(body.kind === "json" ? body.value : ScheduleBody.parse({}), { owner: callerOf(c), ...reservedOf(c) });
+    const made = await schedules.create(body.kind === "json" ? body.value : ScheduleBody.parse({}), {
+      owner: callerOf(c),
+      ...reservedOf(c),
+    });
     return c.json(made, 201, { location: `/schedules/${made.id}` });
   });
 

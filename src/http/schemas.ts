@@ -18,7 +18,13 @@ export const none = z.strictObject({});
 export const oneRun = z.strictObject({ runId: z.string().min(1).max(MAX_ID) });
 /** RFC 3339 or epoch ms, as epoch ms. */
 export const instant = z
-  .union([z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)), z.string().regex(/^\d{1,15}$/).transform(Number)])
+  .union([
+    z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
+    z
+      .string()
+      .regex(/^\d{1,15}$/)
+      .transform(Number),
+  ])
   .describe("RFC 3339 or epoch ms");
 export const schemaFile = z.string().regex(/^[a-z]+\.json$/, "<name>.json");
 export const serviceAction = z.enum(["restart", "start", "stop", "scale", "promote", "abort"]);
