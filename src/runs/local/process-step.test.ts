@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../../../test/until.ts";
 import { isAlive, readStat } from "../../supervise/proc.ts";
@@ -198,4 +198,29 @@ test("closed politely it goes on, for whoever opens next", async () => {
   await Bun.write(join(rig.home, "runs", rig.run, "work", "go"), "");
   expect(await step?.ended).toMatchObject({ kind: "failed", error: { message: "exit 4" } });
   expect([first, second].map(({ checkpoints }) => checkpoints.map(({ data }) => data))).toEqual([[1], [2]]);
+});
+
+test("what a step puts beside its own files is in nobody's way, and goes with them", async () => {
+  using rig = new StepRig();
+  const step = await rig.steps.start(
+    rig.sh('echo > ../notes.txt; mkdir "../a b" ../.hidden; mkdir "../../a b"; echo > ../../stray'),
+    new Heard(),
+  );
+  expect(await step.ended).toEqual({ kind: "completed" });
+  await rig.steps.sweep(() => false);
+  expect(existsSync(join(rig.home, "runs", rig.run))).toBe(false);
+});
+
+test("a step that puts a link in the place of its run's folder has nothing written or removed behind it", async () => {
+  using rig = new StepRig();
+  const elsewhere = join(rig.home, "elsewhere");
+  mkdirSync(elsewhere);
+  writeFileSync(join(elsewhere, "precious"), "");
+  const step = await rig.steps.start(rig.sh("cd ../..; mv $ORCO_RUN_ID moved; ln -s ../elsewhere $ORCO_RUN_ID"), new Heard());
+  expect((await step.ended).kind).toBe("lost");
+  const next = await rig.steps.start(rig.sh("true"), new Heard());
+  expect(await next.ended).toMatchObject({ kind: "failed", error: { code: "conflict" } });
+  await rig.steps.forget(rig.run);
+  expect(readdirSync(elsewhere)).toEqual(["precious"]);
+  expect(existsSync(join(rig.home, "runs", rig.run))).toBe(false);
 });

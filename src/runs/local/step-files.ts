@@ -1,7 +1,7 @@
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
-import { errnoOf } from "../../kernel/errors.ts";
+import { basename, dirname, join } from "node:path";
+import { OrcoError } from "../../kernel/errors.ts";
 import type { StepExecution } from "../ports.ts";
 import { isPlainName, plainName, removeEmptyFolder, runFolder, runsFolder } from "../run-folder.ts";
 
@@ -27,8 +27,11 @@ export class StepFiles {
     this.work = join(folder, WORK);
   }
 
-  /** Throws what the file system throws. */
+  /** Throws what the file system throws, and `conflict` where a step has put something else in the place of its run's folder. */
   write({ input, resume, spec }: StepExecution): void {
+    mkdirSync(dirname(this.dir), { recursive: true, mode: 0o700 });
+    if (!isFolder(dirname(this.dir)))
+      throw new OrcoError("conflict", "the folder of the run was replaced by a link", { run: basename(dirname(this.dir)) });
     mkdirSync(this.dir, { recursive: true, mode: 0o700 });
     if (spec.workdir === undefined) mkdirSync(this.work, { recursive: true, mode: 0o700 });
     writePrivate(this.input, JSON.stringify(input));
@@ -38,7 +41,8 @@ export class StepFiles {
 
 /** Executions of the run that have a folder, ended or not. */
 export function executionsOf(home: string, run: string): string[] {
-  return listed(runFolder(home, run)).filter((name) => name !== WORK && !LOG.test(name));
+  const folder = runFolder(home, run);
+  return listed(folder).filter((name) => name !== WORK && isPlainName(name) && isFolder(join(folder, name)));
 }
 
 /** Runs of which there is more than a log. */
@@ -49,20 +53,21 @@ export async function* runsWithFiles(home: string): AsyncGenerator<string> {
   }
 }
 
-/** Removes all of a run but its log. */
+/** Removes all of a run but its log. Where a step has put a link in the place of the folder, what that leads to is nobody's to remove. */
 export function removeFiles(home: string, run: string): void {
   const folder = runFolder(home, run);
+  if (!isFolder(folder)) return rmSync(folder, { force: true });
   for (const name of listed(folder)) if (!LOG.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
   removeEmptyFolder(folder);
 }
 
+/** Nothing of what a link leads to. */
 function listed(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [];
-    throw error;
-  }
+  return isFolder(folder) ? readdirSync(folder) : [];
+}
+
+function isFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** Never through a link that is there already. */
