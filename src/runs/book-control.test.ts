@@ -244,3 +244,18 @@ describe("a retry", () => {
     checkDisk(lives.journal);
   });
 });
+
+test("a retry of a run that is forgotten meanwhile is refused, and no run without a plan", async () => {
+  let forget = async (): Promise<unknown> => undefined;
+  const redis = { assertAvailable: async () => void (await forget()), dispatch: () => undefined, withdraw: () => undefined };
+  using lives = new Lives({ dispatchers: { redis } });
+  const { book } = lives.next();
+  const { id } = await book.create(planOf(step("a")), how("redis"));
+  await book.cancel(id);
+  const gone = ["runs WHERE id", "run_plans WHERE run", "run_steps WHERE run"].map((where) => ({
+    sql: `DELETE FROM ${where} = ?`,
+    params: [id],
+  }));
+  forget = () => lives.journal.append([], gone);
+  expect(await refused(() => book.retry(id, { owner: "me" }))).toMatchObject({ code: "not_found" });
+});

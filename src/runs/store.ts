@@ -131,10 +131,6 @@ export function contentInsert(run: string, { plan, input }: RunContent): Write {
   };
 }
 
-export function contentCopy(run: string, from: string): Write {
-  return { sql: "INSERT INTO run_plans (run, plan, input) SELECT ?, plan, input FROM run_plans WHERE run = ?", params: [run, from] };
-}
-
 export function stepWrite(run: string, step: StepState): Write {
   return {
     sql: "INSERT INTO run_steps (run, name, row) VALUES (?, ?, ?) ON CONFLICT (run, name) DO UPDATE SET row = excluded.row",

@@ -2,7 +2,7 @@ import { OrcoError } from "../../kernel/errors.ts";
 import type { JsonObject, NewEvent, Write } from "../../kernel/event.ts";
 import type { RunMode, RunRecord, StepState } from "../record.ts";
 import { newRun, type RunRequest } from "../request.ts";
-import { contentCopy, contentInsert, runInsert, stepWrite, topicOf } from "../store.ts";
+import { contentInsert, runInsert, stepWrite, topicOf } from "../store.ts";
 import type { Desk } from "./desk.ts";
 import { hasEnded } from "./moves.ts";
 import type { Replacement } from "./replacement.ts";
@@ -54,11 +54,13 @@ export class Creation {
     const known = given === undefined ? undefined : this.desk.store.get(given);
     if (known) return known;
     const { runs, store, options } = this.desk;
+    await this.assertMode(runs.record(former).mode);
+    // From here to the append nothing is awaited: retention may be about to forget it.
     const old = runs.record(former);
     if (!hasEnded(old))
       throw new OrcoError("conflict", `run ${former} has not ended: cancel it first`, { run: former, from: old.status, to: "pending" });
-    await this.assertMode(old.mode);
-    const steps = reusedSteps(store.content(former).plan, store.steps(former), from);
+    const content = store.content(former);
+    const steps = reusedSteps(content.plan, store.steps(former), from);
     const id = given ?? options.newId();
     const { kind, mode, name, metadata, priority, concurrency, timeoutMs, webhook } = old;
     const kept = { kind, mode, name, metadata, priority, ...(concurrency && { concurrency }), ...(webhook && { webhook }) };
@@ -72,7 +74,7 @@ export class Creation {
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...traceOf(traceparent),
     });
-    return this.admit(run, [contentCopy(id, former)], steps);
+    return this.admit(run, [contentInsert(id, content)], steps);
   }
 
   private record(given: Omit<RunRecord, "engine" | "status" | "createdAt" | "attempt" | "dispatch" | "losses">): RunRecord {
