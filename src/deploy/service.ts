@@ -1,7 +1,6 @@
 import { OrcoError } from "../kernel/errors.ts";
-import type { JsonObject } from "../kernel/event.ts";
 import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
-import type { Runs } from "../workflow/execute.ts";
+import type { RunRequest, Runs } from "../workflow/execute.ts";
 import type { RunRow } from "../workflow/run.ts";
 import type { App } from "./app.ts";
 import type { Apps } from "./apps.ts";
@@ -70,17 +69,18 @@ export class AppRequests {
     return appStatus(app.row, app.row.live && app.slot(app.row.live), run?.id);
   }
 
-  /** Throws `deploy_in_progress` (facts: run), unless the contract queues. */
-  deploy(name: string, ref: string): Promise<RunRow> {
+  /** Throws `deploy_in_progress` (facts: run), unless the contract queues. `id`: the run is to have it; one that is there already is returned. */
+  deploy(name: string, ref: string, { id }: { readonly id?: string } = {}): Promise<RunRow> {
     const app = this.apps.require(name);
     const { contract } = app.row.contract ? app.row : (liveRelease(app.row) ?? this.planUnderWay(name) ?? {});
     const onBusy = contract?.on_busy ?? "reject";
-    return this.submit({ kind: "deploy", app: name, input: { app: name, ref }, onBusy });
+    return this.submit({ kind: "deploy", app: name, input: { app: name, ref }, onBusy, ...(id !== undefined && { id }) });
   }
 
-  /** Throws `no_previous_slot`, `deploy_in_progress`. A deploy that only waits for an approval gives way. */
-  async rollback(name: string, why?: string): Promise<RunRow> {
+  /** Throws `no_previous_slot`, `deploy_in_progress`. A deploy that only waits for an approval gives way. `id` as of `deploy`: a second rollback would lead forward again. */
+  async rollback(name: string, { why, id }: { readonly why?: string; readonly id?: string } = {}): Promise<RunRow> {
     const app = this.apps.require(name);
+    if (id !== undefined && this.runs.knows(id)) return this.runs.get(id);
     for (const run of this.runs.underWay({ app: name }))
       if (this.isWaiting(run)) await this.runs.cancel(run.id, "a rollback was asked for").catch(() => undefined);
     if (this.runs.underWay({ app: name }).length === 0) choose(app);
@@ -89,6 +89,7 @@ export class AppRequests {
       app: name,
       input: { app: name, ...(why !== undefined && { why }) },
       onBusy: "reject",
+      ...(id !== undefined && { id }),
     });
   }
 
@@ -139,7 +140,7 @@ export class AppRequests {
 
   private async leave(app: App, why: string): Promise<void> {
     const release = liveRelease(app.row);
-    const { id: run } = await this.rollback(app.name, why);
+    const { id: run } = await this.rollback(app.name, { why });
     const { status, error } = await this.runs.settled(run);
     if (!release) return;
     if (status === "completed") void this.apps.alert(app, release, { kind: "auto_rolled_back", message: why, run });
@@ -169,11 +170,11 @@ export class AppRequests {
     };
   }
 
-  private async submit({ kind, app, input, onBusy }: { kind: string; app: string; input: JsonObject; onBusy: "queue" | "reject" }) {
+  private async submit({ app, ...request }: Omit<RunRequest, "lane" | "labels"> & { readonly app: string }) {
     this.apps.assertStays(app);
     if (this.stopping) throw new OrcoError("unavailable", "orco is shutting down; ask again when it is back", { app });
     try {
-      return await this.runs.submit({ kind, lane: laneOf(app), input, labels: { app }, onBusy });
+      return await this.runs.submit({ ...request, lane: laneOf(app), labels: { app } });
     } catch (error) {
       if (!(error instanceof OrcoError) || error.code !== "busy") throw error;
       const run = String(error.facts["run"]);

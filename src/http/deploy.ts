@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { RunView } from "../workflow/view.ts";
+import { reservedOf } from "./caller.ts";
 import { wantsAsync } from "./change.ts";
 import type { Ctx } from "./context.ts";
 import { appOutcome, settledOrWaiting, unsuccessful } from "./deploy-answer.ts";
@@ -47,12 +48,18 @@ function documentRoutes(site: Site): void {
   const body = { schema: DeployBody, required: true };
   endpoint(site, { method: "post", params: none, query: none, ...deploy, body }, async (c, input) => {
     const { app, commit: ref = "" } = input.body.kind === "json" ? input.body.value : {};
-    return answer(site, c, { kind: "deploy", submit: async () => apps.deploy(apps.nameOf(app), ref) });
+    return answer(site, c, { kind: "deploy", submit: async () => apps.deploy(apps.nameOf(app), ref, reservedOf(c)) });
   });
-  const rollback = { path: "/rollback", id: "rollback", summary: "Go back to the previous release", answers: rollbackAnswers, creates: true };
+  const rollback = {
+    path: "/rollback",
+    id: "rollback",
+    summary: "Go back to the previous release",
+    answers: rollbackAnswers,
+    creates: true,
+  };
   endpoint(site, { method: "post", params: none, query: none, ...rollback, body: { schema: RollbackBody } }, async (c, input) => {
     const { app } = input.body.kind === "json" ? input.body.value : {};
-    return answer(site, c, { kind: "rollback", submit: async () => apps.rollback(apps.nameOf(app)) });
+    return answer(site, c, { kind: "rollback", submit: async () => apps.rollback(apps.nameOf(app), reservedOf(c)) });
   });
   const status = { path: "/status", id: "getStatus", summary: "What is live", answers: { 200: json("Status", "AppStatus") } };
   endpoint(site, { method: "get", params: none, query: z.strictObject({ app: stackName.optional() }), ...status }, (c, input) =>
@@ -106,7 +113,7 @@ function changeRoutes(site: Site): void {
   const body = { schema: AppDeployBody, required: true };
   endpoint(site, { method: "post", params: named, query: none, ...deploy, body }, async (c, input) => {
     const { commit: ref = "" } = input.body.kind === "json" ? input.body.value : {};
-    return answer(site, c, { kind: "deploy", submit: () => apps.deploy(input.params.app, ref) });
+    return answer(site, c, { kind: "deploy", submit: () => apps.deploy(input.params.app, ref, reservedOf(c)) });
   });
   const rollback = {
     path: "/apps/{app}/rollback",
@@ -116,7 +123,7 @@ function changeRoutes(site: Site): void {
     creates: true,
   };
   endpoint(site, { method: "post", params: named, query: none, ...rollback, body: { schema: none } }, async (c, input) =>
-    answer(site, c, { kind: "rollback", submit: () => apps.rollback(input.params.app) }),
+    answer(site, c, { kind: "rollback", submit: () => apps.rollback(input.params.app, reservedOf(c)) }),
   );
 }
 

@@ -76,10 +76,10 @@ export interface AppService {
   releases(name: string, page: { limit: number; before?: string }): ReleaseView[];
   /** Of both slots, which are the services here. */
   logs(name: string, request: { services?: readonly string[]; query: LogQuery; signal: AbortSignal }): AsyncIterable<LogRecord>;
-  /** Admits the change and returns its run at once. `deploy_in_progress` (facts: run). */
-  deploy(name: string, ref: string): Promise<RunView>;
+  /** Admits the change and returns its run at once. `id`: with that id; one that is there already is returned. `deploy_in_progress` (facts: run). */
+  deploy(name: string, ref: string, how?: { readonly id?: string }): Promise<RunView>;
   /** Also `no_previous_slot`. */
-  rollback(name: string): Promise<RunView>;
+  rollback(name: string, how?: { readonly id?: string }): Promise<RunView>;
 }
 
 export interface RunFilter {
@@ -111,10 +111,10 @@ export interface RunService {
   /** Validated and ordered, nothing stored. `invalid` with the pointers of what is wrong. */
   plan(request: RunRequest): PlanAnswer;
   /** `id`: with that id; one that is there already is returned. `invalid`, `busy` (its lane refuses), `unavailable` (the mode's engine does not answer), `disk_full`. */
-  create(request: RunRequest, how: { mode: RunMode; owner: string; traceparent?: string; id?: string }): Promise<RunView>;
+  create(request: RunRequest, how: { mode: RunMode; owner: string; traceparent?: string; id?: string }): Promise<Pick<RunView, "id">>;
   pause(id: string): Promise<RunView>;
   resume(id: string): Promise<RunView>;
-  retry(id: string, how: { from_step?: string; owner: string; id?: string }): Promise<RunView>;
+  retry(id: string, how: { from_step?: string; owner: string; id?: string }): Promise<Pick<RunView, "id">>;
   signal(id: string, name: string, data: Json): Promise<void>;
   /** Oldest first. */
   checkpoints(id: string, page: { after?: string; limit: number }): CheckpointView[];

@@ -50,6 +50,24 @@ test("a run goes queued → running → completed, each on disk, with its steps"
   journal.close();
 });
 
+test("a run asked for again under its id is the same one, under way, ended, and in the next daemon", async () => {
+  const home = newHome();
+  const gate = Promise.withResolvers<void>();
+  let begun = 0;
+  const workflows = { work: async () => ({ n: (begun += 1), _: await gate.promise.then(() => 0) }) };
+  const first = engine(home, workflows);
+  const again = { ...request, onBusy: "reject" as const, id: "one" };
+  expect((await first.runs.submit(again)).id).toBe("one");
+  expect((await first.runs.submit(again)).id).toBe("one");
+  gate.resolve();
+  await first.runs.settled("one");
+  first.journal.close();
+  const second = engine(home, workflows);
+  expect(await second.runs.submit(again)).toMatchObject({ id: "one", status: "completed" });
+  expect(begun).toBe(1);
+  second.journal.close();
+});
+
 test("runs of a lane go one after the other; a busy lane can refuse", async () => {
   const gate = Promise.withResolvers<void>();
   const order: string[] = [];

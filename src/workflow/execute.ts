@@ -16,6 +16,8 @@ export interface RunRequest {
   readonly input: JsonObject;
   readonly labels: Readonly<Record<string, string>>;
   readonly onBusy: "queue" | "reject";
+  /** The id it has to have; one that is there already is returned as it is. */
+  readonly id?: string;
 }
 
 export interface RunsOptions {
@@ -41,8 +43,10 @@ export class Runs {
   /** Admits a run and returns at once. `busy` (facts: run) when its lane is held and `onBusy` is "reject". */
   async submit(request: RunRequest): Promise<RunRow> {
     const { store, clock, newId } = this.options;
-    const { onBusy, ...given } = request;
-    const row: RunRow = { ...given, id: newId(), status: "queued", createdAt: clock.now() };
+    const { onBusy, id = newId(), ...given } = request;
+    const known = request.id === undefined ? undefined : this.options.store.get(id);
+    if (known) return known;
+    const row: RunRow = { ...given, id, status: "queued", createdAt: clock.now() };
     const admission = this.lanes.admit(row.lane, row.id, onBusy);
     if (admission.kind === "refuse") throw busy(row, admission.holder, admission.reason);
     const run = this.track(row, []);
