@@ -196,7 +196,7 @@ test("a crash loop is left by itself although a deploy waits for approval, which
     await until("another process", async () => (await blog.version("pid")) !== pid || undefined, 10_000);
   }
   await until("the release before", async () => (await blog.status()).live_commit === v1 || undefined, 10_000);
-  expect(await blog.ended(waiting.body["id"])).toMatchObject({ status: "cancelled" });
+  expect(await blog.ended(waiting.body["id"])).toMatchObject({ status: "canceled" });
   await until("nothing under way", async () => (await blog.status()).run === undefined || undefined, 10_000);
   expect((await blog.status()).live_commit).toBe(v1);
 }, 40_000);
