@@ -75,6 +75,8 @@ test("what is not 2xx fails it, with the answer to look at; retries may mend it"
   ]);
   expect(run.status).toBe("failed");
   expect([step("bad").status, step("bad").error]).toMatchObject(["failed", { code: "http_status", status: 422, body: '{"why":"no"}' }]);
+  // A step that cleans up may look at what was answered.
+  expect(step("bad").outputs).toMatchObject({ status: 422, body: { why: "no" } });
   expect(step("bad").error?.message).toContain("422");
   expect([step("flaky").status, step("flaky").attempt]).toEqual(["completed", 3]);
   expect(step("refused").error?.message).toContain("127.0.0.1:1");

@@ -28,7 +28,7 @@ class HttpExecution implements StepHandle {
 
   constructor(
     private readonly execution: StepExecution,
-    private readonly ports: { readonly output: Pick<StepOutput, "log">; readonly slots: Slots },
+    private readonly ports: { readonly output: Pick<StepOutput, "log" | "output">; readonly slots: Slots },
   ) {
     this.ended = this.perform();
   }
@@ -57,10 +57,12 @@ class HttpExecution implements StepHandle {
   private async exchange(request: PreparedRequest): Promise<StepEnd> {
     const answer = await send(request, this.stopping.signal);
     const { value, text, truncated } = await readBody(answer);
-    if (!answer.ok) return refused(request, answer, text);
     if (truncated) this.note(`only the first ${MAX_BODY_BYTES / 1024} KiB of the answer of ${placeOf(request)} are kept`);
     const outputs = { status: answer.status, headers: headersOf(answer.headers), body: value, ...(truncated && { truncated }) };
-    return { kind: "completed", outputs };
+    if (answer.ok) return { kind: "completed", outputs };
+    // For steps that run when it has failed.
+    await this.ports.output.output(outputs);
+    return refused(request, answer, text);
   }
 
   private failure(error: unknown): StepEnd {
