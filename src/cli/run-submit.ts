@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { parseDocument } from "yaml";
+import { parseAllDocuments } from "yaml";
 import { fileTrouble, OrcoError } from "../kernel/errors.ts";
 import type { PlanAnswer } from "../runs/plan-view.ts";
 import { type Context, countOf, textOption } from "./context.ts";
@@ -8,6 +8,7 @@ import { ensureDaemon } from "./daemon-start.ts";
 import { usageError } from "./exit.ts";
 import { followRun } from "./run-watch.ts";
 
+const MAX_ALIASES = 100;
 const MODES = ["plan", "local", "redis", "k8s"];
 
 /** `orco run submit <file>`: a plan, or the whole body of `POST /runs`, in YAML or JSON; `-` is standard input. */
@@ -47,15 +48,22 @@ export function requestOf(context: Context): Record<string, unknown> {
 }
 
 function parsedFile(context: Context, file: string): Record<string, unknown> {
-  const text = textOf(context, file);
-  const document = parseDocument(text, { uniqueKeys: true });
-  const [wrong] = document.errors;
-  if (wrong) throw new OrcoError("invalid", `${file}: ${wrong.message.split("\n")[0] ?? "it is no YAML"}`, { usage: true });
-  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  const value = valueIn(textOf(context, file), file === "-" ? "standard input" : file);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new OrcoError("invalid", `${file}: a plan is a mapping with steps; this is ${Array.isArray(value) ? "a list" : typeof value}`, {
-    usage: true,
-  });
+  const found = value === null ? "there is nothing" : `this is ${Array.isArray(value) ? "a list" : `a ${typeof value}`}`;
+  throw usageError(`${file}: a plan is a mapping with steps; ${found}`);
+}
+
+function valueIn(text: string, where: string): unknown {
+  const [document, another] = parseAllDocuments(text, { uniqueKeys: true });
+  if (another) throw usageError(`${where}: there is more than one document in it; a plan is one`);
+  const [wrong] = document?.errors ?? [];
+  if (wrong) throw usageError(`${where}: ${wrong.message.split("\n")[0]?.replace(/:$/, "") ?? "it is no YAML"}`);
+  try {
+    return document?.toJS({ maxAliasCount: MAX_ALIASES }) ?? null;
+  } catch {
+    throw usageError(`${where}: its aliases (*name) would make more than ${MAX_ALIASES} times of what they stand for`);
+  }
 }
 
 function textOf({ io }: Context, file: string): string {
@@ -81,7 +89,8 @@ function priorityOf(text: string): number {
 
 /** What the daemon refuses was in the file. */
 function ofTheFile(error: unknown): never {
-  if (error instanceof OrcoError && error.code === "invalid") throw new OrcoError("invalid", error.message, { ...error.facts, usage: true });
+  if (error instanceof OrcoError && error.code === "invalid")
+    throw new OrcoError("invalid", error.message, { ...error.facts, usage: true });
   throw error;
 }
 

@@ -1,16 +1,20 @@
 import type { Json } from "../kernel/event.ts";
+import type { CheckpointView } from "../workflow/view.ts";
 import { type Context, countOf, textOption } from "./context.ts";
 import { usageError } from "./exit.ts";
 import { LineBuffer } from "./line-buffer.ts";
 import { runDetail, runIdOf } from "./runs.ts";
 import { eventLine } from "./event-line.ts";
 import { runLogLine } from "./run-text.ts";
+import { oneLine } from "./sanitize.ts";
 import { submit } from "./run-submit.ts";
 import { followRun } from "./run-watch.ts";
 import { timeOption } from "./time.ts";
 
 const ACTIONS = ["submit", "show", "watch", "events", "logs", "checkpoints", "cancel", "pause", "resume", "retry", "signal"] as const;
 type Action = (typeof ACTIONS)[number];
+/** Checkpoints asked for at once. */
+const PAGE = 500;
 
 const DO: Readonly<Record<Action, (context: Context) => Promise<number | undefined>>> = {
   submit,
@@ -84,11 +88,28 @@ async function logs(context: Context): Promise<undefined> {
 
 async function checkpoints(context: Context): Promise<undefined> {
   const id = runIdOf(context);
-  const found = await (await context.client()).checkpoints(id, { limit: 500 });
+  const client = await context.client();
   const { io, global } = context;
-  if (global.json) io.out(`${JSON.stringify({ runId: id, checkpoints: found })}\n`);
-  else for (const { ts, type, step, data } of found) io.out(`${[ts, step ?? "-", type, JSON.stringify(data) ?? ""].join("  ").trimEnd()}\n`);
+  const lines = new LineBuffer(io);
+  const all: CheckpointView[] = [];
+  for (
+    let page = await client.checkpoints(id, { limit: PAGE });
+    ;
+    page = await client.checkpoints(id, { limit: PAGE, after: page.at(-1)?.id ?? "" })
+  ) {
+    if (global.json) all.push(...page);
+    else for (const one of page) lines.push(checkpointLine(one));
+    if (page.length < PAGE || lines.closed.aborted) break;
+  }
+  if (global.json) io.out(`${JSON.stringify({ runId: id, checkpoints: all })}\n`);
+  lines.flush();
+  lines.check();
   return undefined;
+}
+
+/** Its data come from a step: JSON leaves some of what drives a terminal as it is. */
+function checkpointLine({ ts, type, step, data }: CheckpointView): string {
+  return oneLine([ts, step ?? "-", type, JSON.stringify(data) ?? ""].join("  ")).trimEnd();
 }
 
 async function cancel(context: Context): Promise<undefined> {

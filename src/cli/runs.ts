@@ -1,6 +1,7 @@
 import { OrcoError } from "../kernel/errors.ts";
 import type { RunView } from "../workflow/view.ts";
 import { countOf, optionalStackName, textOption, type Context } from "./context.ts";
+import { usageError } from "./exit.ts";
 import { oneLine } from "./sanitize.ts";
 import { saidOf } from "./run-text.ts";
 import { alignRows } from "./table.ts";
@@ -41,22 +42,16 @@ export async function cancel(context: Context): Promise<undefined> {
   return undefined;
 }
 
-/** Errors: not_found for what can be no id. */
-export function runIdOf({ args: [id = ""] }: Context): string {
+/** Errors: usage where there is none, not_found for what can be no id. */
+export function runIdOf({ args: [id] }: Context): string {
+  if (id === undefined) throw usageError("it takes the id of a run; the runs and their ids: orco runs --all");
   if (!RUN_ID.test(id))
     throw new OrcoError("not_found", `there is no run ${JSON.stringify(id)}`, { next: "the runs and their ids: orco runs --all" });
   return id;
 }
 
 export function runsTable(found: readonly RunView[], columns?: number): string {
-  const rows = found.map((run) => [
-    run.id,
-    run.kind,
-    run.status,
-    clockTime(run.createdAt),
-    aboutOf(run),
-    messageOf(run),
-  ]);
+  const rows = found.map((run) => [run.id, run.kind, run.status, clockTime(run.createdAt), aboutOf(run), messageOf(run)]);
   return alignRows([["RUN", "KIND", "STATUS", "AT", "ABOUT", "MESSAGE"], ...rows], columns);
 }
 
