@@ -83,6 +83,17 @@ describe("for_each", () => {
     expect(await finished(s)).toMatchObject({ status: "completed" });
   });
 
+  test("fails where its run says more than is kept in memory, however little each item says", async () => {
+    const s = scene([{ id: "a", command, for_each: { items: Array.from({ length: 300 }, (_, n) => n), max_parallel: 32 } }], {
+      max_parallel: 32,
+    });
+    s.runner.onStart = (execution) => execution.complete({ long: "x".repeat(500_000) });
+    await s.done;
+    expect(await finished(s)).toMatchObject({ status: "failed", error: { code: "too_large" } });
+    const kept = [...s.run.steps.values()].reduce((sum, { outputs }) => sum + (outputs ? JSON.stringify(outputs).length : 0), 0);
+    expect(kept).toBeLessThan((64 + 16) * 1024 * 1024);
+  });
+
   test("fails after all its items have ended, and each is tried again for itself", async () => {
     const retry = { max: 1, backoff: { min_ms: 10 } };
     const s = scene([{ id: "b", command, retry, for_each: { items: ["x", "y", "z"], max_parallel: 2 } }]);

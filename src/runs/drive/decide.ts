@@ -26,7 +26,7 @@ function settled(frontier: Frontier, { ended, now }: Moment): StepDecision[] {
     const state = frontier.steps.get(one.step);
     const spec = frontier.spec(one.step);
     if (!state || !spec || !frontier.open.has(one.step) || state.attempt !== one.attempt) continue;
-    found.push(settle({ state, spec, ended: one, now }));
+    found.push(settle({ state, spec, ended: one, now, others: frontier.outputs.besides(one.step) }));
   }
   return found;
 }

@@ -7,6 +7,7 @@ import { STEP, type StepState } from "../record.ts";
 import type { Scope } from "../template.ts";
 import { fillItems } from "./fill.ts";
 import { Group, itemOf } from "./group.ts";
+import { OutputSizes } from "./output-sizes.ts";
 import { Timeline } from "./timeline.ts";
 
 interface Node {
@@ -38,6 +39,7 @@ export class Frontier {
   readonly closing = new Set<string>();
   readonly retries = new Timeline();
   readonly expiries = new Timeline();
+  readonly outputs = new OutputSizes();
   /** A step has been stopped: the run is being ended. */
   stopped = false;
   private readonly nodes = new Map<string, Node>();
@@ -66,6 +68,7 @@ export class Frontier {
   put(next: StepState): void {
     const before = this.steps.get(next.id);
     this.steps.set(next.id, next);
+    this.outputs.put(before, next);
     this.forget(before);
     if (next.status === "running" || next.status === "cancelling") this.open.add(next.id);
     if (next.status === "cancelling" || next.status === "canceled") this.stopped = true;

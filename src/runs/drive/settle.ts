@@ -7,6 +7,8 @@ import type { EndedExecution, StepDecision } from "./moment.ts";
 
 /** Outputs of one step as JSON. */
 export const MAX_OUTPUTS_BYTES = 512 * 1024;
+/** Outputs of all steps and items of a run, which are in memory while it is driven. */
+const MAX_RUN_OUTPUTS_BYTES = 64 * 1024 * 1024;
 /** After these in a row something is wrong that trying again does not mend. */
 const MAX_LOSSES = 20;
 const LOST_AGAIN_MS = 250;
@@ -17,6 +19,8 @@ interface Case {
   readonly spec: PlanStep;
   readonly ended: EndedExecution;
   readonly now: number;
+  /** Bytes of outputs that all other steps of the run have. */
+  readonly others: number;
 }
 
 /** What the end of an execution makes of its step. */
@@ -49,6 +53,7 @@ function complete(one: Case, outputs: JsonObject): StepDecision {
   }
   const bytes = sizeOf(outputs);
   if (bytes > MAX_OUTPUTS_BYTES) return failure(one, outputsTooLarge(state.id, bytes), true);
+  if (one.others + bytes > MAX_RUN_OUTPUTS_BYTES) return failure(one, runOutputsTooLarge(state.id), true);
   const set = Object.keys(outputs).length > 0 ? { set: { outputs } } : {};
   return { ...about(one), do: "complete", why: "it ended well", change: { step: state.id, event: "finish", ...set } };
 }
@@ -56,6 +61,11 @@ function complete(one: Case, outputs: JsonObject): StepDecision {
 export function outputsTooLarge(step: string, bytes: number): RunError {
   const message = `the outputs of ${step} are ${bytes} bytes as JSON, at most ${MAX_OUTPUTS_BYTES} are kept: hand larger ones over as artifacts`;
   return { code: "too_large", message, facts: { bytes, max_bytes: MAX_OUTPUTS_BYTES } };
+}
+
+function runOutputsTooLarge(step: string): RunError {
+  const message = `with the outputs of ${step} those of the run are more than ${MAX_RUN_OUTPUTS_BYTES} bytes as JSON: hand larger ones over as artifacts`;
+  return { code: "too_large", message, facts: { max_bytes: MAX_RUN_OUTPUTS_BYTES } };
 }
 
 export function sizeOf(value: JsonObject): number {
