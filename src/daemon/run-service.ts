@@ -43,7 +43,7 @@ export function runService(runs: Runs, parts: RunParts): RunService {
       const { plan } = newRun(request, { run: "", mode: "local" }, checks);
       return planView(plan ?? checks.parsePlan(request.plan));
     },
-    create: async (request, how) => catalogue.get((await book.create(request, how)).id),
+    create: (request, how) => book.create(request, how),
     pause: async (id) => {
       onlyOfBook(id, "paused");
       await book.pause(id);
@@ -56,7 +56,7 @@ export function runService(runs: Runs, parts: RunParts): RunService {
     },
     retry: async (id, how) => {
       onlyOfBook(id, "retried: ask for the change again");
-      return catalogue.get((await book.retry(id, how)).id);
+      return book.retry(id, how);
     },
     signal: async (id, name, data) => {
       if (isChange(id)) await runs.deliver(id, name, data);
@@ -95,8 +95,7 @@ function workersOf({ book, catalogue }: RunParts, onlyOfBook: (id: string, what:
     heartbeat: (id, request, caller) => fenced(id, () => workers.heartbeat(id, request, caller)),
     report: (id, request, caller) => fenced(id, () => workers.report(id, request, caller)),
     finish: async (id, end, caller) => {
-      await fenced(id, () => workers.finish(id, end, caller));
-      return catalogue.get(id);
+      return catalogue.viewOfPlan(await fenced(id, () => workers.finish(id, end, caller)));
     },
     log: (id, lines, caller) => fenced(id, () => workers.log(id, lines, caller)),
     lastCheckpoint: (id, step) => fenced(id, () => workers.lastCheckpoint(id, step)),

@@ -20,7 +20,7 @@ export async function readBody(c: Ctx, options: { maxBytes: number; yaml: boolea
   if (announced !== undefined && announced > options.maxBytes) throw tooLarge(options.maxBytes);
   const release = options.budget.take(announced ?? options.maxBytes);
   try {
-    const text = await readText(c.req.raw, options.maxBytes);
+    const text = announced === undefined ? await readStream(c.req.raw, options.maxBytes) : await readWhole(c.req.raw);
     if (kind === "yaml") return { kind, text };
     return text.trim() === "" ? { kind: "none" } : { kind, value: parseJson(text) };
   } finally {
@@ -48,7 +48,16 @@ function kindOf(header: string | undefined, yaml: boolean): "json" | "yaml" | un
   throw unsupportedType(`${type || "an empty type"} is not read here`, yaml);
 }
 
-async function readText(request: Request, maxBytes: number): Promise<string> {
+/** Of an announced length, which the server holds it to. Read through a stream, a small body costs as much as all the rest of its request. */
+async function readWhole(request: Request): Promise<string> {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(await request.bytes());
+  } catch {
+    throw unreadable();
+  }
+}
+
+async function readStream(request: Request, maxBytes: number): Promise<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";
   let bytes = 0;
@@ -61,8 +70,12 @@ async function readText(request: Request, maxBytes: number): Promise<string> {
     return text + decoder.decode();
   } catch (error) {
     if (error instanceof OrcoError) throw error;
-    throw new OrcoError("invalid", "the body is not UTF-8 or ended early");
+    throw unreadable();
   }
+}
+
+function unreadable(): OrcoError {
+  return new OrcoError("invalid", "the body is not UTF-8 or ended early");
 }
 
 function unsupportedType(problem: string, yaml: boolean): OrcoError {

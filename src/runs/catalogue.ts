@@ -46,6 +46,11 @@ export class RunCatalogue {
     return this.viewOf(found, () => true);
   }
 
+  /** Of a record at hand. */
+  viewOfPlan(run: RunRecord): RunView {
+    return this.planView(run, () => true);
+  }
+
   /** Newest first, strictly before the id `before`. */
   list({ limit, before = "~", status, ...filter }: RunsFilter & { limit: number; before?: string }): RunView[] {
     const synonym = status === undefined ? undefined : SYNONYMS[status];

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../kernel/clock.ts";
 import { errnoOf, messageOf, OrcoError } from "../../kernel/errors.ts";
@@ -72,6 +73,7 @@ export class ProcessSteps {
   /** Removes what its steps left; its log stays. */
   async forget(run: string): Promise<void> {
     const { home } = this.options;
+    if (!existsSync(runFolder(home, run))) return; // its steps were requests and waits
     for (const [at, execution] of executionsOf(home, run).entries()) {
       await this.within({ run, execution }, () => this.runtime.forget(execution));
       if (at % TURN_REMOVALS === TURN_REMOVALS - 1) await new Promise((resolve) => setImmediate(resolve));
