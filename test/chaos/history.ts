@@ -51,7 +51,7 @@ export class History {
       if (event.seq !== n + 1) throw new Error(`the follower was given seq ${event.seq} as number ${n + 1}`);
       const row = rows[event.seq - 1];
       if (!row) throw new Error(`event ${event.seq} (${event.type}) was given to a follower and is not on disk`);
-      expect(event).toMatchObject({ ...JSON.parse(row.data), topic: row.topic, type: row.type, ts: new Date(row.ts).toISOString() });
+      expect(event).toMatchObject({ ...dataOf(row), topic: row.topic, type: row.type, ts: new Date(row.ts).toISOString() });
     }
     this.checkRuns(rig);
     return rows.length;
@@ -62,4 +62,10 @@ export class History {
     const wrong = [...this.runs].filter((id) => !["completed", "failed", "cancelled"].includes(status.get(id) ?? "missing"));
     expect(wrong.map((id) => `${id} ${status.get(id) ?? "missing"}`)).toEqual([]);
   }
+}
+
+/** Without the status of a run and its steps, which has other names on the wire. */
+function dataOf({ topic, data }: Row): object {
+  const { status, ...rest } = JSON.parse(data) as { status?: unknown };
+  return topic.startsWith("run/") || status === undefined ? rest : { status, ...rest };
 }
