@@ -1,6 +1,7 @@
 import type { Client } from "../client/client.ts";
 import type { EventView } from "../client/wire.ts";
 import { formatSpan } from "../kernel/duration.ts";
+import { OrcoError } from "../kernel/errors.ts";
 import type { RunStepView, RunView } from "../workflow/view.ts";
 import { succeeded } from "./change.ts";
 import type { Context } from "./context.ts";
@@ -20,7 +21,7 @@ export async function followRun(context: Context, client: Client, id: string): P
     const redraw = context.io.tty && context.global.json !== true && context.global.quiet !== true;
     const run = await (redraw ? draw : tell)({ context, client, id, signal: stop.signal });
     if (context.global.json) context.io.out(`${JSON.stringify(run)}\n`);
-    succeeded(run);
+    succeeded(run, afterFailure(run));
     return 0;
   } catch (error) {
     if (!stop.signal.aborted) throw error;
@@ -29,6 +30,14 @@ export async function followRun(context: Context, client: Client, id: string): P
   } finally {
     stop.release();
   }
+}
+
+function afterFailure({ id, kind, steps }: RunView): string | undefined {
+  if (kind !== "plan") return undefined;
+  const failed = steps.filter(({ status }) => status === "failed");
+  const [one] = failed;
+  const step = failed.length === 1 && one ? ` --step ${one.id}` : "";
+  return `what it printed: orco run logs ${id}${step}; again, with what has completed: orco run retry ${id}`;
 }
 
 interface Watched {
@@ -40,6 +49,7 @@ interface Watched {
 
 async function tell({ context, client, id, signal }: Watched): Promise<RunView> {
   const silent = context.global.json === true || context.global.quiet === true;
+  if (!silent) context.note(`run ${id}`);
   return client.waitRun(id, {
     signal,
     onEvent: (event) => {
@@ -51,9 +61,8 @@ async function tell({ context, client, id, signal }: Watched): Promise<RunView> 
 
 function eventText(event: EventView): string | undefined {
   const { step, status, message, attempt, reason } = event as Readonly<Record<string, unknown>>;
-  const said = [message, reason, progressText(event["progress"] as RunStepView["progress"])].find(
-    (one) => typeof one === "string" && one !== "",
-  );
+  const { waiting, progress } = event as Pick<RunStepView, "waiting" | "progress">;
+  const said = [message, reason, waiting?.summary, progressText(progress)].find((one) => typeof one === "string" && one !== "");
   const why = typeof said === "string" ? `: ${oneLine(said)}` : "";
   const at = clockTime(event.ts);
   if (typeof step === "string" && typeof status === "string") {
@@ -75,9 +84,11 @@ async function draw({ context, client, id, signal }: Watched): Promise<RunView> 
     () => true,
   );
   try {
+    let seen = await client.run(id);
     for (let done = false; !done;) {
       const changed = new Promise<boolean>((resolve) => (bell.ring = () => resolve(false)));
-      screen.draw(runTable(await client.run(id), Date.now(), context.io.columns()));
+      seen = await client.run(id).catch((error: unknown) => lastSeen(seen, error));
+      screen.draw(runTable(seen, Date.now(), context.io.columns()));
       done = await Promise.race([over, changed, timeout(REDRAW_MS)]);
     }
     const run = await ended;
@@ -88,6 +99,12 @@ async function draw({ context, client, id, signal }: Watched): Promise<RunView> 
   } finally {
     screen.end();
   }
+}
+
+/** While the daemon is away; whoever waits for the end knows for how long. */
+function lastSeen(seen: RunView, error: unknown): RunView {
+  if (error instanceof OrcoError && (error.code === "unreachable" || error.code === "unavailable")) return seen;
+  throw error;
 }
 
 function timeout(ms: number): Promise<false> {
