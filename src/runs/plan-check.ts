@@ -14,6 +14,7 @@ export interface Finding {
 }
 
 type Place = readonly (string | number)[];
+type References = readonly Reference[];
 /** How many ids a misspelt one is compared with. */
 const MAX_COMPARED = 200;
 /** How many steps of a cycle a message names. */
@@ -88,16 +89,14 @@ function referenceTrouble(plan: Plan, indexes: ReadonlyMap<string, number>): Fin
   for (const [index, step] of plan.steps.entries()) {
     const needs = new Set(step.needs);
     for (const [place, text] of templatesOf(step)) {
-      const trouble = textTrouble(
-        text,
-        (references) => fieldTrouble(references, step, place, text) ?? strangers(references, step.id, needs),
-      );
+      const look = (all: References) => (place[0] === "for_each" ? listTrouble(all, text) : itemsTrouble(all, step.for_each !== undefined));
+      const trouble = textTrouble(text, (references) => look(references) ?? strangers(references, step.id, needs));
       if (trouble !== undefined) found.push(at(["steps", index, ...place], trouble));
     }
   }
   return found;
 
-  function strangers(references: readonly Reference[], id: string, needs: ReadonlySet<string>): string | undefined {
+  function strangers(references: References, id: string, needs: ReadonlySet<string>): string | undefined {
     for (const reference of references) {
       if (reference.root !== "steps") continue;
       if (!indexes.has(reference.step)) return `${reference.text}: there is no step ${reference.step}${meant(reference.step, indexes)}`;
@@ -109,7 +108,7 @@ function referenceTrouble(plan: Plan, indexes: ReadonlyMap<string, number>): Fin
 }
 
 /** Parsed once: a plan may hold half a million of them. */
-function textTrouble(text: string, look: (references: readonly Reference[]) => string | undefined): string | undefined {
+function textTrouble(text: string, look: (references: References) => string | undefined): string | undefined {
   let references: Reference[];
   try {
     references = referencesIn(text);
@@ -119,11 +118,13 @@ function textTrouble(text: string, look: (references: readonly Reference[]) => s
   return look(references);
 }
 
-function fieldTrouble(references: readonly Reference[], step: PlanStep, [field]: Place, text: string): string | undefined {
+function listTrouble(references: References, text: string): string | undefined {
   const [only] = references;
-  if (field === "for_each")
-    return references.length === 1 && only?.text === text ? itemTrouble(only, false) : "must be one reference to a list";
-  return references.map((reference) => itemTrouble(reference, step.for_each !== undefined)).find((trouble) => trouble !== undefined);
+  return references.length === 1 && only?.text === text ? itemTrouble(only, false) : "must be one reference to a list";
+}
+
+function itemsTrouble(references: References, hasItems: boolean): string | undefined {
+  return references.map((reference) => itemTrouble(reference, hasItems)).find((trouble) => trouble !== undefined);
 }
 
 function itemTrouble({ root, text }: Reference, hasItems: boolean): string | undefined {
