@@ -95,8 +95,9 @@ describe("runs", () => {
   test("shows what a run waits for, and how to decide it", async () => {
     const { out } = await fake(shown).run(["runs", ID]);
     expect(out).toBe(
-      `${ID}  deploy demo  running\n  checkout  completed\n  gate      waiting    deploy abc touches db (until 2026-01-02T00:00:00.000Z)\n` +
-        `  decide it: orco approve ${ID}, or with --reject\n`,
+      `${ID}  deploy demo  running\n  STEP      STATUS     TRY  TOOK  MESSAGE\n  checkout  completed  -    -\n` +
+        "  gate      waiting    -    -     deploy abc touches db (until 2026-01-02T00:00:00.000Z)\n" +
+        `  decide it: orco approve ${ID} --role …, or with --reject\n`,
     );
     const list = fake({ "GET /runs": () => Response.json({ runs: [RUN] }) });
     expect((await list.run(["runs", "--all"])).out).toContain("waits for approval: deploy abc touches db");

@@ -73,16 +73,17 @@ export async function settle(context: Context, client: Client, change: Settle): 
   }
 }
 
-/** Errors: what a run failed of, exit 1. */
-export function succeeded(run: RunView): void {
+/** Errors: what a run failed of, exit 1. `next`: what the user may do about it. */
+export function succeeded(run: RunView, next?: string): void {
   if (run.status === "completed") return;
   const why = run.error?.message ?? `it was ${run.status}`;
   const chain = run.error?.["chain"];
   const more = Array.isArray(chain) ? chain.filter((one) => typeof one === "string" && !why.includes(one)) : [];
-  throw runFailed(
-    [why, ...more].join("\n      "),
-    run.error?.["diagnostics"] === undefined ? {} : { diagnostics: run.error["diagnostics"] },
-  );
+  const diagnostics = run.error?.["diagnostics"];
+  throw runFailed([why, ...more].join("\n      "), {
+    ...(diagnostics !== undefined && { diagnostics }),
+    ...(next !== undefined && run.status === "failed" && { next }),
+  });
 }
 
 function doneLine(run: RunView): string {

@@ -31,17 +31,20 @@ export function runTable(run: RunView, nowMs: number, columns?: number): string 
   return `${title}\n${alignRows([["STEP", "STATUS", "TRY", "TOOK", "MESSAGE"], ...rows], columns)}`;
 }
 
-function attemptText({ attempt = 0 }: RunStepView): string {
+export function attemptText({ attempt = 0 }: RunStepView): string {
   return attempt > 0 ? String(attempt) : "-";
 }
 
-function tookText({ startedAt, endedAt }: RunStepView, nowMs: number): string {
+/** How long it took, or has taken until now; `-` of what has not begun. */
+export function tookText({ startedAt, endedAt }: Pick<RunStepView, "startedAt" | "endedAt">, nowMs: number): string {
   if (startedAt === undefined) return "-";
   return formatSpan(Math.max(0, (endedAt === undefined ? nowMs : Date.parse(endedAt)) - Date.parse(startedAt)));
 }
 
-export function saidOf({ error, waiting, progress, message }: RunStepView): string {
-  return oneLine(error?.message ?? message ?? waiting?.summary ?? progressText(progress));
+export function saidOf({ status, error, waiting, progress, message, reused }: RunStepView): string {
+  if (status === "waiting" && waiting) return oneLine(waiting.summary);
+  const said = error?.message ?? message ?? waiting?.summary ?? progressText(progress);
+  return oneLine(said === "" && reused === true ? "taken over from the run before" : said);
 }
 
 /** `40% uploading`; empty where there is none. */

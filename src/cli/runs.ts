@@ -3,9 +3,9 @@ import type { RunView } from "../workflow/view.ts";
 import { countOf, optionalStackName, textOption, type Context } from "./context.ts";
 import { usageError } from "./exit.ts";
 import { oneLine } from "./sanitize.ts";
-import { saidOf } from "./run-text.ts";
+import { attemptText, saidOf, tookText } from "./run-text.ts";
 import { alignRows } from "./table.ts";
-import { clockTime } from "./time.ts";
+import { dayTime } from "./time.ts";
 
 const SHOWN = "20";
 const MAX_SHOWN = 500;
@@ -50,9 +50,17 @@ export function runIdOf({ args: [id] }: Context): string {
   return id;
 }
 
-export function runsTable(found: readonly RunView[], columns?: number): string {
-  const rows = found.map((run) => [run.id, run.kind, run.status, clockTime(run.createdAt), aboutOf(run), messageOf(run)]);
-  return alignRows([["RUN", "KIND", "STATUS", "AT", "ABOUT", "MESSAGE"], ...rows], columns);
+export function runsTable(found: readonly RunView[], columns?: number, nowMs = Date.now()): string {
+  const rows = found.map((run) => [
+    run.id,
+    run.kind,
+    run.status,
+    dayTime(run.createdAt, nowMs),
+    tookText(run, nowMs),
+    aboutOf(run),
+    messageOf(run),
+  ]);
+  return alignRows([["RUN", "KIND", "STATUS", "AT", "TOOK", "ABOUT", "MESSAGE"], ...rows], columns);
 }
 
 export function runTitle(run: RunView): string {
@@ -65,13 +73,23 @@ function aboutOf({ stack, service, app, name }: RunView): string {
   return app === undefined ? oneLine(name) || "-" : `app ${app}`;
 }
 
-export function runDetail(run: RunView): string {
-  const steps = run.steps.map((step) => ["", step.id, step.status, oneLine(waitsFor(run, step.id)) || saidOf(step)]);
+export function runDetail(run: RunView, nowMs = Date.now()): string {
+  const steps = run.steps.map((step) => [
+    "",
+    step.id,
+    step.status,
+    attemptText(step),
+    tookText(step, nowMs),
+    oneLine(waitsFor(run, step.id)) || saidOf(step),
+  ]);
+  const took = run.startedAt === undefined ? "" : `  ${tookText(run, nowMs)}`;
   return [
-    runTitle(run),
-    ...(steps.length > 0 ? [alignRows(steps)] : []),
+    `${runTitle(run)}${took}`,
+    ...(steps.length > 0 ? [alignRows([["", "STEP", "STATUS", "TRY", "TOOK", "MESSAGE"], ...steps])] : []),
     ...(run.error ? [`  ${oneLine(run.error.message)}`] : []),
-    ...(run.waiting?.kind === "approval" ? [`  decide it: orco approve ${run.id}, or with --reject`] : []),
+    ...(run.waiting?.kind === "approval"
+      ? [`  decide it: orco approve ${run.id}${run.waiting.roles ? " --role …" : ""}, or with --reject`]
+      : []),
   ].join("\n");
 }
 
