@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+
 /** Ctrl-C, and the polite ways to end a command, as signals of its operations. */
 export interface Interrupt {
   /** Aborts at the first SIGINT, SIGTERM or SIGHUP. */
@@ -14,12 +16,23 @@ export function interrupt(): Interrupt {
   const first = new AbortController();
   const second = new AbortController();
   const onSignal = (): void => (first.signal.aborted ? second : first).abort();
-  for (const name of SIGNALS) process.on(name, onSignal);
+  const heard = SIGNALS.filter((name) => name !== "SIGHUP" || !outlivesTerminal());
+  for (const name of heard) process.on(name, onSignal);
   return {
     signal: first.signal,
     again: second.signal,
     release() {
-      for (const name of SIGNALS) process.off(name, onSignal);
+      for (const name of heard) process.off(name, onSignal);
     },
   };
+}
+
+/** Whoever started it has said so: `nohup` leaves SIGHUP ignored, and a handler of our own would undo that. Source: proc_pid_status(5), SigIgn. */
+function outlivesTerminal(): boolean {
+  try {
+    const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
+    return (BigInt(`0x${ignored}`) & 1n) === 1n;
+  } catch {
+    return false; // no Linux
+  }
 }
