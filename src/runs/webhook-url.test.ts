@@ -28,6 +28,12 @@ const INSIDE = [
   "http://169.254.169.254/",
   "http://[fe80::1]/",
   "http://100.64.0.1/",
+  "http://[64:ff9b::10.0.0.1]/",
+  "http://[64:ff9b:1::a00:1]/",
+  "http://[2002:a00:1::1]/",
+  "http://[2001:0:a00:1::1]/",
+  "http://127.1/",
+  "http://127.0.0.1./",
 ];
 
 test("only public http and https, without credentials", () => {

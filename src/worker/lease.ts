@@ -68,7 +68,8 @@ export class Lease {
   }
 
   private take(reply: HeartbeatReply, sentAt: number): void {
-    if (this.over.signal.aborted) return;
+    // Closed while the answer was on its way: a timer set now would end the steps of a cancelled run within their grace.
+    if (this.beating.signal.aborted) return;
     this.extend(sentAt, reply.lease_ms);
     this.seen = reply.seen;
     this.options.onReply(reply);

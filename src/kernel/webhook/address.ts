@@ -27,6 +27,9 @@ const INSIDE: Ranges = [
   "192.0.0.0/24",
   "198.18.0.0/15",
   "::/127",
+  // IPv4 of a local translator (RFC 8215) and of tunnels (Teredo): where in it depends.
+  "64:ff9b:1::/48",
+  "2001::/32",
   "fc00::/7",
   "fec0::/10",
 ];
