@@ -5,7 +5,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
   {
     name: "run",
     args: "<action> [args...]",
-    summary: "submit a plan, or show, watch, cancel, retry, pause, resume, signal a run; its events, logs, checkpoints",
+    summary: "submit a plan, or show, watch, cancel, retry, pause, resume, signal a run; its events, logs, checkpoints, artifacts",
     options: [
       ["--mode <mode>", "with submit: local (default), redis, k8s, or plan to only check it"],
       ["--dry-run", "with submit: the same as --mode plan"],
@@ -16,6 +16,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
       ["--priority <n>", "with submit: -100 to 100, higher first"],
       ["--idempotency-key <key>", "with submit: asked twice, it is made once"],
       ["--from <step>", "with retry: take over only what was completed before this step"],
+      ["-o, --output <file>", "with artifacts and a name: where it goes (- is standard output)"],
       ["--force", "with cancel: kill at once"],
       ["--step <step>", "with logs: of this step"],
       ["-F, --follow", "with logs: keep printing until it ends"],
@@ -24,7 +25,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
       ["--level <level>", "with logs: this level and above"],
       ["--grep <pattern>", "with logs: only lines that match"],
     ],
-    completes: ["submit", "show", "watch", "events", "logs", "checkpoints", "cancel", "pause", "resume", "retry", "signal"],
+    completes: ["submit", "show", "watch", "events", "logs", "checkpoints", "artifacts", "cancel", "pause", "resume", "retry", "signal"],
     load: async () => (await import("./run.ts")).run,
   },
   {

@@ -3,6 +3,7 @@ import type { CheckpointView } from "../workflow/view.ts";
 import { type Context, countOf, textOption } from "./context.ts";
 import { usageError } from "./exit.ts";
 import { LineBuffer } from "./line-buffer.ts";
+import { artifacts } from "./run-artifacts.ts";
 import { runDetail, runIdOf } from "./runs.ts";
 import { eventLine } from "./event-line.ts";
 import { runLogLine } from "./run-text.ts";
@@ -11,7 +12,20 @@ import { submit } from "./run-submit.ts";
 import { followRun } from "./run-watch.ts";
 import { timeOption } from "./time.ts";
 
-const ACTIONS = ["submit", "show", "watch", "events", "logs", "checkpoints", "cancel", "pause", "resume", "retry", "signal"] as const;
+const ACTIONS = [
+  "submit",
+  "show",
+  "watch",
+  "events",
+  "logs",
+  "checkpoints",
+  "artifacts",
+  "cancel",
+  "pause",
+  "resume",
+  "retry",
+  "signal",
+] as const;
 type Action = (typeof ACTIONS)[number];
 /** Checkpoints asked for at once. */
 const PAGE = 500;
@@ -23,6 +37,7 @@ const DO: Readonly<Record<Action, (context: Context) => Promise<number | undefin
   events,
   logs,
   checkpoints,
+  artifacts,
   cancel,
   pause: (context) => act(context, "pause"),
   resume: (context) => act(context, "resume"),

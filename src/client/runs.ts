@@ -114,6 +114,12 @@ export class RunClient extends DeployClient {
     return (await this.transport.json<{ artifacts: readonly ArtifactView[] }>(`${runPath(id)}/artifacts`)).artifacts;
   }
 
+  /** Its bytes. */
+  async artifact(id: string, name: string): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.transport.open(`${runPath(id)}/artifacts/${encodeURIComponent(name)}`, { headers: { accept: "*/*" } });
+    return response.body ?? new Blob([]).stream();
+  }
+
   /** Resolves with the run when it has ended, whatever its status, across restarts of the daemon. Rejects with the signal's reason. */
   async waitRun(id: string, options: { signal?: AbortSignal; onEvent?: (event: EventView) => void } = {}): Promise<RunView> {
     for await (const event of this.runEvents(id, options)) options.onEvent?.(event);

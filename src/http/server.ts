@@ -99,7 +99,8 @@ export function createServer(options: ServerOptions): HttpServer {
 /** Loaded when they are asked for, as the document is. */
 function ofRuns(): Deps["schemas"] {
   const lazily = (name: "run" | "checkpoint" | "event") => async () => (await import("./json-schemas.ts")).runSchema(name);
-  return { run: lazily("run"), checkpoint: lazily("checkpoint"), event: lazily("event") };
+  const plan = async (): Promise<JsonObject> => (await import("../runs/plan-schema.ts")).planSchema();
+  return { plan, run: lazily("run"), checkpoint: lazily("checkpoint"), event: lazily("event") };
 }
 
 type Server = ReturnType<typeof Bun.serve>;
