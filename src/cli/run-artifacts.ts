@@ -1,9 +1,10 @@
 import { createWriteStream } from "node:fs";
 import { resolve } from "node:path";
 import { Writable } from "node:stream";
-import { fileTrouble, OrcoError } from "../kernel/errors.ts";
+import { errnoOf, fileTrouble, OrcoError } from "../kernel/errors.ts";
 import { type Context, textOption } from "./context.ts";
 import { usageError } from "./exit.ts";
+import { OutputClosed } from "./io.ts";
 import { runIdOf } from "./runs.ts";
 import { alignRows, formatBytes } from "./table.ts";
 
@@ -32,7 +33,7 @@ async function save(context: Context, name: string, body: ReadableStream<Uint8Ar
   try {
     await body.pipeTo(Writable.toWeb(target) as WritableStream<Uint8Array>);
   } catch (error) {
-    if (path === undefined) throw error;
+    if (path === undefined) throw errnoOf(error) === "EPIPE" ? new OutputClosed() : error;
     throw new OrcoError("internal", `${path}: ${fileTrouble(error)}`, { expected: true });
   }
   if (path !== undefined) context.note(`${name} is in ${path}`);
