@@ -1,8 +1,8 @@
 import { OrcoError } from "../../kernel/errors.ts";
-import type { JsonObject, NewEvent, Write } from "../../kernel/event.ts";
+import type { JsonObject, NewEvent } from "../../kernel/event.ts";
 import type { RunMode, RunRecord, StepState } from "../record.ts";
 import { newRun, type RunRequest } from "../request.ts";
-import { contentInsert, runInsert, stepWrite, topicOf } from "../store.ts";
+import { contentInsert, type RunContent, runInsert, stepWrite, topicOf } from "../store.ts";
 import type { Desk } from "./desk.ts";
 import { hasEnded } from "./moves.ts";
 import type { Replacement } from "./replacement.ts";
@@ -46,7 +46,7 @@ export class Creation {
     const { plan, input, ...made } = newRun(request, { run: id, mode }, checks);
     await this.assertMode(mode);
     const run = this.record({ ...made, id, owner, ...(scheduleId !== undefined && { scheduleId }), ...traceOf(traceparent) });
-    return this.admit(run, [contentInsert(id, { ...(plan && { plan }), input })]);
+    return this.admit(run, { ...(plan && { plan }), input });
   }
 
   /** A new run like an ended one, which takes over what that one completed. `not_found`, `conflict` (it has not ended), `invalid`; and as `create`. */
@@ -74,7 +74,7 @@ export class Creation {
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...traceOf(traceparent),
     });
-    return this.admit(run, [contentInsert(id, content)], steps);
+    return this.admit(run, content, steps);
   }
 
   private record(given: Omit<RunRecord, "engine" | "status" | "createdAt" | "attempt" | "dispatch" | "losses">): RunRecord {
@@ -83,17 +83,18 @@ export class Creation {
   }
 
   /** In its lane from now on, so that two at once do not both find a place; gone again if it cannot be written. */
-  private async admit(run: RunRecord, writes: readonly Write[], steps: readonly StepState[] = []): Promise<RunRecord> {
-    const { gate, options } = this.desk;
+  private async admit(run: RunRecord, content: RunContent, steps: readonly StepState[] = []): Promise<RunRecord> {
+    const { gate, options, runs } = this.desk;
     const replaced = gate.assertEntry(run);
     gate.announce(run);
     try {
-      await options.journal.append(eventsOf(run, steps), [runInsert(run), ...writes, ...steps.map((step) => stepWrite(run.id, step))]);
+      const writes = [runInsert(run), contentInsert(run.id, content), ...steps.map((step) => stepWrite(run.id, step))];
+      await options.journal.append(eventsOf(run, steps), writes);
     } catch (error) {
       gate.retract(run);
       throw error;
     }
-    gate.sync(run);
+    runs.introduce(run, { content, steps: new Map(steps.map((step) => [step.id, step])) }, () => gate.sync(run));
     for (const id of replaced) this.replacement.replace(id, run.id);
     return run;
   }

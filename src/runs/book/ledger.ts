@@ -18,7 +18,7 @@ export class DrivenLedger implements Ledger {
     private readonly id: string,
   ) {
     this.live = desk.runs.get(id);
-    const { plan, input } = desk.store.content(id);
+    const { plan, input } = this.live.content;
     this.fixed = { plan: plan ?? { steps: [] }, input };
   }
 

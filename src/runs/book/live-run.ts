@@ -1,7 +1,7 @@
 import { OrcoError } from "../../kernel/errors.ts";
 import type { EventLog, Json } from "../../kernel/event.ts";
 import { type RunRecord, type StepState } from "../record.ts";
-import type { BookStore } from "../store.ts";
+import type { BookStore, RunContent } from "../store.ts";
 import { Standing } from "./standing.ts";
 import { Draft, type DraftContext, type RunNow } from "./draft.ts";
 
@@ -20,7 +20,7 @@ export interface LiveRunDeps {
 }
 
 /** What is read from disk when it is first asked for. */
-interface Loaded {
+interface Loaded extends Known {
   steps?: Map<string, StepState>;
   standing?: Standing;
   signals?: Set<string>;
@@ -31,6 +31,12 @@ interface Change {
   readonly make: (draft: Draft) => unknown;
   readonly resolve: (value: never) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** What is known of a run without a look at the disk. */
+export interface Known {
+  readonly steps?: Map<string, StepState>;
+  readonly content?: RunContent;
 }
 
 /**
@@ -48,12 +54,14 @@ export class LiveRun implements RunNow {
   private readonly watchers = new Set<(changed: Iterable<StepState>) => void>();
   private readonly waiting: Change[] = [];
   private writing = false;
-  private readonly loaded: Loaded = {};
+  private readonly loaded: Loaded;
 
   constructor(
     public run: RunRecord,
     private readonly deps: LiveRunDeps,
+    known: Known = {},
   ) {
+    this.loaded = { ...known };
     this.firstSeen = Math.trunc(deps.context().now);
     this.seen = this.firstSeen;
   }
@@ -86,10 +94,15 @@ export class LiveRun implements RunNow {
     return this.loaded.standing.onlyWaits;
   }
 
+  /** What it was made with; read where it is not known, and not kept. */
+  get content(): RunContent {
+    return this.loaded.content ?? this.deps.store.content(this.run.id);
+  }
+
   /** Of its plan; null where it has none. */
   get stepIds(): ReadonlySet<string> | null {
     if (this.loaded.stepIds === undefined) {
-      const { plan } = this.deps.store.content(this.run.id);
+      const { plan } = this.content;
       this.loaded.stepIds = plan ? new Set(plan.steps.map(({ id }) => id)) : null;
     }
     return this.loaded.stepIds;

@@ -1,7 +1,7 @@
 import type { RunRecord } from "../record.ts";
 import { type BookStore, noRun } from "../store.ts";
 import type { Draft } from "./draft.ts";
-import { LiveRun, type LiveRunDeps } from "./live-run.ts";
+import { type Known, LiveRun, type LiveRunDeps } from "./live-run.ts";
 import { isHeld } from "./moves.ts";
 
 /** Runs in memory: those that somebody executes, and for a moment those that somebody changes. */
@@ -32,10 +32,20 @@ export class LiveRuns {
     return this.keep(run);
   }
 
-  keep(run: RunRecord): LiveRun {
-    const live = new LiveRun(run, this.deps);
+  keep(run: RunRecord, known: Known = {}): LiveRun {
+    const live = new LiveRun(run, this.deps, known);
     this.runs.set(run.id, live);
     return live;
+  }
+
+  /** One that has just been written, while `begin` looks whether it may begin: then nothing of it has to be read. */
+  introduce(run: RunRecord, known: Known, begin: () => void): void {
+    const live = this.runs.get(run.id) ?? this.keep(run, known);
+    try {
+      begin();
+    } finally {
+      this.dropIfIdle(live);
+    }
   }
 
   /** As it is on disk. */
