@@ -2,8 +2,8 @@ import type { Clock } from "../../kernel/clock.ts";
 import { messageOf, OrcoError } from "../../kernel/errors.ts";
 import type { Cluster } from "./cluster.ts";
 
-/** An answer of the API server counts this long. */
-const FRESH_MS = 10_000;
+/** An answer of the API server counts this long: of many new runs at once not each asks. */
+const FRESH_MS = 1000;
 /** A failure counts this long; then it is asked again. */
 const DOWN_MS = 3000;
 const PROBE_MS = 2000;

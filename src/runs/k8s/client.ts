@@ -142,6 +142,11 @@ export class KubeClient {
     });
   }
 
+  /** A stream broke: whether the server still answers is not known. */
+  doubt(): void {
+    if (this.contact?.ok) this.contact = undefined;
+  }
+
   /** For who knows more than one answer tells. */
   missed(error: OrcoError): void {
     const at = this.clock.monotonic();

@@ -5,6 +5,8 @@ import type { ContainerFacts, JobFacts, PodFacts } from "./objects.ts";
 /** Reasons of a pod that ended through no fault of its own. Source: kubernetes.io, "Disruptions" and "Node shutdowns"; pkg/kubelet/lifecycle. */
 const DISRUPTIONS =
   /^(Evicted|Preempting|NodeLost|NodeShutdown|Shutdown|Terminated|UnexpectedAdmissionError|OutOf.+|NodeAffinity|TopologyAffinityError)$/;
+/** As runc and crun say it of the first word of the command, and not of a folder or an interpreter. */
+const NO_PROGRAM = /exec: "[^"]*": (?:stat \S+: no such file or directory|executable file not found)|executable file `[^`]*` not found/;
 /** 128 + SIGKILL, 128 + SIGTERM. */
 const STOPPED = new Set([137, 143]);
 
@@ -39,8 +41,10 @@ function exitEnd({ container, why }: PodFacts): StepEnd {
   const { exit, reason, message, signal } = container;
   const facts = { exit, ...(signal !== undefined && { signal }) };
   if (reason === "OOMKilled") return failed("killed because it used too much memory (OOMKilled)", { ...facts, oom: true });
-  if (reason === "StartError" || reason === "ContainerCannotRun")
-    return { kind: "failed", error: { code: "start_failed", message: `its container could not be started: ${message}`, facts } };
+  if (reason === "StartError" || reason === "ContainerCannotRun") {
+    const code = NO_PROGRAM.test(message) ? "executable_not_found" : "start_failed";
+    return { kind: "failed", error: { code, message: `its container could not be started: ${message}`, facts } };
+  }
   return failed(message === "" ? `exit ${exit}` : `exit ${exit}: ${message}`, facts);
 }
 

@@ -33,6 +33,8 @@ const failedBy = (reason: string) => [{ type: "Failed", status: "True", reason, 
 const exited = (exitCode: number, reason = "Error", finishedAt = "2026-01-01T00:00:05Z"): object => ({
   terminated: { exitCode, reason, finishedAt },
 });
+const NOT_FOUND =
+  'OCI runtime create failed: runc create failed: unable to start container process: exec: "make": executable file not found in $PATH';
 const DISRUPTED = { conditions: [{ type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI", message: "drained" }] };
 const DELETED = { deletionTimestamp: "2026-01-01T00:00:10Z", deletionGracePeriodSeconds: 5 };
 
@@ -71,6 +73,14 @@ const HISTORIES: readonly { readonly name: string; readonly moments: Moment[]; r
       { job: job(failedBy("BackoffLimitExceeded")), pod: pod("Failed", exited(3, "Error", "2026-01-01T00:00:01Z"), { metadata: DELETED }) },
     ],
     end: { kind: "failed", error: { code: "step_failed", message: "exit 3", facts: { exit: 3 } } },
+  },
+  {
+    name: "has no such program",
+    moments: [...START, { job: job(), pod: pod("Failed", { terminated: { exitCode: 128, reason: "StartError", message: NOT_FOUND } }) }],
+    end: {
+      kind: "failed",
+      error: { code: "executable_not_found", message: `its container could not be started: ${NOT_FOUND}`, facts: { exit: 128 } },
+    },
   },
   {
     name: "uses too much memory",

@@ -72,6 +72,29 @@ test("the token is in the Secret and nowhere in the Job", () => {
   });
 });
 
+interface Container {
+  readonly command: string[];
+  readonly env: { readonly name: string; readonly value?: string }[];
+}
+
+/** As Kubernetes reads commands and values (third_party/forked/golang/expansion): `$$` is one dollar, `$(NAME)` a variable. */
+function expanded(text: string): string {
+  return text.replaceAll(/\$\$|\$\((\w+)\)/g, (found, name?: string) => (found === "$$" ? "$" : `<${name}>`));
+}
+
+test("what a plan says arrives in the pod as it stands", () => {
+  const text = fc.string({ unit: fc.constantFrom("$", "(", ")", "A", "{", "\\", " ") });
+  fc.assert(
+    fc.property(text, text, (word, value) => {
+      const what = execution(step(["echo", word], { env: { X: value } }));
+      const { spec } = jobManifest(template(what)) as unknown as { spec: { template: { spec: { containers: [Container] } } } };
+      const [{ command, env }] = spec.template.spec.containers;
+      expect(command.map(expanded)).toEqual(["echo", word]);
+      expect(expanded(env.find(({ name }) => name === "X")?.value ?? "")).toBe(value);
+    }),
+  );
+});
+
 test("what no Secret holds is refused with both sizes", () => {
   const what = execution(step(["true"]), { resume: "x".repeat(1_100_000) });
   expect(() => secretManifest(template(what), "uid1")).toThrow(/a Secret holds 1048576/);

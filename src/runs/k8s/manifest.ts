@@ -45,6 +45,8 @@ export function jobManifest(template: JobTemplate): JsonObject {
           restartPolicy: "Never",
           automountServiceAccountToken: false,
           enableServiceLinks: false,
+          // The step is no PID 1, which signals without a handler pass by: SIGTERM ends it as it does elsewhere.
+          shareProcessNamespace: true,
           terminationGracePeriodSeconds: Math.ceil(spec.grace_ms / 1000),
           securityContext: { runAsNonRoot: true, runAsUser: NOBODY, runAsGroup: NOBODY, seccompProfile: { type: "RuntimeDefault" } },
           containers: [container(template)],
@@ -123,9 +125,9 @@ function environment(execution: StepExecution, secret: string): JsonObject[] {
   return env;
 }
 
-/** Kubernetes would put a variable in the place of $(NAME). */
+/** Kubernetes would put a variable in the place of $(NAME), and one dollar in the place of two. */
 function literal(text: string): string {
-  return text.replaceAll("$(", () => "$$(");
+  return text.replaceAll("$", () => "$$");
 }
 
 function files({ resume }: StepExecution): JsonObject[] {

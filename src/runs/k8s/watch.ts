@@ -57,6 +57,7 @@ export async function keepLike<T extends { readonly name: string; readonly uid: 
       // A server or a proxy that ends every watch at once, or has forgotten the version of a list that took long, must not be asked in a circle.
     } catch (error) {
       if (signal.aborted) return;
+      if (statusOf(error) === undefined) source.client.doubt();
       if (statusOf(error) === GONE) place.at = undefined;
       else source.trouble?.(`watching ${source.kind.path}: ${messageOf(error)}`);
       after = retryAfterMs(error);
