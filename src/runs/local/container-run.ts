@@ -10,8 +10,8 @@ import { exitOf } from "./container-exit.ts";
 import { ContainerLog } from "./container-log.ts";
 import { ContainerStop } from "./container-stop.ts";
 import { watchContainer } from "./container-watch.ts";
-import { ContainerWords } from "./container-words.ts";
 import { endOf } from "./step-end.ts";
+import { StepWords } from "./step-words.ts";
 
 /** Shared by the executions of a runner. */
 export interface ContainerRunPorts {
@@ -45,7 +45,7 @@ const FINAL: ReadonlySet<string> = new Set(["not_found", "invalid", "unsupported
 export class ContainerRun implements StepHandle {
   readonly ended: Promise<StepEnd>;
   private readonly stopping: ContainerStop;
-  private readonly words: ContainerWords;
+  private readonly words: StepWords;
   private readonly cursor: CursorFile;
   private state: ContainerState | undefined;
 
@@ -58,7 +58,7 @@ export class ContainerRun implements StepHandle {
     this.stopping = new ContainerStop(ports);
     this.cursor = new CursorFile(parts.cursor, closing);
     const { lastLine } = this.cursor.read();
-    this.words = new ContainerWords({ output, clock, closing, lastLine, onRefused: () => this.stopping.begin(execution.spec.grace_ms) });
+    this.words = new StepWords({ output, clock, closing, lastLine, onRefused: () => this.stopping.begin(execution.spec.grace_ms) });
     this.ended = this.seeThrough();
   }
 
@@ -109,7 +109,9 @@ export class ContainerRun implements StepHandle {
     return new ContainerLog(this.ports.engine, id, {
       position: { ...cursor, stdout },
       redactor: api && new Redactor([api.token]),
-      line: (line) => this.words.take(line),
+      // What was read ahead as the runner closes is the next reader's.
+      line: ({ stream, ...line }) =>
+        this.ports.closing.aborted ? new Promise(() => undefined) : this.words.take({ ...line, source: stream }),
       reached: (position) =>
         this.cursor.reached({ ...position, ...(this.words.lastLine !== undefined && { lastLine: this.words.lastLine }) }),
     });

@@ -26,7 +26,7 @@ export interface WordsOptions {
   readonly lastLine?: string | undefined;
 }
 
-/** Hands on what an execution says, message by message. */
+/** Hands on what an execution says, a process or a container, message by message. */
 export class StepWords {
   private line: string | undefined;
   private refusal: OrcoError | undefined;
