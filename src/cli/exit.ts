@@ -66,9 +66,14 @@ function textOf(error: unknown): string {
 }
 
 /** One line a finding where there are several: the message names only the first. */
-export function findings({ errors }: Readonly<Record<string, unknown>>): string[] {
-  if (!Array.isArray(errors) || errors.length < 2) return [];
-  return errors.filter(isFinding).map(({ pointer, detail }) => `        ${pointer.slice(1).replaceAll("/", ".")}: ${detail}`);
+export function findings(facts: Readonly<Record<string, unknown>>): string[] {
+  const found = pointersOf(facts);
+  return (found.length < 2 ? [] : found).map(({ pointer, detail }) => `        ${pointer.slice(1).replaceAll("/", ".")}: ${detail}`);
+}
+
+/** What an `invalid` of the daemon found where. */
+export function pointersOf({ errors }: Readonly<Record<string, unknown>>): { pointer: string; detail: string }[] {
+  return Array.isArray(errors) ? errors.filter(isFinding) : [];
 }
 
 function isFinding(value: unknown): value is { pointer: string; detail: string } {

@@ -28,16 +28,15 @@ async function add(context: Context): Promise<undefined> {
   const cron = textOption(options, "cron");
   if (cron === undefined) throw usageError('schedule add needs --cron, such as --cron "0 3 * * *"');
   const catchUp = textOption(options, "catchUp") ?? "one";
-  if (!CATCH_UP.some((known) => known === catchUp)) throw usageError(`--catch-up takes ${CATCH_UP.join(", ")}, not ${JSON.stringify(catchUp)}`);
+  if (!CATCH_UP.some((known) => known === catchUp))
+    throw usageError(`--catch-up takes ${CATCH_UP.join(", ")}, not ${JSON.stringify(catchUp)}`);
   const [timezone, mode, name] = ["timezone", "mode", "name"].map((option) => textOption(options, option));
-  const run = requestOf({ ...context, options: {} });
-  const made = await (await ensureDaemon(context)).createSchedule({
-    cron,
-    catch_up: catchUp,
-    run,
-    ...(timezone !== undefined && { timezone }),
-    ...(mode !== undefined && { mode }),
-    ...(name !== undefined && { name }),
+  const { request, placed } = requestOf({ ...context, options: {} });
+  const run = { ...(name !== undefined && { name }), ...request };
+  const about = { ...(timezone !== undefined && { timezone }), ...(mode !== undefined && { mode }), ...(name !== undefined && { name }) };
+  const client = await ensureDaemon(context);
+  const made = await client.createSchedule({ cron, catch_up: catchUp, run, ...about }).catch((error: unknown) => {
+    throw placed(error);
   });
   io.out(global.json ? `${JSON.stringify(made)}\n` : `${made.id}\n`);
   context.note(`next: ${made.next_at ?? "never"}`);
@@ -50,7 +49,14 @@ async function list(context: Context): Promise<undefined> {
   if (global.json) io.out(`${JSON.stringify({ schedules })}\n`);
   else if (schedules.length === 0) context.note('there is no schedule; make one: orco schedule add plan.yaml --cron "0 3 * * *"');
   else {
-    const rows = schedules.map((one) => [one.id, one.cron, one.timezone, one.next_at ?? "-", one.last_fired_at ?? "-", oneLine(one.name ?? "")]);
+    const rows = schedules.map((one) => [
+      one.id,
+      one.cron,
+      one.timezone,
+      one.next_at ?? "-",
+      one.last_fired_at ?? "-",
+      oneLine(one.name ?? ""),
+    ]);
     io.out(`${alignRows([["SCHEDULE", "CRON", "TIMEZONE", "NEXT", "LAST", "NAME"], ...rows], io.columns())}\n`);
   }
   return undefined;
