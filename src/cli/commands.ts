@@ -152,6 +152,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["--status <status>", "pending, running, paused, completed, failed, canceled"],
       ["--kind <kind>", "plan, external, apply, deploy, rollback, …"],
       ["--mode <mode>", "local, redis, k8s"],
+      ["--name <name>", "of this name"],
+      ["--since <time>", "made from a time on: 10m, or RFC 3339"],
     ],
     load: async () => (await import("./runs.ts")).runs,
   },

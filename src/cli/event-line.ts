@@ -3,12 +3,12 @@ import { oneLine } from "./sanitize.ts";
 import { clockTime } from "./time.ts";
 
 /** The facts worth a place on the line; programs get all of them with `--json`. */
-const SHOWN = ["step", "pid", "restarts", "code", "signal", "port", "services", "changes", "afterMs"];
+const SHOWN = ["step", "pid", "restarts", "code", "signal", "port", "services", "changes", "afterMs", "tries"];
 
 /** One event for people: `12:00:03 api/1 instance.running initial_start: listening on 3000`. */
 export function eventLine(event: EventView): string {
   const parts = [clockTime(event.ts), subjectOf(event), event.type];
-  const said = [event["message"], event["detail"]].find((one) => typeof one === "string" && one !== "");
+  const said = [event["message"], event["detail"], event["why"]].find((one) => typeof one === "string" && one !== "");
   const why = [event.reason, said].filter((one) => typeof one === "string").join(": ");
   if (why !== "") parts.push(why);
   for (const key of SHOWN) {

@@ -37,7 +37,7 @@ function afterFailure({ id, kind, steps }: RunView): string | undefined {
   const failed = steps.filter(({ status }) => status === "failed");
   const [one] = failed;
   const step = failed.length === 1 && one ? ` --step ${one.id}` : "";
-  return `what it printed: orco run logs ${id}${step}; again, with what has completed: orco run retry ${id}`;
+  return `its log: orco run logs ${id}${step}; again from where it failed: orco run retry ${id}`;
 }
 
 interface Watched {

@@ -148,6 +148,7 @@ async function retry(context: Context): Promise<number | undefined> {
   const id = await client.retryRun(runIdOf(context), from === undefined ? {} : { from_step: from });
   if (context.options["watch"] === true) return followRun(context, client, id);
   context.io.out(context.global.json ? `${JSON.stringify({ runId: id })}\n` : `${id}\n`);
+  context.note(`follow it: orco run watch ${id}`);
   return undefined;
 }
 

@@ -5,7 +5,7 @@ import { usageError } from "./exit.ts";
 import { oneLine } from "./sanitize.ts";
 import { attemptText, saidOf, tookText } from "./run-text.ts";
 import { alignRows } from "./table.ts";
-import { dayTime } from "./time.ts";
+import { dayTime, timeOption } from "./time.ts";
 
 const SHOWN = "20";
 const MAX_SHOWN = 500;
@@ -23,13 +23,15 @@ export async function runs(context: Context): Promise<undefined> {
     return undefined;
   }
   const stack = options["all"] === true ? undefined : optionalStackName(context);
-  const [status, kind, mode] = ["status", "kind", "mode"].map((name) => textOption(options, name));
+  const [status, kind, mode, name, since] = ["status", "kind", "mode", "name", "since"].map((option) => textOption(options, option));
   const found = await client.runs({
     limit,
     ...(stack !== undefined && { stack }),
     ...(status !== undefined && { status }),
     ...(kind !== undefined && { kind }),
     ...(mode !== undefined && { mode }),
+    ...(name !== undefined && { name }),
+    ...(since !== undefined && { since: String(Math.floor(timeOption(since, "--since", Date.now()))) }),
   });
   io.out(global.json ? `${JSON.stringify(found)}\n` : `${runsTable(found.runs, io.columns())}\n`);
   return undefined;

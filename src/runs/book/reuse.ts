@@ -3,6 +3,8 @@ import { order } from "../../kernel/graph.ts";
 import type { Plan } from "../plan.ts";
 import type { StepState } from "../record.ts";
 
+const SHOWN_STEPS = 20;
+
 /**
  * Which steps of an ended run its retry takes over: those that completed and whose needs are all taken over too, and not `from` nor what needs it.
  * Without a plan: those that completed before `from` began. Items are taken over with their `for_each`. `invalid`: there is no step `from`.
@@ -32,7 +34,8 @@ function keptBefore(former: ReadonlyMap<string, StepState>, from: string | undef
 
 function assertKnown(steps: ReadonlyMap<string, unknown>, from: string | undefined): void {
   if (from === undefined || steps.has(from)) return;
-  const detail = `the run has no step ${from.slice(0, 200)}`;
+  const known = [...steps.keys()].slice(0, SHOWN_STEPS).join(", ");
+  const detail = `the run has no step ${from.slice(0, 200)}; it has ${known}${steps.size > SHOWN_STEPS ? ", …" : ""}`;
   throw new OrcoError("invalid", detail, { errors: [{ pointer: "/from_step", detail }] });
 }
 

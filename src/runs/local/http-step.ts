@@ -71,7 +71,7 @@ class HttpExecution implements StepHandle {
     if (error instanceof OrcoError) return { kind: "failed", error: runError(error), final: true };
     const errno = errnoOf(error);
     const where = `${http?.method ?? ""} ${placeOf({ url: http?.url ?? "" })}`;
-    const message = `${where}: ${plainLine(messageOf(error), EXCERPT_CHARS)}`;
+    const message = `${where}: ${plainLine(TROUBLE[errno ?? ""] ?? messageOf(error), EXCERPT_CHARS)}`;
     return { kind: "failed", error: { code: "http_failed", message, ...(errno !== undefined && { facts: { errno } }) } };
   }
 
@@ -79,6 +79,13 @@ class HttpExecution implements StepHandle {
     this.ports.output.log({ at: Date.now(), source: "orco", level: "warn", message });
   }
 }
+
+/** The runtime's own words for these are questions. */
+const TROUBLE: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "no connection could be made (ECONNREFUSED): nothing listens there, or it cannot be reached from here",
+  ENOTFOUND: "the name of the host is not known (ENOTFOUND)",
+  EPROTO: "the TLS handshake failed (EPROTO)",
+};
 
 /** In order; rejects with the signal's reason. */
 async function granted(slots: Slots, signal: AbortSignal): Promise<true> {
