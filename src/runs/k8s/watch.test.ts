@@ -10,6 +10,7 @@ const LIST_MS = 300;
 const EXPIRED = `${JSON.stringify({ type: "ERROR", object: { kind: "Status", code: 410 } })}\n`;
 
 test("lists that take long, and are forgotten by the time they are there, are asked for less and less often", async () => {
+  const clock = systemClock();
   const asked: number[] = [];
   using server = Bun.serve({
     port: 0,
@@ -17,12 +18,11 @@ test("lists that take long, and are forgotten by the time they are there, are as
       if (new URL(request.url).searchParams.has("watch")) return new Response(EXPIRED);
       asked.push(performance.now());
       const { promise, resolve } = Promise.withResolvers<void>();
-      setTimeout(resolve, LIST_MS);
+      clock.after(LIST_MS, resolve);
       await promise;
       return Response.json({ metadata: { resourceVersion: "1" }, items: [] });
     },
   });
-  const clock = systemClock();
   const client = new KubeClient({ server: server.url.href.replace(/\/$/, ""), insecure: true, user: {}, source: "test" }, clock, {});
   const stop = new AbortController();
   const shelf = new Shelf<ReturnType<typeof jobFacts>>(({ name }) => name);

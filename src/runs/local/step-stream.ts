@@ -4,7 +4,7 @@ import { Pace } from "../../supervise/logs/pace.ts";
 import type { Source } from "../../supervise/logs/pump.ts";
 import type { Redactor } from "../../supervise/logs/redact.ts";
 import type { Spool } from "../../supervise/logs/spool.ts";
-import { CutWatch, TAIL_BYTES } from "./cut-watch.ts";
+import { CutWatch, TAIL_BYTES } from "../../supervise/logs/cut-watch.ts";
 import type { ReadAt } from "./read-cursor.ts";
 
 /** Shared by all streams of a runner: what is read is used up within the turn. */
@@ -75,7 +75,7 @@ export class StepStream implements Source {
 
   /** What was read is given back. */
   free(): void {
-    this.cuts.free(this.place);
+    this.cuts.free(this.place, true);
   }
 
   dueAt(): number {

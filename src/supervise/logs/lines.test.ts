@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { utimesSync, writeFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { type Cut, cut, MAX_LINE_BYTES } from "./cut.ts";
 import { Redactor } from "./redact.ts";
@@ -103,4 +104,31 @@ test("what is cut off does not depend on how much was read", () => {
     }
     expect(all.kind).toBe(length > MAX_LINE_BYTES ? "piece" : "lines");
   }
+});
+
+test("a service that opens /dev/stdout anew cuts its spool off; what it says from then on is there, over a restart of the daemon too", async () => {
+  using rig = new Rig();
+  let log = rig.service("cut");
+  let attachment = rig.attach(log, "i1");
+  let saidAt = 1000;
+  const say = async (text: string): Promise<void> => {
+    writeFileSync(rig.spool("i1"), text);
+    // A file system counts in milliseconds; services are slower than this test.
+    utimesSync(rig.spool("i1"), saidAt, saidAt++);
+    await rig.look();
+  };
+  rig.write("i1", "one\n");
+  await rig.look();
+  await say("two\n");
+  await say("three and more\n");
+  await say("4\n");
+  rig.write("i1", "five\n");
+  await rig.look();
+  rig.reopen();
+  log = rig.service("cut");
+  attachment = rig.attach(log, "i1");
+  await say("six\n");
+  await rig.finish(attachment);
+  expect(await rig.messages()).toEqual(["one", "two", "three and more", "4", "five", "six"]);
+  expect(rig.errors.map(({ message }) => message).every((message) => message.includes("was cut off"))).toBe(true);
 });

@@ -50,13 +50,14 @@ export class Spool {
     return fd === undefined ? 0 : readUpTo(fd, into, at);
   }
 
-  /** Frees what lies before `offset`, which is safe only once a checkpoint says that it was read. `always`: also a few bytes. */
-  free(offset: number, always: boolean): void {
+  /** Frees what lies before `offset`, which is safe only once a checkpoint says that it was read. `always`: also a few bytes. True when it did. */
+  free(offset: number, always: boolean): boolean {
     if (offset < this.punched) this.punched = 0; // it was cut off
-    if (!this.canPunch || this.fd === undefined || offset <= this.punched) return;
-    if (!always && offset - this.punched < PUNCH_BYTES) return;
+    if (!this.canPunch || this.fd === undefined || offset <= this.punched) return false;
+    if (!always && offset - this.punched < PUNCH_BYTES) return false;
     this.canPunch = this.punch?.(this.fd, this.punched, offset) ?? false;
     this.punched = offset;
+    return this.canPunch;
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import type { Clock } from "../../kernel/clock.ts";
 import { messageOf } from "../../kernel/errors.ts";
 import type { Cursor } from "./cursor.ts";
+import { CutWatch } from "./cut-watch.ts";
 import { bytesToSplit, type Cut, cut } from "./cut.ts";
 import { type BatchContext, encodeLines, encodePiece } from "./encode.ts";
 import { Pace } from "./pace.ts";
@@ -48,6 +49,8 @@ const MAX_CHUNK_BYTES = 256 * 1024;
 const STEP_LINES = 4096;
 const STEP_MS = 5;
 const LINE_FEED = 10;
+/** How often an idle spool is asked whether it was cut off: that costs more than to ask whether it has grown. */
+const CUT_LOOK_MS = 1000;
 
 /** Reads one spool from its cursor on and hands the lines to its service, one checkpoint a step. It keeps no bytes between steps. */
 export class Stream implements Source {
@@ -57,10 +60,13 @@ export class Stream implements Source {
   private waiting = 0;
   private end: { readonly at: number; readonly done: () => void } | undefined;
   private readonly pace: Pace;
+  private readonly cuts: CutWatch;
+  private nextCutLook = 0;
 
   constructor(private readonly options: StreamOptions) {
     this.cursor = options.start;
     this.pace = new Pace(options.clock.monotonic());
+    this.cuts = new CutWatch(options.spool);
   }
 
   dueAt(): number {
@@ -79,7 +85,7 @@ export class Stream implements Source {
   }
 
   poll(now: number): boolean {
-    const output = this.quietly(false, () => this.options.spool.reaches(this.cursor.offset + this.waiting));
+    const output = this.quietly(false, () => this.options.spool.reaches(this.cursor.offset + this.waiting) || this.isCut(now));
     this.pace.next(now, output, this.options.sink.watched());
     return output || this.end !== undefined;
   }
@@ -97,7 +103,28 @@ export class Stream implements Source {
     this.options.spool.close();
   }
 
+  private isCut(now: number): boolean {
+    if (now < this.nextCutLook) return false;
+    this.nextCutLook = now + CUT_LOOK_MS;
+    return this.cuts.isCut(this.options.spool.looks(), this.cursor.offset);
+  }
+
+  /** What its writer says from then on stands at the beginning. */
+  private beginAnewIfCut(): void {
+    const { spool, sink, source } = this.options;
+    const looks = spool.looks();
+    const isCut = this.cuts.isCut(looks, this.cursor.offset);
+    this.cuts.saw(looks);
+    if (!isCut) return;
+    this.cursor = { ...this.cursor, offset: 0, midline: false };
+    this.waiting = 0;
+    this.cuts.forget();
+    if (this.end) this.end = { ...this.end, at: looks.size };
+    sink.failed(`${source} was cut off by the service, as "> /dev/${source}" does, and lines may be missing: let it append (>>)`);
+  }
+
   private work(): boolean {
+    this.beginAnewIfCut();
     const { at, final } = this.limit();
     if (at <= this.cursor.offset) return this.finished();
     if (this.options.sink.stalled()) return this.rest();
@@ -162,27 +189,28 @@ export class Stream implements Source {
       const half = bytes.lastIndexOf(LINE_FEED, next >> 1) + 1 || bytes.indexOf(LINE_FEED) + 1;
       return this.commitLines(bytes, half);
     }
-    return this.commit({ json, lines, ts: context.ts }, { next, midline: false });
+    return this.commit({ json, lines, ts: context.ts }, { read: bytes.subarray(0, next), midline: false });
   }
 
   private commitPiece(bytes: Buffer, { end, next, last }: Extract<Cut, { kind: "piece" }>): boolean {
     const context = this.context();
     const { json, lines } = encodePiece(bytes.toString("utf8", 0, end), last, context);
-    return this.commit({ json, lines, ts: context.ts }, { next, midline: !last });
+    return this.commit({ json, lines, ts: context.ts }, { read: bytes.subarray(0, next), midline: !last });
   }
 
   private commit(
     { json, lines, ts }: { json: string; lines: number; ts: number },
-    { next, midline }: { next: number; midline: boolean },
+    { read, midline }: { read: Buffer; midline: boolean },
   ): boolean {
-    const { scratch, sink, spool } = this.options;
+    const { scratch, sink } = this.options;
     const size = Buffer.byteLength(json);
     if (scratch.out.length < size) scratch.out = new Uint8Array(size * 2);
     scratch.encoder.encodeInto(json, scratch.out);
-    const cursor = { ...this.cursor, offset: this.cursor.offset + next, midline };
+    const cursor = { ...this.cursor, offset: this.cursor.offset + read.length, midline };
     if (!sink.append({ bytes: scratch.out.subarray(0, size), lines, ts, cursor, replica: cursor.replica }, json)) return false;
     this.cursor = cursor;
-    spool.free(cursor.offset, sink.redactor() !== undefined);
+    this.cuts.read(read);
+    this.cuts.free(cursor.offset, sink.redactor() !== undefined);
     return true;
   }
 

@@ -1,4 +1,4 @@
-import type { Spool, SpoolLooks } from "../../supervise/logs/spool.ts";
+import type { Spool, SpoolLooks } from "./spool.ts";
 
 /** How much of what was read last is known again by. */
 export const TAIL_BYTES = 32;
@@ -41,12 +41,12 @@ export class CutWatch {
     this.known = 0;
   }
 
-  /** Gives back what lies before `place`: it reads as zeros then, and the spool looks as if it had just been written. */
-  free(place: number): void {
+  /** `Spool.free`, after which the spool reads as zeros there and looks as if it had just been written. */
+  free(place: number, always: boolean): void {
     const { known, probe, tail } = this;
     const before = this.spool.looks();
     if (this.isCut(before, place)) return; // who reads on finds it
-    this.spool.free(place, true);
+    if (!this.spool.free(place, always)) return;
     if (before.size === this.looked.size) this.looked = { ...this.spool.looks(), size: before.size };
     if (this.spool.read(probe.subarray(0, known), place - known) === known) tail.set(probe.subarray(0, known), TAIL_BYTES - known);
   }
