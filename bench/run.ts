@@ -19,6 +19,7 @@ const BENCHES: Record<string, () => Promise<{ run: Bench }>> = {
   swap: () => load("swap"),
   sse: () => load("sse"),
   runs: () => load("runs"),
+  checkpoints: () => load("checkpoints"),
 };
 
 function load(name: string): Promise<{ run: Bench }> {

@@ -54,6 +54,7 @@ function report({ records, versions }: Contest): Report {
     notes: [
       "alike: who calls it is a process of its own and waits for the end of the run; the steps are of a service on node; each step's result is on disk before the next begins",
       "orco's plan is carried out by orco, a request a step, as Restate calls its service; the worker is a program that records its steps over HTTP, six requests a run",
+      "orco's steps are PUT: what may be said twice is said over connections that are kept, as Restate's are; each POST has a connection of its own",
       "accepted: taken and on disk, not executed (Restate: due in an hour; BullMQ: a queue without a worker)",
       "CPU and RSS: of the engine (BullMQ: Redis and the worker), not of the load and not of the service",
     ],

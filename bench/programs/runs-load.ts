@@ -24,7 +24,7 @@ const lane = (): Lane => new Lane(new URL(job.url));
 /** A plan of three requests; its end is heard on the stream of all events. */
 async function planned(): Promise<() => Promise<Once>> {
   const ended = await ends(job.url);
-  const http = { method: "POST", url: job.step ?? "", body: {} };
+  const http = { method: "PUT", url: job.step ?? "", body: {} };
   const steps = ["a", "b", "c"].map((id, i, all) => ({ id, http, needs: all.slice(Math.max(0, i - 1), i) }));
   return async () => {
     const own = lane();
