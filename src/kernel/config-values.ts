@@ -46,3 +46,8 @@ export function protocolOf(text: string): string {
 export function isRedisUrl(text: string): boolean {
   return /^rediss?:$/.test(protocolOf(text)) && /^\/?\d*$/.test(new URL(text).pathname);
 }
+
+/** `http://me:********@host`: some settings are URLs that may carry one. */
+export function withoutPassword(text: string): string {
+  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/[^/?#@]*?:)[^/?#]*@/i, "$1********@");
+}

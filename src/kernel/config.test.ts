@@ -127,6 +127,11 @@ test("config show: value, origin and names of each setting, no secret", () => {
   expect(shown["unused"]).toEqual(["STATSD_HOST"]);
   expect(JSON.stringify(shown)).not.toContain(KEY);
   expect(JSON.stringify(shown)).not.toContain("redis://x");
+  const urls = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://me:hunter22@otel:4318", DOCKER_HOST: "tcp://:hunter22@docker:2375" };
+  const values = JSON.stringify(describeConfig(loadConfig({ env: { ...HOME, ...urls } })));
+  expect(values).toContain("http://me:********@otel:4318");
+  expect(values).not.toContain("hunter22");
+  expect(refusal({ DOCKER_HOST: "ssh://me:hunter22@docker" }).message).toStartWith('DOCKER_HOST="ssh://me:********@docker" is not valid');
 });
 
 test("no name is both in use and reserved", () => {

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { z } from "zod";
-import { isBlock, isRedisUrl, parseAddress, parseOrigins, protocolOf, wholeNumber } from "./config-values.ts";
+import { isBlock, isRedisUrl, parseAddress, parseOrigins, protocolOf, wholeNumber, withoutPassword } from "./config-values.ts";
 import { OrcoError } from "./errors.ts";
 import type { JsonObject } from "./event.ts";
 import { orcoHome, socketPath } from "./home.ts";
@@ -257,12 +257,13 @@ function badValue(path: PropertyKey | undefined, raw: ReadonlyMap<keyof Config, 
   const key = configSchema.keyof().options.find((option) => option === path) ?? "home";
   const { expects, secret } = settingOf(key);
   const { name, value } = raw.get(key) ?? { name: key, value: undefined };
-  const shown = secret || value === undefined ? name : `${name}=${JSON.stringify(value)}`;
+  const shown = secret || value === undefined ? name : `${name}=${JSON.stringify(withoutPassword(value))}`;
   return new OrcoError("config", `${shown} is not valid: expected ${expects}`, { name, expected: expects });
 }
 
 function textOf(value: Config[keyof Config]): string | number | boolean | null {
   if (value === undefined) return null;
+  if (typeof value === "string") return withoutPassword(value);
   if (typeof value !== "object") return value;
   if ("port" in value) return `${value.host.includes(":") ? `[${value.host}]` : value.host}:${value.port}`;
   return value.join(",");
