@@ -134,7 +134,7 @@ test("what a step writes to /dev/stderr opened anew is taken though that cuts it
   using rig = new StepRig();
   const heard = new Heard();
   const gate = join(rig.home, "gate");
-  const wait = (name: string): string => `until [ -e ${gate}.${name} ]; do sleep 0.01; done`;
+  const wait = (name: string): string => `until [ -e ${gate}.${name} ] || [ ! -d ${rig.home} ]; do sleep 0.01; done`;
   const script = `
     echo one >&2; echo '{"type":"checkpoint","data":1}'; ${wait("a")}
     echo two > /dev/stderr; echo three >&2; echo '{"type":"checkpoint","data":2}' > /dev/stdout; ${wait("b")}
