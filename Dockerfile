@@ -1,4 +1,5 @@
-# orco in a container: the daemon (`docker run -p 127.0.0.1:7070:7070 -e ORCHESTRATOR_API_KEY=… orco`), or a worker of runs (`docker run orco worker --redis … --api …`).
+# orco in a container: the daemon (`docker run -p 127.0.0.1:7070:7070 -e ORCHESTRATOR_API_KEY=… orco`), or a worker of runs
+# (`docker run --no-healthcheck orco worker --redis … --api …`: it has no port to ask).
 FROM node:22-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
