@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { FakeApi } from "../../src/runs/k8s/rig.fake.ts";
 import { HAS_REDIS, RedisServer } from "../redis-server.ts";
 import { ExecutorsRig } from "./executors-rig.ts";
 import { endsOf, outcomeOf, type Outcome, PLANS, type Site, testServer } from "./executors.ts";
@@ -7,7 +11,10 @@ const TIMEOUT_MS = 60_000;
 
 const server = testServer();
 const redis = HAS_REDIS ? await RedisServer.start() : undefined;
-const rig = new ExecutorsRig(redis ? { REDIS_URL: redis.url } : {});
+const folder = mkdtempSync(join(tmpdir(), "orco-executors-"));
+/** The verbs of a Kubernetes with processes for pods; `test/kube/daemon.test.ts` has a real one. */
+const kube = await FakeApi.start(0, { processes: true });
+const rig = new ExecutorsRig({ KUBECONFIG: kube.kubeconfig(folder), ...(redis && { REDIS_URL: redis.url }) });
 const site: Site = { rig, server: server.url.origin, timeoutMs: TIMEOUT_MS };
 const local = new Map<string, Promise<Outcome>>();
 
@@ -17,6 +24,8 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await rig.close();
+  await kube[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true });
   await redis?.[Symbol.asyncDispose]();
   await server.stop(true);
 });
@@ -45,6 +54,14 @@ describe.each(PLANS)("plan $name", (plan) => {
     "redis as local",
     async () => {
       expect(await outcomeOf(site, "redis", plan)).toEqual(await locally(plan.name));
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "k8s as local",
+    async () => {
+      expect(await outcomeOf(site, "k8s", plan)).toEqual(await locally(plan.name));
     },
     TIMEOUT_MS,
   );

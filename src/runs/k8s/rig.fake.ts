@@ -88,8 +88,10 @@ export class FakeApi implements AsyncDisposable {
     readonly port: number,
   ) {}
 
-  static async start(port = 0): Promise<FakeApi> {
-    const child = Bun.spawn([process.execPath, PROGRAM, "--port", String(port)], { stdout: "pipe", stderr: "inherit", stdin: "ignore" });
+  /** `processes`: what pods are to run is carried out on this machine. */
+  static async start(port = 0, { processes = false }: { processes?: boolean } = {}): Promise<FakeApi> {
+    const argv = [process.execPath, PROGRAM, "--port", String(port), ...(processes ? ["--processes"] : [])];
+    const child = Bun.spawn(argv, { stdout: "pipe", stderr: "inherit", stdin: "ignore" });
     for await (const chunk of child.stdout) {
       const listening = /listening on (\d+)/.exec(new TextDecoder().decode(chunk));
       if (listening) return new FakeApi(child, Number(listening[1]));
@@ -118,7 +120,7 @@ export class FakeApi implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.child.kill("SIGKILL");
+    this.child.kill("SIGTERM");
     await this.child.exited;
   }
 }

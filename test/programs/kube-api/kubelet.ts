@@ -1,4 +1,7 @@
+import type { PodSpec, Processes, Terminated } from "./processes.ts";
 import { type Store, type Stored } from "./store.ts";
+
+const MS = 1000;
 
 /** What a pod printed, and who listens. */
 export class PodLog {
@@ -27,8 +30,13 @@ export class PodLog {
 /** Job controller, scheduler and kubelet in a nutshell. */
 export class Kubelet {
   readonly logs = new Map<string, PodLog>();
+  private readonly overdue = new Set<string>();
 
-  constructor(private readonly store: Store) {
+  constructor(
+    private readonly store: Store,
+    /** Commands are carried out where there are any, instead of understood. */
+    private readonly processes?: Processes,
+  ) {
     store.listen(({ kind, type, object }) => {
       if (kind === "jobs" && type !== "DELETED" && object.spec?.["suspend"] === false) this.ensurePod(object);
       if (kind === "jobs" && type === "DELETED") this.collect(object);
@@ -54,6 +62,8 @@ export class Kubelet {
   evict(pod: Stored): void {
     const dying = this.store.patch(pod, { metadata: { deletionTimestamp: new Date().toISOString(), deletionGracePeriodSeconds: 0 } });
     const phase = dying.status?.["phase"];
+    const { terminationGracePeriodSeconds: grace = 30 } = (dying.spec ?? {}) as Partial<PodSpec>;
+    if (this.processes?.stop(pod.metadata.name, grace)) return;
     if (phase === "Running" || phase === "Pending") this.end(dying, 143);
     const last = this.store.get("pods", pod.metadata.name);
     if (last && !this.store.get("jobs", jobOf(last))) this.store.remove(last);
@@ -62,9 +72,10 @@ export class Kubelet {
   private ensurePod(job: Stored): void {
     const name = `${job.metadata.name}-pod`;
     if (this.store.get("pods", name) || job.status?.["conditions"]) return;
-    const template = job.spec?.["template"] as { metadata?: { labels?: object }; spec?: { containers?: { command?: string[] }[] } };
+    const template = job.spec?.["template"] as { metadata?: { labels?: object }; spec?: PodSpec };
     const labels = { ...template.metadata?.labels, "batch.kubernetes.io/job-name": job.metadata.name };
-    const pod = this.store.create("pods", { metadata: { name, labels }, status: { phase: "Pending" } });
+    const pod = this.store.create("pods", { metadata: { name, labels }, spec: template.spec, status: { phase: "Pending" } });
+    if (this.processes) return this.begin(job, pod);
     const [what = "exit", ...rest] = template.spec?.containers?.[0]?.command ?? [];
     if (what === "wait") return;
     const running = this.store.patch(pod, { status: { phase: "Running", containerStatuses: [{ name: "step", state: { running: {} } }] } });
@@ -73,12 +84,33 @@ export class Kubelet {
     this.end(running, what === "exit" ? Number(rest[0] ?? 0) : 0);
   }
 
+  private begin(job: Stored, pod: Stored): void {
+    const { name } = pod.metadata;
+    const deadline = job.spec?.["activeDeadlineSeconds"] as number | undefined;
+    if (deadline !== undefined) setTimeout(() => this.expire(job.metadata.name, name), deadline * MS);
+    this.store.patch(pod, { status: { phase: "Running", containerStatuses: [{ name: "step", state: { running: {} } }] } });
+    const ended = (state: Terminated): void => {
+      const last = this.store.get("pods", name);
+      if (last) this.end(last, state.exitCode, state);
+      if (last && !this.store.get("jobs", job.metadata.name)) this.store.remove(this.store.get("pods", name) ?? last);
+    };
+    this.processes?.start(name, pod.spec as unknown as PodSpec, { line: (text) => this.log(name).say(text), ended });
+  }
+
+  private expire(job: string, name: string): void {
+    const pod = this.store.get("pods", name);
+    if (!pod || !this.store.get("jobs", job) || pod.status?.["phase"] !== "Running") return;
+    this.overdue.add(job);
+    this.evict(pod);
+  }
+
   private count(pod: Stored): void {
     const job = this.store.get("jobs", jobOf(pod));
     const phase = pod.status?.["phase"];
     if (!job || job.status?.["conditions"] || (phase !== "Succeeded" && phase !== "Failed")) return;
+    const reason = this.overdue.has(job.metadata.name) ? "DeadlineExceeded" : "BackoffLimitExceeded";
     const condition =
-      phase === "Succeeded" ? { type: "Complete" } : { type: "Failed", reason: "BackoffLimitExceeded", message: "failed once" };
+      phase === "Succeeded" && reason !== "DeadlineExceeded" ? { type: "Complete" } : { type: "Failed", reason, message: "it failed" };
     this.store.patch(job, { status: { conditions: [{ ...condition, status: "True" }] } });
   }
 

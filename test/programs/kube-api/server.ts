@@ -1,5 +1,6 @@
 import { type Fault, Faults, status } from "./faults.ts";
 import { Kubelet } from "./kubelet.ts";
+import { Processes } from "./processes.ts";
 import { matches, Store, type Stored } from "./store.ts";
 
 const PATH = /^\/(?:api\/v1|apis\/batch\/v1)\/namespaces\/([^/]+)\/(jobs|pods|secrets|events)(?:\/([^/]+))?(\/log)?$/;
@@ -14,10 +15,21 @@ type Stream = ReadableStreamDefaultController<Uint8Array>;
 
 export class KubeApi {
   private readonly store = new Store();
-  private readonly kubelet = new Kubelet(this.store);
+  private readonly processes: Processes | undefined;
+  private readonly kubelet: Kubelet;
   private readonly faults = new Faults();
   private readonly seen: string[] = [];
   private readonly streams = new Map<Stream, "watch" | "log">();
+
+  constructor(how: { readonly processes: boolean }) {
+    this.processes = how.processes ? new Processes(this.store) : undefined;
+    this.kubelet = new Kubelet(this.store, this.processes);
+  }
+
+  /** With what its pods run. */
+  end(): void {
+    this.processes?.close();
+  }
 
   async answer(request: Request): Promise<Response> {
     const url = new URL(request.url);
