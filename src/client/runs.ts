@@ -169,6 +169,6 @@ export class RunClient extends DeployClient {
   }
 }
 
-export function runPath(id: string): string {
+function runPath(id: string): string {
   return `/runs/${encodeURIComponent(id)}`;
 }

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../kernel/event.ts";
 import type { Plan } from "./plan.ts";
-import type { LogLine, RunFinish } from "./ports.ts";
+import type { LogLine } from "./ports.ts";
 import type { NewCheckpoint, RunRecord, StepChange, StepState } from "./record.ts";
 
 /** What a worker and the daemon say to each other, below `/runs/{runId}/`; every request but the claim carries the run's token. Types only. */
@@ -58,9 +58,6 @@ export interface ReportReply {
   /** None for a report that was on disk already. */
   readonly checkpoint_ids: readonly string[];
 }
-
-/** `POST finish`. */
-export type FinishRequest = RunFinish;
 
 /** `POST logs`. */
 export interface LogsRequest {

@@ -13,7 +13,7 @@ const WIRE: Readonly<Record<RunStatus, WireRunStatus>> = {
 /** Changes of the system are the daemon's own. */
 const OWNER = "orco";
 
-export function wireStatus(status: RunStatus): WireRunStatus {
+function wireStatus(status: RunStatus): WireRunStatus {
   return WIRE[status];
 }
 
@@ -80,7 +80,8 @@ function stepWithoutContent(step: RunStepView): RunStepView {
   return step.waiting ? { ...step, waiting: lean(step.waiting) } : step;
 }
 
-function lean<T extends { content?: JsonObject }>({ content: _, ...rest }: T): Omit<T, "content"> {
+function lean<T extends { content?: JsonObject }>(wait: T): Omit<T, "content"> {
+  const { content: _, ...rest } = wait;
   return rest;
 }
 
