@@ -58,8 +58,10 @@ export class RunTraces {
   async close(): Promise<void> {
     this.leaving.abort();
     this.cancelFlush();
-    await Promise.race([this.finish(), this.ports.clock.sleep(LEAVE_MS)]);
-    await this.exporter?.shutdown().catch(this.ports.onError);
+    const bound = this.ports.clock.sleep(LEAVE_MS);
+    await Promise.race([this.finish(), bound]);
+    // It waits for what is being sent.
+    await Promise.race([this.exporter?.shutdown().catch(this.ports.onError), bound]);
   }
 
   private async finish(): Promise<void> {
