@@ -20,6 +20,7 @@ const RUN: RunView = {
         { path: "\x1b[2Jdb/2.sql", lines: 1 },
       ],
       note: "a\nb",
+      pay: "\u202e001\u202c",
     },
     content_hash: "feed",
     roles: ["owner"],
@@ -57,7 +58,8 @@ describe("approve", () => {
       "  note:",
       "    a",
       "    b",
-      "decided by: owner (--role)",
+      "  pay: 001",
+      "only owner may decide it (--role)",
       "until: 2026-01-02T00:00:00.000Z",
       "content: sha256 feed",
       "",
@@ -102,4 +104,11 @@ describe("runs", () => {
     const list = fake({ "GET /runs": () => Response.json({ runs: [RUN] }) });
     expect((await list.run(["runs", "--all"])).out).toContain("waits for approval: deploy abc touches db");
   });
+});
+
+test("without a role that may decide, it says which one does", async () => {
+  const detail = `only owner may decide gate of run ${ID}; you are uid:0, without a role`;
+  const refuses = () => problem(403, { code: "forbidden", detail, roles: ["owner"] });
+  const { code, err } = await fake({ ...shown, [`POST /runs/${ID}/approvals`]: refuses }).run(["approve", ID, "--yes"]);
+  expect({ code, err }).toEqual({ code: 1, err: `orco: ${detail}\n      add --role owner, or ask one of them\n` });
 });

@@ -48,7 +48,7 @@ function approvalOf(run: RunView, context: Context): WaitingView {
 function waitingText(run: RunView, waiting: WaitingView): string {
   const { summary, content, content_hash: hash, roles, expires_at: expires } = waiting;
   const about = [
-    ...(roles ? [`decided by: ${roles.map(oneLine).join(", ")} (--role)`] : []),
+    ...(roles ? [`only ${roles.map(oneLine).join(" or ") || "nobody"} may decide it (--role)`] : []),
     ...(expires === undefined ? [] : [`until: ${expires}`]),
     ...(hash === undefined ? [] : [`content: sha256 ${hash}`]),
   ];

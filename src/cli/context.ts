@@ -3,6 +3,7 @@ import { orcoHome } from "../kernel/home.ts";
 import type { Io } from "./io.ts";
 import { findStackFile, readStackFile, stackNameOf, type StackFile } from "./stack-file.ts";
 import { usageError } from "./exit.ts";
+import { sanitizeText } from "./sanitize.ts";
 
 const STACK_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
@@ -49,7 +50,7 @@ export function createContext(io: Io, global: GlobalOptions, given: { args: read
     },
     stackName: () => namedStack(global) ?? stackNameOf(stackFile(), io.env),
     note: (text) => {
-      if (!global.quiet) io.err(`${text}\n`);
+      if (!global.quiet) io.err(`${sanitizeText(text)}\n`);
     },
   };
 }

@@ -88,6 +88,9 @@ function nextStep(error: OrcoError): string | undefined {
   const run = error.facts["run"];
   if (error.code === "busy" && typeof run === "string")
     return `see it: orco runs ${run}; cancel it: orco cancel ${run}; to wait for it: --queue`;
+  const roles = error.facts["roles"];
+  if (error.code === "forbidden" && Array.isArray(roles) && roles.length > 0)
+    return `add --role ${roles.join(" or --role ")}, or ask one of them`;
   if (error.code === "unauthorized") return "set ORCO_API_KEY to the key of the daemon";
   return undefined;
 }

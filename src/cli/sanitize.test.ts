@@ -17,6 +17,9 @@ describe("sanitizeText", () => {
     ["a lone escape at the end", "a\x1b", "a"],
     ["a CSI cut short", "a\x1b[12", "a"],
     ["bell, backspace, carriage return", "a\x07\x08\rb", "ab"],
+    ["a right-to-left override", "pay \u202e001\u202c to ada", "pay 001 to ada"],
+    ["each control of direction", "a\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069b", "ab"],
+    ["letters that are written from right to left", "שלום", "שלום"],
     ["tab and newline", "a\tb\nc", "a\tb\nc"],
     ["an OSC nested in an OSC", "a\x1b]0;x\x1b]52;c;y\x07b", "ab"],
   ];

@@ -6,11 +6,13 @@ const STRING_SEQUENCE = String.raw`(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07
 const CSI_SEQUENCE = String.raw`(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?`;
 const OTHER_ESCAPE = String.raw`\x1b[ -/]*[0-~]?`;
 const CONTROL = String.raw`[\x00-\x08\x0b-\x1f\x7f-\x9f]`;
-const SEQUENCES = new RegExp(`${STRING_SEQUENCE}|${CSI_SEQUENCE}|${OTHER_ESCAPE}|${CONTROL}`, "g");
+/** They drive no terminal, but make it show text in another order than it is in: what somebody approves would not be what he reads. */
+const DIRECTION = String.raw`[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]`;
+const SEQUENCES = new RegExp(`${STRING_SEQUENCE}|${CSI_SEQUENCE}|${OTHER_ESCAPE}|${CONTROL}|${DIRECTION}`, "g");
 const SGR = /^\x1b\[[0-9;:]*m$/; // oxlint-disable-line no-control-regex -- that is what is looked for
 const RESET = "\x1b[0m";
 
-/** Log text for a terminal: everything that drives it is gone, tab and newline stay; colours stay with `color` and are closed at the end. */
+/** Log text for a terminal: everything that drives it or turns its direction is gone, tab and newline stay; colours stay with `color` and are closed at the end. */
 export function sanitizeText(text: string, options: { color?: boolean } = {}): string {
   let colored = false;
   const clean = text.replace(SEQUENCES, (found) => {

@@ -83,7 +83,11 @@ describe("approval", () => {
       code: "approval_void",
       facts: { content_hash: contentHash({ what: "this" }) },
     });
-    expect(decide({ approver: me })).rejects.toMatchObject({ code: "forbidden", facts: { roles: ["owner", "lead"] } });
+    expect(decide({ approver: me })).rejects.toMatchObject({
+      code: "forbidden",
+      facts: { roles: ["owner", "lead"] },
+      message: `only owner or lead may decide gate of run ${id}; you are ${me.id}, without a role`,
+    });
     expect(decide({ approver: { id: "me", role: "guest" } })).rejects.toMatchObject({ code: "forbidden" });
     expect(decide({ step: "before" })).rejects.toMatchObject({ code: "approval_not_applicable" });
     expect(life.runs.deliver(id, "gate", { decision: "approve" })).rejects.toMatchObject({ code: "conflict" });

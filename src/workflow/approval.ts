@@ -75,11 +75,14 @@ export function stepToDecide(run: string, waiting: readonly StepRow[], { step, a
       run,
       content_hash: current,
     });
-  if (roles && (approver.role === undefined || !roles.includes(approver.role)))
-    throw new OrcoError("forbidden", `${row.name} of run ${run} is decided by: ${roles.join(", ") || "nobody"}`, {
-      run,
-      step: row.name,
-      roles,
-    });
+  if (roles && (approver.role === undefined || !roles.includes(approver.role))) throw notOneOf(roles, approver, { run, step: row.name });
   return row;
+}
+
+function notOneOf(roles: readonly string[], { id, role }: Decision["approver"], about: { run: string; step: string }): OrcoError {
+  const you = role === undefined ? `${id}, without a role` : `${id}, ${role}`;
+  return new OrcoError("forbidden", `only ${roles.join(" or ") || "nobody"} may decide ${about.step} of run ${about.run}; you are ${you}`, {
+    ...about,
+    roles,
+  });
 }
