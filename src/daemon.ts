@@ -50,7 +50,6 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   const runParts = await buildRuns({ config, env, clock, journal, newId: () => uuidv7(clock), apiUrl, log: tell, onError });
   await core.edge.start();
   const restored = await restore(core);
-  log.info({ version: VERSION, pid: process.pid, home: config.home, ...restored }, "daemon started");
   await sweepLeftovers(core, (instance, pid) => tell(STRAY, { instance, pid }));
   core.runs.resume();
   core.apps.tidy((app) => core.runs.underWay({ app }).length > 0);
@@ -77,6 +76,7 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
     schemas: { stack: stackSchema, contract: contractSchema },
   });
   address.url ??= server.urls.at(-1);
+  log.info({ version: VERSION, pid: process.pid, home: config.home, ...restored }, "daemon started");
   await startRuns(runParts);
   const scrape = metricsListener(config, server);
   const warning = anonymousWarning(http);
