@@ -51,9 +51,10 @@ function logStream(deps: Deps, c: Ctx, { id, query }: { id: string; query: LogQu
     produce: async (writer) => {
       writer.signal.addEventListener("abort", () => gone.abort(), { once: true });
       for await (const record of records) {
-        await writer.room();
+        const line = `${JSON.stringify(record)}\n`;
+        await writer.room(Math.max(0, 64 * 1024 - line.length));
         if (writer.signal.aborted) return;
-        writer.write(`${JSON.stringify(record)}\n`);
+        writer.write(line);
       }
     },
   });

@@ -1,11 +1,12 @@
 import type { CancelTimer, Clock } from "../kernel/clock.ts";
+import { piecesOf } from "../runs/logs/pieces.ts";
 import type { LogLine } from "../runs/ports.ts";
 
 /** Lines wait this long for company. */
 const GATHER_MS = 200;
 const MAX_LINES = 1000;
 const MAX_BYTES = 256 * 1024;
-/** While the daemon cannot be reached; then the oldest go. A line may have a million characters. */
+/** While the daemon cannot be reached; then the oldest go. */
 const MAX_WAITING = 20_000;
 const MAX_WAITING_CHARS = 16 * 1024 * 1024;
 
@@ -27,7 +28,7 @@ export class LogBatch {
   ) {}
 
   add(lines: readonly LogLine[]): void {
-    this.waiting.push(...lines);
+    for (const line of lines) this.waiting.push(...piecesOf(line));
     this.chars += charsOf(lines);
     while (this.waiting.length > MAX_WAITING || this.chars > MAX_WAITING_CHARS) this.dropped += this.taken(this.excess()).length;
     this.cancel ??= this.clock.after(GATHER_MS, () => void this.flush());

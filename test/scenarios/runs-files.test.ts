@@ -152,6 +152,25 @@ describe("logs", () => {
     expect(messagesIn(await rig.get(`/runs/${id}/logs?follow=true`))).toEqual(["first", "last"]);
   });
 
+  test("with a line of 20 MB are read to the end, in records of 64 KiB, however slowly", async () => {
+    const bytes = 20_000_000;
+    const { run } = await rig.through([sh("a", `echo first; head -c ${bytes} /dev/zero | tr '\\0' x; echo; echo last`)]);
+    expect(run.status).toBe("completed");
+    const answer = await fetch(`${rig.url}/runs/${run.id}/logs`);
+    const messages: string[] = [];
+    let rest = "";
+    for await (const chunk of answer.body ?? []) {
+      if (messages.length % 50 === 0) await Bun.sleep(1); // a reader that is slower than the disk
+      const lines = (rest + Buffer.from(chunk).toString("latin1")).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) if (line !== "") messages.push((JSON.parse(line) as { message: string }).message);
+    }
+    expect([messages[0], messages.at(-1), rest]).toEqual(["first", "last", ""]);
+    const pieces = messages.slice(1, -1);
+    expect(pieces.reduce((sum, piece) => sum + piece.length, 0)).toBe(bytes);
+    expect(Math.max(...pieces.map((piece) => piece.length))).toBe(64 * 1024);
+  });
+
   test("of a run without any are empty", async () => {
     const id = await rig.create({});
     expect(messagesIn(await rig.get(`/runs/${id}/logs`))).toEqual([]);

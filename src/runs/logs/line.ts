@@ -1,5 +1,4 @@
 import { levelNamed } from "../../supervise/logs/level.ts";
-import type { Redactor } from "../../supervise/logs/redact.ts";
 import type { LogLine } from "../ports.ts";
 
 /** One line of a run's log: the same on the API and on `orco logs --json`. */
@@ -27,10 +26,9 @@ export interface StoredLine extends Omit<RunLogRecord, "timestamp"> {
 const SEQ_AT = '{"seq":'.length;
 
 /** With its line break. */
-export function encodeLine(line: LogLine, seq: number, redactor?: Redactor): string {
-  const { at, step, attempt, source, offset } = line;
+export function encodeLine(line: LogLine, seq: number): string {
+  const { at, step, attempt, source, offset, message } = line;
   const level = line.level === undefined ? undefined : levelNamed(line.level);
-  const message = redactor ? redactor.clean(line.message) : line.message;
   const where = `"step":${JSON.stringify(step)},"attempt":${attempt},"source":"${source}"`;
   const rest = `${offset === undefined ? "" : `"offset":${offset},`}${level === undefined ? "" : `"level":"${level}",`}`;
   return `{"seq":${seq},"at":${at},${where},${rest}"message":${JSON.stringify(message)}}\n`;

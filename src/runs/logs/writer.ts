@@ -3,6 +3,7 @@ import { cutQuietly, writeAll } from "../../supervise/logs/file.ts";
 import type { Redactor } from "../../supervise/logs/redact.ts";
 import type { LogLine } from "../ports.ts";
 import { decodeLine, encodeLine } from "./line.ts";
+import { piecesOf } from "./pieces.ts";
 import { MAX_LOG_BYTES, MAX_SEGMENT_BYTES, type Segment, segmentAt, segmentsIn, sizeOf } from "./segments.ts";
 import { Taken } from "./taken.ts";
 
@@ -41,14 +42,18 @@ export class RunLogWriter {
       // Before its lines are taken: of a write that was cut short the head must not say that all of it is there.
       const head = this.isFull() ? this.taken.encode() : "";
       let text = "";
+      let last = this.seq;
       const taken: LogLine[] = [];
       for (; next < lines.length && text.length < CHUNK_CHARS; next++) {
         const line = lines[next];
-        if (line && this.taken.take(line)) text += encodeLine(line, this.seq + taken.push(line), this.redactor);
+        if (!line || !this.taken.take(line)) continue;
+        taken.push(line);
+        // Cleaned as a whole: a secret must not be cut in two.
+        for (const piece of piecesOf(cleaned(line, this.redactor))) text += encodeLine(piece, ++last);
       }
       try {
         if (taken.length > 0) this.write(head, text);
-        this.seq += taken.length;
+        this.seq = last;
       } catch (error) {
         lost(taken, error);
       }
@@ -117,4 +122,8 @@ export class RunLogWriter {
     }
     return true;
   }
+}
+
+function cleaned(line: LogLine, redactor: Redactor | undefined): LogLine {
+  return redactor ? { ...line, message: redactor.clean(line.message) } : line;
 }
