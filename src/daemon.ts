@@ -122,7 +122,7 @@ function openJournal(home: string, { clock, log }: { clock: Clock; log: ReturnTy
     },
   });
   const metrics = new RunMetrics(journal, (error) => log.error({ error: messageOf(error) }, "metrics of runs"));
-  return { journal, metrics, failure: () => why };
+  return { journal, metrics, failure: () => journal.missing()?.message ?? why };
 }
 
 /** Lets go of what runs; it goes on. */

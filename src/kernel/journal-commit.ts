@@ -37,6 +37,8 @@ export interface CommitterDeps {
   readonly clock: Clock;
   readonly heads: Heads;
   readonly statements: Statements;
+  /** Throws when the file is not what was opened: what is written then nobody finds again. */
+  readonly assertThere: () => void;
   /** Called after each COMMIT. */
   readonly onCommit: (committed: Committed) => void;
   readonly onFailure: (error: OrcoError) => void;
@@ -56,7 +58,7 @@ export class Committer {
     this.sql = prepare(deps.statements);
   }
 
-  /** `unavailable` when too much waits, `disk_full`, `journal_corrupt`, `internal`; then nothing of this append is on disk. */
+  /** `unavailable` when too much waits or the file is gone, `disk_full`, `journal_corrupt`, `internal`; then nothing of this append is on disk. */
   async append(events: readonly NewEvent[], writes: readonly Write[]): Promise<JournalEvent[]> {
     check(events, writes);
     if (this.waitingEvents + events.length > MAX_WAITING_EVENTS && this.waiting.length > 0) {
@@ -94,6 +96,7 @@ export class Committer {
     const startedMs = this.deps.clock.monotonic();
     let outcomes: Outcome[];
     try {
+      this.deps.assertThere();
       outcomes = this.transact(batch);
     } catch (error) {
       const failure = journalError(error, this.deps.path);

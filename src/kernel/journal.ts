@@ -4,6 +4,7 @@ import { OrcoError, type Facts } from "./errors.ts";
 import type { EventLog, JournalEvent, NewEvent, ReadQuery, Write } from "./event.ts";
 import { Committer, type Committed } from "./journal-commit.ts";
 import { journalError } from "./journal-errors.ts";
+import { JournalFile } from "./journal-file.ts";
 import { Follower, Followers, type FollowSource } from "./journal-follow.ts";
 import { Heads } from "./journal-heads.ts";
 import { Reader } from "./journal-read.ts";
@@ -30,6 +31,7 @@ export class Journal implements EventLog {
   private readonly reader: Reader;
   private readonly committer: Committer;
   private readonly trimmer: Trimmer;
+  private readonly file: JournalFile;
   private readonly source: FollowSource & { closed: boolean };
   private failing = false;
 
@@ -45,9 +47,17 @@ export class Journal implements EventLog {
     const head = () => this.heads.seq();
     const read = (query: ReadQuery) => this.reader.read(query);
     this.source = { closed: false, head, read, tail: new Tail(), followers: new Followers() };
-    const onCommit = (committed: Committed) => this.committed(committed);
-    const onFailure = (error: OrcoError) => this.failed(error);
-    this.committer = new Committer({ db, path, clock, heads: this.heads, statements: this.statements, onCommit, onFailure });
+    this.file = new JournalFile(path);
+    this.committer = new Committer({
+      db,
+      path,
+      clock,
+      heads: this.heads,
+      statements: this.statements,
+      assertThere: () => this.file.assertThere(),
+      onCommit: (committed) => this.committed(committed),
+      onFailure: (error) => this.failed(error),
+    });
   }
 
   /** Makes the file or migrates it where needed. `journal_corrupt`, `journal_newer` (the file is left untouched), `disk_full`, `internal`. */
@@ -105,6 +115,11 @@ export class Journal implements EventLog {
     } catch (error) {
       throw journalError(error, this.options.path);
     }
+  }
+
+  /** Why nothing can be written, where that is known without trying: its file was deleted or replaced. */
+  missing(): OrcoError | undefined {
+    return this.file.missing();
   }
 
   /** Commits what waits, ends all followers, and folds the write-ahead log into the file. */
