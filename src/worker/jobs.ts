@@ -1,8 +1,9 @@
-import { type IRedisClient, type Job, WaitingError, Worker } from "bullmq";
+import { type IRedisClient, type Job, WaitingError } from "bullmq";
 import type { CancelTimer, Clock } from "../kernel/clock.ts";
 import { messageOf, type Facts } from "../kernel/errors.ts";
 import { RedisLink } from "../runs/redis/link.ts";
 import type { JobData } from "../runs/redis/queue.ts";
+import { CalmWorker } from "./calm-worker.ts";
 
 interface JobsOptions {
   readonly url: string;
@@ -22,12 +23,14 @@ const STALLED_EVERY_MS = 10_000;
 const RETRY_MS = 1000;
 /** An idle worker is woken by a word that only one gets: when that one has just died, the others look by themselves. */
 const LOOK_EVERY_S = 2;
+const MAX_SAID = 50;
 
 /** Jobs of one queue, as many at once as there is room for. BullMQ retries nothing: a job is only the word that a run waits. */
 export class Jobs {
   private readonly link: RedisLink;
-  private worker: Worker<JobData> | undefined;
-  private lastError: string | undefined;
+  private worker: CalmWorker<JobData> | undefined;
+  /** Of the queue, since Redis answers. */
+  private readonly said = new Set<string>();
   private cancel: CancelTimer = () => undefined;
   private stopping = false;
 
@@ -58,10 +61,10 @@ export class Jobs {
   }
 
   private async open(client: IRedisClient): Promise<void> {
-    this.lastError = undefined;
+    this.said.clear();
     if (this.worker || this.stopping) return;
     const { queue, name, concurrency } = this.options;
-    const worker = new Worker<JobData>(queue, (job, token) => this.work(job, token), {
+    const worker = new CalmWorker<JobData>(queue, (job, token) => this.work(job, token), {
       connection: client,
       name,
       concurrency,
@@ -95,11 +98,12 @@ export class Jobs {
     throw new WaitingError();
   }
 
-  /** While Redis is away BullMQ says the same ten times a second. */
+  /** While Redis is away BullMQ says so again and again, in several ways; the link has said it. */
   private failed(error: unknown): void {
     const message = messageOf(error);
-    if (this.stopping || message === this.lastError) return;
-    this.lastError = message;
+    if (this.stopping || this.link.down !== undefined || this.said.has(message)) return;
+    if (this.said.size >= MAX_SAID) this.said.clear();
+    this.said.add(message);
     this.options.log("the queue of runs fails", { error: message });
   }
 }

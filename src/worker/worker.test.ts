@@ -11,6 +11,9 @@ const MAIN = join(import.meta.dirname, "..", "main.ts");
 const LEASE_MS = 1500;
 /** A worker starts in a quarter of a second, more on a busy machine; BullMQ connects again after a second. */
 const PATIENCE_MS = 15_000;
+const MEASURED_MS = 2000;
+/** Linux counts in hundredths of a second. */
+const TICK_MS = 10;
 const withRedis = test.skipIf(!HAS_REDIS);
 
 let redis: RedisServer;
@@ -51,6 +54,10 @@ class Worker {
     this.child.kill(signal);
   }
 
+  get pid(): number {
+    return this.child.pid;
+  }
+
   get exited(): Promise<number> {
     return this.child.exited;
   }
@@ -78,6 +85,13 @@ function notes(): string[] {
 function gate(name: string): { wait: string; open: () => void } {
   const file = join(folder, name);
   return { wait: `while [ ! -e ${file} ]; do sleep 0.02; done`, open: () => void Bun.spawnSync(["touch", file]) };
+}
+
+/** That a process has used. */
+function cpuMs(pid: number): number {
+  const [, rest = ""] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ");
+  const fields = rest.split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
 
 /** It was told to stop, and waits for no job. */
@@ -173,6 +187,30 @@ withRedis("Redis dies and comes back: runs under way end meanwhile, accepted one
   expect(await ended(second.id)).toBe("completed");
   expect(notes()).toEqual(["begun", "second"]);
 });
+
+withRedis(
+  "a worker whose only job ended while Redis was away waits for Redis without burning a core, and goes on when it is back",
+  async () => {
+    const worker = await Worker.start("one", "--concurrency", "1");
+    const door = gate("door");
+    const first = await daemon.create({ steps: [sh("a", `${note("begun")}; ${door.wait}`)] });
+    await until("it is under way", () => notes().length === 1, PATIENCE_MS);
+    const second = await daemon.create({ steps: [sh("a", note("second"))] });
+    await redis.kill();
+    // While a connection is being made commands fail at once, with another error than without one: here that lasts.
+    const mute = Bun.listen({ hostname: "127.0.0.1", port: redis.port, socket: { data: () => undefined } });
+    door.open();
+    expect(await ended(first.id)).toBe("completed");
+    const before = cpuMs(worker.pid);
+    await Bun.sleep(MEASURED_MS);
+    const used = cpuMs(worker.pid) - before;
+    mute.stop(true);
+    expect(used).toBeLessThan(MEASURED_MS / 5);
+    await redis.start();
+    expect(await ended(second.id)).toBe("completed");
+  },
+  40_000,
+);
 
 withRedis("a cancel reaches the worker: its step may clean up", async () => {
   await Worker.start("one");
