@@ -12,21 +12,12 @@ import { alignRows } from "./table.ts";
 
 const SHORT = 12;
 
-/** `orco app add|list|show|remove`. */
+const DO = { add, list, show, remove };
+
+/** `orco app <action>`. */
 export async function app(context: Context): Promise<undefined> {
-  const [action = "list", name] = context.args;
-  switch (action) {
-    case "add":
-      return add(context, needed(name, "add"));
-    case "list":
-      return list(context);
-    case "show":
-      return show(context, needed(name, "show"));
-    case "remove":
-      return remove(context, needed(name, "remove"));
-    default:
-      throw usageError(`app takes add, list, show or remove, not ${JSON.stringify(action)}`);
-  }
+  const [action, name = ""] = context.args;
+  return DO[action as keyof typeof DO](context, name);
 }
 
 async function add(context: Context, name: string): Promise<undefined> {
@@ -136,9 +127,4 @@ function statusText(status: AppStatus): string {
 
 function slotText(slot: string | null, commit: string | null): string {
   return slot === null ? "-" : `${slot} ${commit?.slice(0, SHORT) ?? ""}`;
-}
-
-function needed(name: string | undefined, action: string): string {
-  if (name === undefined) throw usageError(`app ${action} needs the name of an app`);
-  return name;
 }

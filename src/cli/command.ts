@@ -5,6 +5,18 @@ export type Command = (context: Context) => Promise<number | undefined>;
 
 export type Flag = readonly [flags: string, summary: string];
 
+/** What a command with several does, such as `run submit`. The command gets its name as the first argument. */
+export interface ActionSpec {
+  readonly name: string;
+  /** As commander takes them: `<run> [name]`. */
+  readonly args?: string;
+  readonly summary: string;
+  /** Flags and what they do; those of other actions are refused. */
+  readonly options?: readonly Flag[];
+  /** What follows `orco`. */
+  readonly example: string;
+}
+
 export interface CommandSpec {
   readonly name: string;
   /** As commander takes them: `<service> [replicas]`, `[services...]`. */
@@ -12,6 +24,10 @@ export interface CommandSpec {
   readonly summary: string;
   /** Flags and what they do. */
   readonly options?: readonly Flag[];
+  /** Instead of arguments and options. */
+  readonly actions?: readonly ActionSpec[];
+  /** The action that is meant where none is named. */
+  readonly usually?: string;
   /** What the shell completes for its arguments. */
   readonly completes?: "services" | readonly string[];
   /** For the program itself: neither help nor completion names it. */

@@ -93,13 +93,23 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "app",
-    args: "[action] [name]",
-    summary: "apps that are deployed from git: add, list, show, remove",
-    options: [
-      ["--repo <path|url>", "with add: the git repository"],
-      ["--contract <file>", "with add: the app contract (default: orco.app.json of the commit)"],
+    summary: "apps that are deployed from git: add, list (also without an action), show, remove",
+    actions: [
+      {
+        name: "add",
+        args: "<name>",
+        summary: "an app to deploy, or another repository for one",
+        options: [
+          ["--repo <path|url>", "the git repository"],
+          ["--contract <file>", "the app contract (default: orco.app.json of the commit)"],
+        ],
+        example: "app add blog --repo https://github.com/me/blog.git",
+      },
+      { name: "list", summary: "the apps and what is live of them", example: "app list" },
+      { name: "show", args: "<name>", summary: "one app with its contract, as JSON", example: "app show blog" },
+      { name: "remove", args: "<name>", summary: "stop it and forget it, with its releases", example: "app remove blog" },
     ],
-    completes: ["add", "list", "show", "remove"],
+    usually: "list",
     load: async () => (await import("./app.ts")).app,
   },
   {
@@ -172,9 +182,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   { name: "cancel", args: "<run>", summary: "cancel a run that is under way", load: async () => (await import("./runs.ts")).cancel },
   {
     name: "config",
-    args: "<action>",
-    summary: "show: the daemon's settings and where each comes from",
-    completes: ["show"],
+    summary: "the daemon's settings",
+    actions: [{ name: "show", summary: "the settings and where each comes from", example: "config show" }],
+    usually: "show",
     load: async () => (await import("./config.ts")).config,
   },
   {

@@ -22,6 +22,14 @@ test("bash completes commands, flags and words", async () => {
   expect(await offered("orco completion ")).toEqual(["bash", "zsh", "fish"]);
 });
 
+test("bash completes actions, and the flags of one", async () => {
+  expect(await offered("orco run re")).toEqual(["resume", "retry"]);
+  expect(await offered("orco run retry 8ea6 --f")).toEqual(["--from", "--file"]);
+  expect(await offered("orco run submit --f")).toEqual(["--file"]);
+  expect(await offered("orco schedule add --cr")).toEqual(["--cron"]);
+  expect(await offered("orco run submit pl")).toEqual([""]);
+});
+
 test("bash completes services as the status says them", async () => {
   const status =
     '{"stack":"demo","services":[{"service":"db","state":"Running","instances":[{"id":"x"}]},{"service":"web-1","state":"Failed"}]}';

@@ -1,4 +1,4 @@
-import type { Command, CommandSpec, Flag } from "./command.ts";
+import type { ActionSpec, Command, CommandSpec, Flag } from "./command.ts";
 import { usageError } from "./exit.ts";
 
 const SHELLS = { bash, zsh, fish };
@@ -28,16 +28,20 @@ function flagsOf({ options = [] }: Pick<CommandSpec, "options">, globals: readon
 }
 
 function bash({ commands, globals }: Table): string {
-  const cases = commands.map((spec) => `    ${spec.name}) flags="${flagsOf(spec, globals)}"; words="${wordsOf(spec)}";;`);
+  const cases = commands.map((spec) => {
+    const actions = actionsOf(spec).map((action) => ` ${action.name}) flags="${flagsOf(action, globals)}"; words=;;`);
+    const inner = actions.length > 0 ? ` case $action in${actions.join("")} esac;` : "";
+    return `    ${spec.name}) flags="${flagsOf(spec, globals)}"; words="${wordsOf(spec)}";${inner};`;
+  });
   return `# bash completion of orco: source <(orco completion bash)
 _orco_services() { ${SERVICES}; }
 _orco() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} command= where= flags words i
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} command= action= where= flags words i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case \${COMP_WORDS[i]} in
       -f|--file|--stack|--home) where="$where \${COMP_WORDS[i]} \${COMP_WORDS[i+1]}"; i=$((i + 1));;
       -*) ;;
-      *) [ -n "$command" ] || command=\${COMP_WORDS[i]};;
+      *) if [ -z "$command" ]; then command=\${COMP_WORDS[i]}; else action=\${action:-\${COMP_WORDS[i]}}; fi;;
     esac
   done
   case $prev in -f|--file|--home) [ "$command" = logs ] && [ "$prev" = -f ] || { COMPREPLY=($(compgen -f -- "$cur")); return; };; esac
@@ -56,14 +60,17 @@ function zsh({ commands, globals }: Table): string {
   const described = commands.map((spec) => `    '${spec.name}:${quoted(spec.summary)}'`);
   const cases = commands.map((spec) => {
     const flags = flagsOf(spec, globals);
-    return `    ${spec.name}) flags=(${flags}); ${spec.completes === "services" ? "words=($(_orco_services))" : `words=(${wordsOf(spec)})`};;`;
+    const words = spec.completes === "services" ? "words=($(_orco_services))" : `words=(${wordsOf(spec)})`;
+    const actions = actionsOf(spec).map((action) => ` ${action.name}) flags=(${flagsOf(action, globals)}); words=();;`);
+    const inner = actions.length > 0 ? ` case $action in${actions.join("")} esac;` : "";
+    return `    ${spec.name}) flags=(${flags}); ${words};${inner};`;
   });
   return `#compdef orco
 # zsh completion of orco: source <(orco completion zsh)
 _orco_services() { set --; ${SERVICES}; }
 _orco() {
   local -a commands flags words_
-  local command= i
+  local command= action= i
   commands=(
 ${described.join("\n")}
   )
@@ -71,7 +78,7 @@ ${described.join("\n")}
     case \${words[i]} in
       -f|--file|--stack|--home) ((i++));;
       -*) ;;
-      *) command=\${words[i]}; break;;
+      *) if [[ -z $command ]]; then command=\${words[i]}; else action=\${words[i]}; break; fi;;
     esac
   done
   if [[ \${words[CURRENT-1]} == (-f|--file|--home) && $command != logs ]]; then _files; return; fi
@@ -79,7 +86,7 @@ ${described.join("\n")}
     "") flags=(${flagsOf({}, globals)}); [[ \${words[CURRENT]} == -* ]] || { _describe command commands; return; };;
 ${cases.map((line) => line.replaceAll("words=(", "words_=(")).join("\n")}
   esac
-  if [[ \${words[CURRENT]} == -* ]]; then compadd -- $flags; else compadd -- $words_; fi
+  if [[ \${words[CURRENT]} == -* ]]; then compadd -- $flags; elif ((\${#words_})); then compadd -- $words_; else _files; fi
 }
 compdef _orco orco
 `;
@@ -92,9 +99,14 @@ function fish({ commands, globals }: Table): string {
     "complete -c orco -f",
   ];
   for (const [flags, summary] of globals) lines.push(`complete -c orco ${fishFlags(flags)} -d ${fishQuoted(summary)}`);
+  const withActions = commands.filter(({ actions }) => actions).map(({ name }) => name);
   for (const spec of commands) {
     lines.push(`complete -c orco -n __fish_use_subcommand -a ${spec.name} -d ${fishQuoted(spec.summary)}`);
-    const when = `-n '__fish_seen_subcommand_from ${spec.name}'`;
+    if (spec.actions) {
+      lines.push(...fishActions(spec));
+      continue;
+    }
+    const when = `-n '__fish_seen_subcommand_from ${spec.name}; and not __fish_seen_subcommand_from ${withActions.join(" ")}'`;
     for (const [flags, summary] of spec.options ?? []) lines.push(`complete -c orco ${when} ${fishFlags(flags)} -d ${fishQuoted(summary)}`);
     if (spec.completes === "services") lines.push(`complete -c orco ${when} -a '(__orco_services)'`);
     else if (spec.completes) lines.push(`complete -c orco ${when} -a '${spec.completes.join(" ")}'`);
@@ -102,7 +114,25 @@ function fish({ commands, globals }: Table): string {
   return `${lines.join("\n")}\n`;
 }
 
-function wordsOf({ completes }: CommandSpec): string {
+function fishActions(spec: CommandSpec): string[] {
+  const seen = `__fish_seen_subcommand_from ${spec.name}`;
+  const names = actionsOf(spec).map(({ name }) => name);
+  return actionsOf(spec).flatMap(({ name, summary, args, options = [] }) => [
+    `complete -c orco -n '${seen}; and not __fish_seen_subcommand_from ${names.join(" ")}' -a ${name} -d ${fishQuoted(summary)}`,
+    ...(args?.includes("<file>") ? [`complete -c orco -n '${seen}; and __fish_seen_subcommand_from ${name}' -F`] : []),
+    ...options.map(
+      ([flags, about]) =>
+        `complete -c orco -n '${seen}; and __fish_seen_subcommand_from ${name}' ${fishFlags(flags)} -d ${fishQuoted(about)}`,
+    ),
+  ]);
+}
+
+function actionsOf({ actions = [] }: CommandSpec): readonly ActionSpec[] {
+  return actions;
+}
+
+function wordsOf({ completes, actions }: CommandSpec): string {
+  if (actions) return actions.map(({ name }) => name).join(" ");
   return completes === "services" ? "@services" : (completes ?? []).join(" ");
 }
 

@@ -1,11 +1,9 @@
 import type { Json, JsonObject } from "../kernel/event.ts";
 import type { Context } from "./context.ts";
-import { usageError } from "./exit.ts";
 import { oneLine } from "./sanitize.ts";
 import { alignRows } from "./table.ts";
 
 export async function config(context: Context): Promise<undefined> {
-  if (context.args[0] !== "show") throw usageError(`config has one action, show: orco config show`);
   const found = await (await context.client()).config();
   context.io.out(context.global.json ? `${JSON.stringify(found)}\n` : `${configTable(found)}\n`);
   return undefined;

@@ -19,7 +19,17 @@ describe("command line", () => {
     ["more runs than a page has", ["--stack", "x", "runs", "-n", "501"], "--limit takes a whole number from 1 to 500"],
     ["-f behind logs that means a file", ["logs", "-f", "other.yaml"], "orco -f other.yaml logs"],
     ["an unknown shell", ["completion", "tcsh"], "completion takes one of bash, zsh, fish"],
-    ["an unknown config action", ["config", "set"], "orco config show"],
+    ["an unknown action", ["config", "set"], 'config takes show, not "set"'],
+    ["no action", ["run"], "run takes submit, show, watch,"],
+    ["an argument that an action lacks", ["run", "signal", "8ea6"], "run signal takes <run> <name> [data]; <name> is missing"],
+    ["an argument too many for an action", ["schedule", "list", "x"], "schedule list takes no arguments, and nothing more"],
+    ["an option of another action", ["run", "show", "8ea6", "--from", "a"], "--from is an option of run retry, not of run show"],
+    [
+      "an option before its action",
+      ["run", "--watch", "submit", "x"],
+      "--watch is an option of run submit and run retry, goes after the action",
+    ],
+    ["an unknown option of an action", ["run", "submit", "x", "--dryrun"], "unknown option '--dryrun' (did you mean --dry-run?)"],
   ];
   test.each(wrong)("%s is a usage error", async (_name, args, says) => {
     const { code, out, err } = await runMain(args, { cwd: "/" });
@@ -43,6 +53,20 @@ describe("command line", () => {
     expect(code).toBe(0);
     expect(out).toContain("--follow");
     expect(out).toContain("--file <path>");
+  });
+
+  test("help of an action shows its own options and an example, help of its command all actions", async () => {
+    const { code, out } = await runMain(["run", "submit", "--help"]);
+    expect(code).toBe(0);
+    expect(out).toStartWith("Usage: orco run submit [options] <file>\n");
+    expect(out).toContain("--idempotency-key <key>");
+    expect(out).toContain("--json");
+    expect(out).not.toContain("--from");
+    expect(out).toEndWith(`Example:\n  orco run submit plan.yaml --watch --input '{"n": 1}'\n`);
+    const all = await runMain(["schedule", "--help"]);
+    expect(all.code).toBe(0);
+    expect(all.out).toMatch(/Actions:\n {2}add [^\n]*\n {2}list [^\n]*\n {2}remove /);
+    expect(all.out).not.toContain("--cron");
   });
 
   test("--version needs no daemon", async () => {

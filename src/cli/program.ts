@@ -1,5 +1,6 @@
 import { Command as Program, CommanderError } from "commander";
 import { VERSION } from "../kernel/version.ts";
+import { addActions } from "./actions.ts";
 import type { CommandSpec } from "./command.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "./commands.ts";
 import { createContext, homeOf, type GlobalOptions, type Options } from "./context.ts";
@@ -23,14 +24,20 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 async function parse(argv: readonly string[], io: Io, program: Program): Promise<number> {
   let code = 0;
   for (const spec of mentioned(argv)) {
-    addCommand(program, spec).action(async (...given: unknown[]) => {
-      const command = given.at(-1) as Program;
-      const context = createContext(io, program.opts<GlobalOptions>(), {
-        args: command.processedArgs.flat().filter((one) => typeof one === "string"),
-        options: command.opts<Options>(),
-      });
+    const call = async (command: Program, args: readonly string[]): Promise<void> => {
+      const context = createContext(io, program.opts<GlobalOptions>(), { args, options: command.opts<Options>() });
       code = (await (await spec.load())(context)) ?? 0;
-    });
+    };
+    const command = addCommand(program, spec);
+    const { actions } = spec;
+    if (actions) addActions(command, { ...spec, actions }, { call, tell });
+    else
+      command.action(() =>
+        call(
+          command,
+          command.processedArgs.flat().filter((one) => typeof one === "string"),
+        ),
+      );
   }
   await program.parseAsync(followFlag(argv), { from: "user" });
   return code;
@@ -46,12 +53,15 @@ function createProgram(io: Io): Program {
     .configureOutput({
       writeOut: (text) => io.out(text),
       writeErr: (text) => io.err(text),
-      outputError: (text, write) =>
-        write(text.replace(/^error: /, "orco: ").replace(/\n\((Did you mean [^)]*)\)/, (_, hint: string) => ` (${hint.toLowerCase()})`)),
+      outputError: tell,
     })
     .showHelpAfterError("usage: orco [options] <command>      all commands: orco --help");
   for (const [flags, summary] of GLOBAL_OPTIONS) program.option(flags, summary);
   return program;
+}
+
+function tell(text: string, write: (text: string) => void): void {
+  write(text.replace(/^error: /, "orco: ").replace(/\n\((Did you mean [^)]*)\)/, (_, hint: string) => ` (${hint.toLowerCase()})`));
 }
 
 function addCommand(program: Program, spec: CommandSpec): Program {

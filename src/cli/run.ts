@@ -1,7 +1,7 @@
 import type { Json } from "../kernel/event.ts";
 import type { CheckpointView } from "../workflow/view.ts";
+import type { Command } from "./command.ts";
 import { type Context, countOf, textOption } from "./context.ts";
-import { usageError } from "./exit.ts";
 import { LineBuffer } from "./line-buffer.ts";
 import { artifacts } from "./run-artifacts.ts";
 import { runDetail, runIdOf } from "./runs.ts";
@@ -12,25 +12,10 @@ import { submit } from "./run-submit.ts";
 import { followRun } from "./run-watch.ts";
 import { timeOption } from "./time.ts";
 
-const ACTIONS = [
-  "submit",
-  "show",
-  "watch",
-  "events",
-  "logs",
-  "checkpoints",
-  "artifacts",
-  "cancel",
-  "pause",
-  "resume",
-  "retry",
-  "signal",
-] as const;
-type Action = (typeof ACTIONS)[number];
 /** Checkpoints asked for at once. */
 const PAGE = 500;
 
-const DO: Readonly<Record<Action, (context: Context) => Promise<number | undefined>>> = {
+const DO = {
   submit,
   show,
   watch,
@@ -39,18 +24,16 @@ const DO: Readonly<Record<Action, (context: Context) => Promise<number | undefin
   checkpoints,
   artifacts,
   cancel,
-  pause: (context) => act(context, "pause"),
-  resume: (context) => act(context, "resume"),
+  pause: (context: Context) => act(context, "pause"),
+  resume: (context: Context) => act(context, "resume"),
   retry,
   signal,
-};
+} satisfies Record<string, Command>;
 
 /** `orco run <action> …`: work that orco gets done (runs.md). */
 export async function run(context: Context): Promise<number | undefined> {
-  const [name = "", ...args] = context.args;
-  const action = ACTIONS.find((known) => known === name);
-  if (!action) throw usageError(`run takes ${ACTIONS.join(", ")}, not ${JSON.stringify(name)}`);
-  return DO[action]({ ...context, args });
+  const [action, ...args] = context.args;
+  return DO[action as keyof typeof DO]({ ...context, args });
 }
 
 async function show(context: Context): Promise<undefined> {
@@ -153,8 +136,7 @@ async function retry(context: Context): Promise<number | undefined> {
 }
 
 async function signal(context: Context): Promise<undefined> {
-  const [, name, text] = context.args;
-  if (name === undefined) throw usageError("run signal takes a run, the name of the signal, and its data as JSON (null unless given)");
+  const [, name = "", text] = context.args;
   await (await context.client()).signalRun(runIdOf(context), name, text === undefined ? null : dataOf(text));
   context.note(`signal ${name} is recorded`);
   return undefined;

@@ -8,19 +8,12 @@ import { alignRows } from "./table.ts";
 
 const CATCH_UP = ["skip", "one", "all"] as const;
 
-/** `orco schedule add|list|remove`: runs that are made again and again. */
+const DO = { add, list, remove };
+
+/** `orco schedule <action>`: runs that are made again and again. */
 export async function schedule(context: Context): Promise<undefined> {
-  const [action = "list", ...args] = context.args;
-  switch (action) {
-    case "add":
-      return add({ ...context, args });
-    case "list":
-      return list(context);
-    case "remove":
-      return remove({ ...context, args });
-    default:
-      throw usageError(`schedule takes add, list or remove, not ${JSON.stringify(action)}`);
-  }
+  const [action, ...args] = context.args;
+  return DO[action as keyof typeof DO]({ ...context, args });
 }
 
 async function add(context: Context): Promise<undefined> {
@@ -63,8 +56,7 @@ async function list(context: Context): Promise<undefined> {
 }
 
 async function remove(context: Context): Promise<undefined> {
-  const [id] = context.args;
-  if (id === undefined) throw usageError("schedule remove takes the id of a schedule: orco schedule list");
+  const [id = ""] = context.args;
   await (await context.client()).removeSchedule(id);
   context.note(`schedule ${id} is removed`);
   return undefined;

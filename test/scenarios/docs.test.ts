@@ -153,12 +153,17 @@ test("the script on the page about browsers is the one that a browser is tested 
   expect(`${script?.text}\n`).toBe(page("examples/runs/watch.js"));
 });
 
-test("docs/cli.md names every command, and every option of those about runs", () => {
+test("docs/cli.md names every command and action, and every option of those about runs", () => {
   const told = page("docs/cli.md");
   const commands = COMMANDS.filter(({ hidden }) => hidden !== true).map(({ name }) => name);
   expect(commands.filter((name) => !new RegExp(`\`${name}\\b`).test(told))).toEqual([]);
+  const actions = COMMANDS.flatMap(({ name, actions: all = [] }) => all.map((action) => `${name} ${action.name}`));
+  expect(actions.length).toBeGreaterThan(15);
+  expect(actions.filter((action) => !new RegExp(`\`${action}\\b`).test(told))).toEqual([]);
   const ofRuns = COMMANDS.filter(({ name }) => ["run", "runs", "schedule", "worker", "approve"].includes(name));
-  const options = ofRuns.flatMap(({ options: all = [] }) => all.map(([flags]) => /--[a-z-]+/.exec(flags)?.[0] ?? flags));
+  const options = ofRuns
+    .flatMap((spec) => [spec, ...(spec.actions ?? [])])
+    .flatMap(({ options: all = [] }) => all.map(([flags]) => /--[a-z-]+/.exec(flags)?.[0] ?? flags));
   expect(options.length).toBeGreaterThan(20);
   expect(options.filter((option) => !told.includes(option))).toEqual([]);
 });
