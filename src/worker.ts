@@ -44,7 +44,8 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
   const dismissGuard = startGuard(home.folder, options.env);
   try {
     const { api: url, key, stop } = options;
-    const queue = await unlessStopped(stop, daemonQueue({ url, ...(key !== undefined && { key }), clock }, stop));
+    const warn = (message: string, facts: Facts): void => log.warn(facts, message);
+    const queue = await unlessStopped(stop, daemonQueue({ url, ...(key !== undefined && { key }), clock, warn }, stop));
     if (queue !== undefined) await serve(options, { clock, log, queue, steps, name: options.name ?? `${hostname()}/${home.slot}` });
   } finally {
     dismissGuard();

@@ -25,7 +25,8 @@ export async function insist<T>(clock: Clock, signal: AbortSignal, ask: () => Pr
   }
 }
 
-function mayPass(error: unknown): boolean {
+/** Whether the same request may do later. */
+export function mayPass(error: unknown): boolean {
   return error instanceof OrcoError && (PASSING.has(error.code) || isDefect(error));
 }
 
