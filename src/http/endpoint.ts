@@ -5,6 +5,7 @@ import { jsonPointer } from "../kernel/strict-json.ts";
 import type { ANSWERS } from "./answers.ts";
 import { type Body, readBody } from "./body.ts";
 import type { Ctx, Deps, Env } from "./context.ts";
+import { inWords, meantBranch } from "./words.ts";
 
 /** The router, and what is on it for the document and for `Allow`. */
 export interface Site {
@@ -96,7 +97,7 @@ function singleValues(queries: Record<string, string[]>): Record<string, string>
 }
 
 function checked<T extends ZodType>(schema: T, value: unknown, root: string): Infer<T> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: inWords });
   if (result.success) return result.data;
   const errors = findings(result.error, root);
   const first = errors[0];
@@ -109,11 +110,13 @@ function findings(error: ZodError, root: string): { pointer: string; detail: str
   return error.issues.flatMap((issue) => found(issue, root)).slice(0, 20);
 }
 
-/** An unknown key is pointed at itself, not at what holds it. */
+/** An unknown key is pointed at itself, not at what holds it; of alternatives that differ in kind the one that was meant is gone into. */
 function found(issue: ZodError["issues"][number], root: string): { pointer: string; detail: string }[] {
   const { path, message } = issue;
-  if (issue.code !== "unrecognized_keys") return [{ pointer: root + jsonPointer(path), detail: message }];
-  return issue.keys.map((key) => ({ pointer: root + jsonPointer([...path, key]), detail: "is not known" }));
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map((key) => ({ pointer: root + jsonPointer([...path, key]), detail: "is not known" }));
+  const meant = issue.code === "invalid_union" ? meantBranch(issue.errors) : undefined;
+  return meant?.flatMap((inner) => found(inner, root + jsonPointer(path))) ?? [{ pointer: root + jsonPointer(path), detail: message }];
 }
 
 /** An answer as JSON. */

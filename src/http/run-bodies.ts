@@ -10,7 +10,9 @@ const label = z.string().min(1).max(200);
 const stepId = z.string().min(1).max(100);
 const data = z.unknown().optional();
 const when = z
-  .union([z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)), z.number().int().min(0).max(8.64e15)])
+  .union([z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)), z.number().int().min(0).max(8.64e15)], {
+    error: "must be a time: RFC 3339 or epoch ms",
+  })
   .describe("RFC 3339 or epoch ms");
 /** Of the facts of an error: a request that failed tells 64 KiB of its answer, escaped at worst. */
 const MAX_FACTS = 512 * 1024;

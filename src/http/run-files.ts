@@ -8,7 +8,7 @@ import { flag, instant, none, oneRun } from "./schemas.ts";
 
 const MAX_ARTIFACT_BYTES = 64 * 1024 * 1024;
 const MAX_TAIL = 100_000;
-const artifactName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, "letters, digits, . _ - only, 128 at most");
+const artifactName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, "must be letters, digits, . _ - only, 128 at most");
 
 /** What a run leaves behind: its log and its artifacts. */
 export function runFileRoutes(site: Site): void {

@@ -12,32 +12,37 @@ const MAX_ID = 200;
 const MAX_PAGE = 500;
 const PAGE = 50;
 
-export const stackName = z.string().regex(NAME, "a-z, 0-9 and - only, 63 at most");
-export const serviceName = z.string().regex(NAME, "a-z, 0-9 and - only, 63 at most");
+export const stackName = z.string().regex(NAME, "must be a-z, 0-9 and - only, 63 at most");
+export const serviceName = z.string().regex(NAME, "must be a-z, 0-9 and - only, 63 at most");
 export const none = z.strictObject({});
 export const oneRun = z.strictObject({ runId: z.string().min(1).max(MAX_ID) });
 /** RFC 3339 or epoch ms, as epoch ms. */
 export const instant = z
-  .union([
-    z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
-    z
-      .string()
-      .regex(/^\d{1,15}$/)
-      .transform(Number),
-  ])
+  .union(
+    [
+      z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
+      z
+        .string()
+        .regex(/^\d{1,15}$/)
+        .transform(Number),
+    ],
+    { error: "must be a time: RFC 3339 or epoch ms" },
+  )
   .describe("RFC 3339 or epoch ms");
-export const schemaFile = z.string().regex(/^[a-z]+\.json$/, "<name>.json");
+export const schemaFile = z.string().regex(/^[a-z]+\.json$/, "must be <name>.json");
 export const serviceAction = z.enum(["restart", "start", "stop", "scale", "promote", "abort"]);
 
 /** `?flag`, `?flag=true`, `?flag=1`. */
-export const flag = z.enum(["true", "false", "1", "0", ""]).transform((text) => text !== "false" && text !== "0");
+export const flag = z
+  .enum(["true", "false", "1", "0", ""], { error: "must be true or false" })
+  .transform((text) => text !== "false" && text !== "0");
 export const limit = z.coerce.number().int().min(1).max(MAX_PAGE).default(PAGE);
 
 export const PutStackBody = z
   .strictObject({
     source: z.string().describe("stack.yaml, 4 MiB at most"),
-    file: z.string().startsWith("/").optional(),
-    workdir: z.string().startsWith("/", "an absolute path"),
+    file: z.string().startsWith("/", "must be an absolute path").optional(),
+    workdir: z.string().startsWith("/", "must be an absolute path"),
     env: z.record(z.string(), z.string()).default({}),
     profiles: z.array(z.string()).optional(),
     services: z.array(serviceName).optional(),

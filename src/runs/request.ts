@@ -38,7 +38,7 @@ export const RunRequestBody = z
           url: z.string().max(2048),
           secret_env: z
             .string()
-            .regex(/^[A-Za-z_][A-Za-z0-9_]{0,199}$/)
+            .regex(/^[A-Za-z_][A-Za-z0-9_]{0,199}$/, "is no name of a variable")
             .optional(),
         }),
       ])
