@@ -42,8 +42,12 @@ describe("a worker", () => {
     const run = await rig.run(id);
     expect(run["result"]).toEqual(result);
     expect(run.attempt).toBe(1);
-    for (const path of ["/checkpoints", "/finish", "/heartbeat", "/report"]) {
-      const bodies: Record<string, Fields> = { "/checkpoints": { type: "t" }, "/finish": { status: "failed", error: "no" } };
+    for (const path of ["/checkpoints", "/finish", "/heartbeat", "/report", "/logs"]) {
+      const bodies: Record<string, Fields> = {
+        "/logs": { lines: [] },
+        "/checkpoints": { type: "t" },
+        "/finish": { status: "failed", error: "no" },
+      };
       const late = await rig.post(`/runs/${id}${path}`, bodies[path] ?? {}, { headers });
       expect([path, ...said(late), late.body["from"]]).toEqual([path, 409, "conflict", "completed"]);
     }

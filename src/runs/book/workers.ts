@@ -14,6 +14,8 @@ import { addCheckpoint, assertStep, changeStep } from "./step-moves.ts";
 const MAX_WAIT_MS = 10_000;
 /** The answer has to be back before the lease ends. */
 const WAIT_SHARE = 1 / 3;
+/** A worker learns of a cancel with its next heartbeat, and then its steps have their grace. */
+const LAST_WORDS_MS = 15 * 60_000;
 
 /** Who sends a request. */
 export interface Caller {
@@ -132,10 +134,13 @@ export class Workers {
     });
   }
 
-  /** Also after the run has ended. */
+  /** Of a canceled run also what its steps say while they end. */
   log(id: string, lines: readonly LogLine[], caller: Caller): void {
-    this.desk.tokens.assert(this.desk.runs.record(id), caller.token);
-    this.desk.options.onLog(id, lines);
+    const run = this.desk.runs.record(id);
+    this.desk.tokens.assert(run, caller.token);
+    const { clock, onLog } = this.desk.options;
+    if (run.status !== "canceled" || clock.now() - (run.endedAt ?? 0) > LAST_WORDS_MS) assertOpen(run, "running");
+    onLog(id, lines);
   }
 
   /** Undefined when the step has none. */
