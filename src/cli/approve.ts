@@ -4,7 +4,8 @@ import { canAsk, confirmed } from "./ask.ts";
 import { contentText } from "./content-text.ts";
 import { textOption, type Context } from "./context.ts";
 import { EXIT, usageError } from "./exit.ts";
-import { runIdOf, runTitle } from "./runs.ts";
+import { runMeant } from "./id-meant.ts";
+import { runTitle } from "./runs.ts";
 import { oneLine } from "./sanitize.ts";
 
 const MAX_COMMENT_CHARS = 2000;
@@ -12,11 +13,11 @@ const MAX_COMMENT_CHARS = 2000;
 /** `orco approve <run>`: shows what waits, asks on a terminal, and decides exactly what was shown. Exits 5 when that has changed or is decided. */
 export async function approve(context: Context): Promise<number | undefined> {
   const { io, options, global } = context;
-  const id = runIdOf(context);
   const [comment, role] = [textOption(options, "comment"), textOption(options, "role")];
   if ((comment?.length ?? 0) > MAX_COMMENT_CHARS) throw usageError(`--comment takes ${MAX_COMMENT_CHARS} characters at most`);
   const decision = options["reject"] === true ? "reject" : "approve";
   const client = await context.client();
+  const id = await runMeant(context, client);
   const waiting = approvalOf(await client.run(id), context);
   if (options["yes"] !== true && canAsk() && !confirmed(io, `${decision} this?`)) {
     context.note("nothing was decided");

@@ -4,15 +4,15 @@ import { Writable } from "node:stream";
 import { errnoOf, fileTrouble, OrcoError } from "../kernel/errors.ts";
 import { type Context, textOption } from "./context.ts";
 import { usageError } from "./exit.ts";
+import { runMeant } from "./id-meant.ts";
 import { OutputClosed } from "./io.ts";
-import { runIdOf } from "./runs.ts";
 import { alignRows, formatBytes } from "./table.ts";
 
 /** `orco run artifacts <run>`: what it left; with a name, that one, into a file (`-o`) or to standard output where that is no terminal. */
 export async function artifacts(context: Context): Promise<undefined> {
-  const id = runIdOf(context);
   const name = context.args[1];
   const client = await context.client();
+  const id = await runMeant(context, client);
   if (name !== undefined) return save(context, name, await client.artifact(id, name));
   const found = await client.artifacts(id);
   const { io, global } = context;

@@ -1,10 +1,13 @@
 import type { Json } from "../kernel/event.ts";
+import { OrcoError } from "../kernel/errors.ts";
 import type { CheckpointView } from "../workflow/view.ts";
 import type { Command } from "./command.ts";
 import { type Context, countOf, textOption } from "./context.ts";
+import { pointersOf } from "./exit.ts";
+import { runMeant } from "./id-meant.ts";
 import { LineBuffer } from "./line-buffer.ts";
 import { artifacts } from "./run-artifacts.ts";
-import { runDetail, runIdOf } from "./runs.ts";
+import { runDetail } from "./runs.ts";
 import { eventLine } from "./event-line.ts";
 import { runLogLine } from "./run-text.ts";
 import { oneLine } from "./sanitize.ts";
@@ -37,20 +40,21 @@ export async function run(context: Context): Promise<number | undefined> {
 }
 
 async function show(context: Context): Promise<undefined> {
-  const id = runIdOf(context);
-  const found = await (await context.client()).run(id);
+  const client = await context.client();
+  const found = await client.run(await runMeant(context, client));
   context.io.out(context.global.json ? `${JSON.stringify(found)}\n` : `${runDetail(found)}\n`);
   return undefined;
 }
 
 async function watch(context: Context): Promise<number> {
-  return followRun(context, await context.client(), runIdOf(context));
+  const client = await context.client();
+  return followRun(context, client, await runMeant(context, client));
 }
 
 async function events(context: Context): Promise<undefined> {
   const { io, global, options } = context;
-  const id = runIdOf(context);
   const client = await context.client();
+  const id = await runMeant(context, client);
   await client.run(id);
   const lines = new LineBuffer(io);
   const since = textOption(options, "since");
@@ -65,9 +69,9 @@ async function events(context: Context): Promise<undefined> {
 
 async function logs(context: Context): Promise<undefined> {
   const { io, global, options } = context;
-  const id = runIdOf(context);
   const [step, since, tail, level, grep] = ["step", "since", "tail", "level", "grep"].map((name) => textOption(options, name));
   const client = await context.client();
+  const id = await runMeant(context, client);
   const lines = new LineBuffer(io);
   const records = client.runLogs(id, {
     signal: lines.closed,
@@ -85,8 +89,8 @@ async function logs(context: Context): Promise<undefined> {
 }
 
 async function checkpoints(context: Context): Promise<undefined> {
-  const id = runIdOf(context);
   const client = await context.client();
+  const id = await runMeant(context, client);
   const { io, global } = context;
   const lines = new LineBuffer(io);
   const all: CheckpointView[] = [];
@@ -112,14 +116,16 @@ function checkpointLine({ ts, type, step, data }: CheckpointView): string {
 
 async function cancel(context: Context): Promise<undefined> {
   const force = context.options["force"] === true;
-  const ended = await (await context.client()).cancelRun(runIdOf(context), { force });
+  const client = await context.client();
+  const ended = await client.cancelRun(await runMeant(context, client), { force });
   if (context.global.json) context.io.out(`${JSON.stringify(ended)}\n`);
   else context.note(`run ${ended.id} is ${ended.status}`);
   return undefined;
 }
 
 async function act(context: Context, action: "pause" | "resume"): Promise<undefined> {
-  const changed = await (await context.client()).actOnRun(runIdOf(context), action);
+  const client = await context.client();
+  const changed = await client.actOnRun(await runMeant(context, client), action);
   if (context.global.json) context.io.out(`${JSON.stringify(changed)}\n`);
   else context.note(`run ${changed.id} is ${changed.status}`);
   return undefined;
@@ -128,16 +134,26 @@ async function act(context: Context, action: "pause" | "resume"): Promise<undefi
 async function retry(context: Context): Promise<number | undefined> {
   const from = textOption(context.options, "from");
   const client = await context.client();
-  const id = await client.retryRun(runIdOf(context), from === undefined ? {} : { from_step: from });
+  const former = await runMeant(context, client);
+  const id = await client.retryRun(former, from === undefined ? {} : { from_step: from }).catch((error: unknown) => {
+    throw ofFrom(error);
+  });
   if (context.options["watch"] === true) return followRun(context, client, id);
   context.io.out(context.global.json ? `${JSON.stringify({ runId: id })}\n` : `${id}\n`);
   context.note(`follow it: orco run watch ${id}`);
   return undefined;
 }
 
+/** A step that the run does not have was on the command line. */
+function ofFrom(error: unknown): unknown {
+  if (!(error instanceof OrcoError) || !pointersOf(error.facts).some(({ pointer }) => pointer === "/from_step")) return error;
+  return new OrcoError(error.code, error.message, { ...error.facts, usage: true });
+}
+
 async function signal(context: Context): Promise<undefined> {
   const [, name = "", text] = context.args;
-  await (await context.client()).signalRun(runIdOf(context), name, text === undefined ? null : dataOf(text));
+  const client = await context.client();
+  await client.signalRun(await runMeant(context, client), name, text === undefined ? null : dataOf(text));
   context.note(`signal ${name} is recorded`);
   return undefined;
 }

@@ -1,7 +1,6 @@
-import { OrcoError } from "../kernel/errors.ts";
 import type { RunView } from "../workflow/view.ts";
 import { countOf, optionalStackName, textOption, type Context } from "./context.ts";
-import { usageError } from "./exit.ts";
+import { runMeant } from "./id-meant.ts";
 import { oneLine } from "./sanitize.ts";
 import { attemptText, saidOf, tookText } from "./run-text.ts";
 import { alignRows } from "./table.ts";
@@ -9,16 +8,14 @@ import { dayTime, timeOption } from "./time.ts";
 
 const SHOWN = "20";
 const MAX_SHOWN = 500;
-const RUN_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** `orco runs`: the newest; `orco runs <id>`: one with its steps. */
 export async function runs(context: Context): Promise<undefined> {
-  const id = context.args[0] === undefined ? undefined : runIdOf(context);
   const { io, global, options } = context;
   const limit = countOf(textOption(options, "limit") ?? SHOWN, "--limit", { min: 1, max: MAX_SHOWN });
   const client = await context.client();
-  if (id !== undefined) {
-    const run = await client.run(id);
+  if (context.args.length > 0) {
+    const run = await client.run(await runMeant(context, client));
     io.out(global.json ? `${JSON.stringify(run)}\n` : `${runDetail(run)}\n`);
     return undefined;
   }
@@ -38,18 +35,11 @@ export async function runs(context: Context): Promise<undefined> {
 }
 
 export async function cancel(context: Context): Promise<undefined> {
-  const run = await (await context.client()).cancelRun(runIdOf(context));
+  const client = await context.client();
+  const run = await client.cancelRun(await runMeant(context, client));
   if (context.global.json) context.io.out(`${JSON.stringify(run)}\n`);
   else context.note(`run ${run.id} is ${run.status}`);
   return undefined;
-}
-
-/** Errors: usage where there is none, not_found for what can be no id. */
-export function runIdOf({ args: [id] }: Context): string {
-  if (id === undefined) throw usageError("it takes the id of a run; the runs and their ids: orco runs --all");
-  if (!RUN_ID.test(id))
-    throw new OrcoError("not_found", `there is no run ${JSON.stringify(id)}`, { next: "the runs and their ids: orco runs --all" });
-  return id;
 }
 
 export function runsTable(found: readonly RunView[], columns?: number, nowMs = Date.now()): string {

@@ -2,6 +2,7 @@ import type { Context } from "./context.ts";
 import { textOption } from "./context.ts";
 import { ensureDaemon } from "./daemon-start.ts";
 import { usageError } from "./exit.ts";
+import { scheduleMeant } from "./id-meant.ts";
 import { requestOf } from "./run-submit.ts";
 import { oneLine } from "./sanitize.ts";
 import { alignRows } from "./table.ts";
@@ -56,8 +57,9 @@ async function list(context: Context): Promise<undefined> {
 }
 
 async function remove(context: Context): Promise<undefined> {
-  const [id = ""] = context.args;
-  await (await context.client()).removeSchedule(id);
+  const client = await context.client();
+  const id = await scheduleMeant(context, client);
+  await client.removeSchedule(id);
   context.note(`schedule ${id} is removed`);
   return undefined;
 }
