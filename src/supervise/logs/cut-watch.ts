@@ -5,7 +5,7 @@ export const TAIL_BYTES = 32;
 
 /**
  * Whether a spool was cut off by its writer. Whoever opens /dev/stdout anew (`echo x > /dev/stderr`) truncates the file and writes from its beginning; by
- * the time somebody looks it may have grown again, to where it was read or past that. Then it shows by the time of the last write, or by what stands there.
+ * the time somebody looks it may have grown again, to where it was read or past that. Then it shows by what stands there; the same words again pass unseen.
  */
 export class CutWatch {
   private looked: SpoolLooks = { size: -1, mtimeMs: 0 };
@@ -16,10 +16,13 @@ export class CutWatch {
 
   constructor(private readonly spool: Spool) {}
 
-  /** `place`: it was read up to there. */
+  /**
+   * `place`: it was read up to there. Another time of the last write alone proves nothing: the kernel sets it before the file has grown, and also when
+   * the disk is full and it does not grow.
+   */
   isCut({ size, mtimeMs }: SpoolLooks, place: number): boolean {
     if (place === 0 || size < place) return size < place;
-    if (size === place) return this.looked.size === size && this.looked.mtimeMs !== mtimeMs;
+    if (size === place && this.looked.size === size && this.looked.mtimeMs === mtimeMs) return false;
     return !this.hasTail(place);
   }
 
