@@ -27,7 +27,7 @@ test.each([
   ["the end, as events show it", "0c0001"],
   ["capitals", "01B2"],
   ["a dash", "01b20000-00"],
-])("a run is named by %s of its id", async (_name, given) => {
+])("a run is named by part of its id: %s", async (_name, given) => {
   const daemon = fake([C, B, A]);
   expect(JSON.parse((await daemon.run(["run", "show", given, "--json"])).out)).toMatchObject({ id: C });
   expect(daemon.asked.find(({ path }) => path === "/runs")?.query).toEqual({ limit: "500" });

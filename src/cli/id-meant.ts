@@ -15,7 +15,7 @@ interface Kind {
   /** Where the ids are to be found. */
   readonly next: string;
   /** The newest, newest first. */
-  ids(): Promise<readonly string[]>;
+  readonly ids: () => Promise<readonly string[]>;
 }
 
 /** The run that the first argument names: by its id, or by the start or end of it. Errors: not_found; usage where it means several. */
