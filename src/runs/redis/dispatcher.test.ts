@@ -21,7 +21,7 @@ afterEach(async () => {
 const withRedis = test.skipIf(!HAS_REDIS);
 
 /** A journal with rows of runs as the book writes them, and a dispatcher over it. */
-async function setUp(redis: RedisServer) {
+async function setUp(redis: RedisServer, perLook?: number) {
   const folder = mkdtempSync(join(tmpdir(), "orco-dispatch-"));
   const journal = Journal.open({ path: join(folder, "orco.db"), clock });
   const queue = queueName(await homeId(journal));
@@ -46,6 +46,7 @@ async function setUp(redis: RedisServer) {
     journal,
     clock,
     log: (message) => logged.push(message),
+    ...(perLook !== undefined && { perLook }),
     redispatch: async (id, from) => {
       const run = runs.get(id);
       if (run?.status !== "pending" || run.dispatch !== from) return;
@@ -77,6 +78,12 @@ async function redisServer(absent = false): Promise<RedisServer> {
   const redis = absent ? await RedisServer.absent() : await RedisServer.start();
   cleanups.push(() => redis[Symbol.asyncDispose]());
   return redis;
+}
+
+/** How often Redis has been given a command. */
+async function calls(redis: RedisServer, command: string): Promise<number> {
+  const [, count = "0"] = new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(await redis.ask<string>("INFO", "commandstats")) ?? [];
+  return Number(count);
 }
 
 withRedis("a run that waits becomes a job, is owed no longer, and can be withdrawn", async () => {
@@ -153,6 +160,38 @@ withRedis("what a flush took is added again; what BullMQ is through with gets a 
   await dispatcher.look();
   await until("all is told", () => owed() === 0);
   expect(await waiting()).toEqual([dispatchId(lost), dispatchId({ ...failed, dispatch: 2 })].sort());
+});
+
+withRedis("a look asks for a bounded number of runs in turn; for all where Redis was emptied, and for those whose jobs ended", async () => {
+  const redis = await redisServer();
+  const { dispatcher, create, owed, waiting, queue, save } = await setUp(redis, 20);
+  await Promise.all(Array.from({ length: 250 }, () => save(newRun())));
+  const last = await create(newRun());
+  await dispatcher.start();
+  await until("all were told", () => owed() === 0);
+  const all = await waiting();
+  expect(all.length).toBe(251);
+  await dispatcher.look();
+
+  await redis.ask("CONFIG", "RESETSTAT");
+  await dispatcher.look();
+  expect(await calls(redis, "evalsha")).toBeLessThanOrEqual(25);
+
+  // One job vanishes and nothing tells: its turn comes.
+  await redis.ask("DEL", `bull:${queue}:${dispatchId(last)}`);
+  await redis.ask("ZREM", `bull:${queue}:prioritized`, dispatchId(last));
+  for (let look = 0; look < 14; look++) await dispatcher.look();
+  expect(await waiting()).toEqual(all);
+
+  await redis.ask("ZREM", `bull:${queue}:prioritized`, dispatchId(last));
+  await redis.ask("ZADD", `bull:${queue}:failed`, "1", dispatchId(last));
+  await dispatcher.look();
+  await until("it is there under a new number", async () => (await waiting()).includes(dispatchId({ ...last, dispatch: 2 })));
+
+  await redis.ask("FLUSHALL");
+  await dispatcher.look();
+  expect((await waiting()).length).toBe(251);
+  expect(owed()).toBe(0);
 });
 
 test("the id of a home stays", async () => {

@@ -1,20 +1,19 @@
 import type { IRedisClient } from "bullmq";
 import type { CancelTimer, Clock } from "../../kernel/clock.ts";
 import { messageOf, type Facts } from "../../kernel/errors.ts";
-import type { EventLog } from "../../kernel/event.ts";
-import { rowsOf, type Queryable } from "../../kernel/rows.ts";
+import type { EventLog, Write } from "../../kernel/event.ts";
+import type { Queryable } from "../../kernel/rows.ts";
 import type { Dispatcher } from "../ports.ts";
 import type { RunRecord } from "../record.ts";
-import { dispatchDelete } from "../store.ts";
 import { RedisLink } from "./link.ts";
 import { dispatchId } from "./names.ts";
-
 import { JobQueue } from "./queue.ts";
 import { reconcile } from "./reconcile.ts";
+import { Sweep } from "./sweep.ts";
 
 const RECONCILE_EVERY_MS = 10_000;
-/** Jobs asked for in one breath: Redis has to answer within the patience of the link. */
-const AT_ONCE = 200;
+/** A hundred thousand runs that wait are gone through in less than ten minutes. */
+const PER_LOOK = 2000;
 
 export interface RedisDispatcherOptions {
   readonly url: string;
@@ -24,6 +23,8 @@ export interface RedisDispatcherOptions {
   readonly apiUrl: () => string;
   readonly journal: Queryable & Pick<EventLog, "append">;
   readonly clock: Clock;
+  /** Runs that wait asked for by one look, where nothing tells that Redis has lost something. */
+  readonly perLook?: number;
   /** Gives a run that is still pending with dispatch `from` the next number, and dispatches it; does nothing to any other. */
   readonly redispatch: (id: string, from: number) => Promise<void>;
   readonly log: (message: string, facts: Facts) => void;
@@ -31,7 +32,8 @@ export interface RedisDispatcherOptions {
 
 /**
  * Hands runs to workers through BullMQ. What is owed stands in the outbox (kind `redis`) from the transaction that dispatched the run until Redis
- * has taken it; a look every 10 s, and whenever Redis is back, adds what the queue should have and has not.
+ * has taken it. A look every 10 s adds what the queue should have and has not: for a bounded number of runs that wait, and for all of them when
+ * Redis is back, or has lost the mark that the look before left there (it was emptied).
  */
 export class RedisDispatcher implements Dispatcher {
   private readonly link: RedisLink;
@@ -39,9 +41,14 @@ export class RedisDispatcher implements Dispatcher {
   private cancel: CancelTimer = () => undefined;
   private looking: Promise<void> | undefined;
   private closed = false;
+  private readonly sweep: Sweep;
+  /** Counts the times that Redis was there again, and which of them all runs were compared for. */
+  private readonly times = { up: 0, compared: 0 };
+  private mark = "";
 
   constructor(private readonly options: RedisDispatcherOptions) {
-    const { url, clock, log } = options;
+    const { url, clock, log, journal, perLook = PER_LOOK } = options;
+    this.sweep = new Sweep({ journal, perPart: perLook, tell: (pending) => this.tell(pending) });
     this.link = new RedisLink({ url, clock, log, onUp: (client) => this.up(client) });
   }
 
@@ -89,7 +96,9 @@ export class RedisDispatcher implements Dispatcher {
 
   private up(client: IRedisClient): void {
     this.queue ??= new JobQueue(this.options.queue, client, this.options.log);
-    void this.look();
+    this.times.up++;
+    // A look under way may have begun with the connection before.
+    void this.look().then(() => (this.times.compared < this.times.up ? this.look() : undefined));
   }
 
   private again(): void {
@@ -100,21 +109,33 @@ export class RedisDispatcher implements Dispatcher {
   private async compare(): Promise<void> {
     const { queue } = this;
     if (this.closed || this.link.down !== undefined || !queue) return;
-    const { journal } = this.options;
     // Before the runs: every run that is owed now and still waits is compared below.
-    const owed = journal.query("SELECT DISTINCT run FROM outbox WHERE kind = 'redis'") as { run: string }[];
-    const pending = rowsOf<RunRecord>(journal, PENDING);
-    let all = true;
-    for (let from = 0; from < pending.length; from += AT_ONCE) all = (await this.tell(queue, pending.slice(from, from + AT_ONCE))) && all;
-    if (owed.length > 0 && all)
-      await journal.append(
-        [],
-        owed.map(({ run }) => dispatchDelete(run)),
-      );
+    const owed = (this.options.journal.query(OWED) as { id: string }[]).map(({ id }) => id);
+    const { up } = this.times;
+    if (this.times.compared < up || !(await this.link.ask(queue.bears(this.mark)))) await this.compareAll(queue, up);
+    else await this.comparePart(queue);
+    if (owed.length > 0 && (await this.sweep.of(owed))) await this.options.journal.append([], owed.map(paid));
+  }
+
+  /** `up`: the time that Redis was there which it is for. */
+  private async compareAll(queue: JobQueue, up: number): Promise<void> {
+    // A new one, and before: what is lost from now on is lost with it, and seen by the next look.
+    this.mark = crypto.randomUUID();
+    this.times.compared = Math.min(this.times.compared, up - 1);
+    await this.link.ask(queue.mark(this.mark));
+    if (await this.sweep.all()) this.times.compared = up;
+  }
+
+  private async comparePart(queue: JobQueue): Promise<void> {
+    await this.sweep.part();
+    // A worker that died between a job and its claim leaves a job that has failed: its run does not wait for its turn.
+    await this.sweep.of(await this.link.ask(queue.ended()));
   }
 
   /** Whether the queue has them all now. */
-  private async tell(queue: JobQueue, pending: readonly RunRecord[]): Promise<boolean> {
+  private async tell(pending: readonly RunRecord[]): Promise<boolean> {
+    const { queue } = this;
+    if (!queue || this.closed) return false;
     const states = await this.link.ask(queue.states(pending.map(dispatchId)));
     const { add, redispatch } = reconcile(pending, states);
     const added = await Promise.all(add.map((run) => this.add(run)));
@@ -128,7 +149,7 @@ export class RedisDispatcher implements Dispatcher {
     if (!queue) return false;
     try {
       await this.link.ask(queue.add(run, this.options.apiUrl()));
-      await this.options.journal.append([], [dispatchDelete(run.id)]);
+      await this.options.journal.append([], [paid(dispatchId(run))]);
       return true;
     } catch (error) {
       if (!this.closed) this.failed("a run waits in the outbox", run, error);
@@ -141,5 +162,9 @@ export class RedisDispatcher implements Dispatcher {
   }
 }
 
-const PENDING =
-  "SELECT row FROM runs WHERE status = 'pending' AND engine = 'plan' AND row ->> '$.mode' = 'redis' AND row ->> '$.dispatch' > 0 ORDER BY id";
+const OWED = "SELECT id FROM outbox WHERE kind = 'redis' ORDER BY due_at LIMIT 2000";
+
+/** Of one dispatch: the run may have been dispatched again meanwhile, and that one is still owed. */
+function paid(id: string): Write {
+  return { sql: "DELETE FROM outbox WHERE id = ? AND kind = 'redis'", params: [id] };
+}

@@ -12,6 +12,11 @@ export function dispatchId(run: { readonly id: string; readonly dispatch: number
   return `run-${run.id}-d${run.dispatch}`;
 }
 
+/** The run of a `dispatchId`; the text itself where it is none. */
+export function runOfDispatch(id: string): string {
+  return /^run-(.+)-d\d+$/.exec(id)?.[1] ?? id;
+}
+
 const HOME_ID = "home_id";
 
 /** A random name of this home, drawn once: 12 hex digits. */

@@ -15,12 +15,18 @@ export interface JobData {
 
 /** Ended jobs say nothing that the journal does not; a few are left for a look at the queue. */
 const KEEP_ENDED = { age: 3600, count: 1000 };
+/** Of each kind. */
+const ENDED_LISTED = 1000;
 
 /** BullMQ's queue of one home, on a connection that somebody else keeps. */
 export class JobQueue {
   private readonly queue: Queue<JobData>;
 
-  constructor(name: string, client: IRedisClient, onError: (message: string, facts: Facts) => void) {
+  constructor(
+    private readonly name: string,
+    private readonly client: IRedisClient,
+    onError: (message: string, facts: Facts) => void,
+  ) {
     this.queue = new Queue<JobData>(name, { connection: client, skipVersionCheck: true });
     this.queue.on("error", (error) => onError("the queue of runs fails", { error: error.message }));
   }
@@ -48,6 +54,24 @@ export class JobQueue {
         return [id, state];
       }),
     );
+  }
+
+  /** Whether `mark` is where it was left: what empties Redis takes it, too. */
+  async bears(mark: string): Promise<boolean> {
+    return (await this.client.get(this.markKey)) === mark;
+  }
+
+  async mark(mark: string): Promise<void> {
+    await this.client.set(this.markKey, mark);
+  }
+
+  /** Ids of the jobs that ended last, with or without success. */
+  async ended(): Promise<readonly string[]> {
+    return this.queue.getRanges(["completed", "failed"], 0, ENDED_LISTED - 1);
+  }
+
+  private get markKey(): string {
+    return `${this.name}:mark`;
   }
 
   /** Of a job that a worker holds: nothing. */
