@@ -55,7 +55,7 @@ function bookOf(journal: Journal): Book {
     leaseMs: 600_000,
     maxRuns: 0,
     tokenSecret: "bench",
-    checks: { parsePlan, webhookUrl: (url) => url },
+    checks: { parsePlan, webhookUrl: (url) => url, isSet: () => true },
     dispatchers: {},
     onDrive: () => undefined,
     onEnd: () => undefined,

@@ -52,7 +52,8 @@ export async function buildRuns(options: RunPartsOptions) {
     onError,
   });
   const { redis, queue } = await redisOf(options, (id, from) => book.redispatch(id, from));
-  const checks = { parsePlan, webhookUrl: (url: string) => assertWebhookUrl(url, config.webhookAllow) };
+  const webhookUrl = (url: string): string => assertWebhookUrl(url, config.webhookAllow);
+  const checks = { parsePlan, webhookUrl, isSet: (variable: string) => Boolean(env[variable]) };
   const book: Book = new Book({
     journal,
     clock,
@@ -78,7 +79,8 @@ export async function buildRuns(options: RunPartsOptions) {
     check: (request, mode) => void newRun(request, { run: newId(), mode }, checks),
     fire: ({ run, ...how }) => book.create(RunRequestBody.parse(run), how),
   });
-  const webhooks = new Webhooks({ journal, clock, env, allow: config.webhookAllow, view: (id) => found(() => catalogue.get(id)), onError });
+  const view = (id: string) => found(() => catalogue.get(id));
+  const webhooks = new Webhooks({ journal, clock, env, allow: config.webhookAllow, view, log, onError });
   const retention = new Retention({
     journal,
     clock,

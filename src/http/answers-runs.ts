@@ -119,7 +119,19 @@ export const RUN_ANSWERS = {
   CheckpointCreated: z.object({ checkpointId: z.string() }).openapi("CheckpointCreated"),
   CheckpointData: z.object({ data: json }).openapi("CheckpointData"),
   RunClaim: z
-    .looseObject({ runId: z.string(), attempt: z.number().int(), token: z.string(), lease_ms: z.number().int(), seen: z.number().int() })
+    .looseObject({
+      runId: z.string(),
+      attempt: z.number().int(),
+      token: z.string(),
+      lease_ms: z.number().int(),
+      seen: z.number().int(),
+      input: z.looseObject({}),
+      plan: z.looseObject({}).optional().describe("of a run that has one"),
+      run: z
+        .looseObject({})
+        .describe("the record that orco worker goes on from: times in epoch ms, fields may change; GET /runs/{runId} has the run"),
+      steps: z.array(z.looseObject({})).describe("as former attempts left them, as records like run"),
+    })
     .openapi("RunClaim"),
   RunHeartbeat: z
     .looseObject({ lease_ms: z.number().int(), cancel_requested: z.boolean(), paused: z.boolean(), seen: z.number().int() })

@@ -3,7 +3,7 @@ import { refused } from "../kernel/journal-fixture.ts";
 import { parsePlan } from "./plan-schema.ts";
 import { newRun, RunRequestBody } from "./request.ts";
 
-const checks = { parsePlan, webhookUrl: (url: string) => new URL(url).href };
+const checks = { parsePlan, webhookUrl: (url: string) => new URL(url).href, isSet: (name: string) => name === "S" };
 const plan = { steps: [{ id: "a", command: ["true"] }] };
 
 function made(body: unknown, mode: "local" | "redis" | "k8s" = "local") {
@@ -33,6 +33,7 @@ describe("the body of a new run", () => {
     expect(await pointer({}, "redis")).toMatchObject([{ pointer: "/plan" }]);
     expect(await pointer({ plan, external: true }, "redis")).toMatchObject([{ pointer: "/external" }]);
     expect(await pointer({ concurrency: { limit: 2 } })).toMatchObject([{ pointer: "/concurrency_key" }]);
+    expect(await pointer({ webhook: { url: "http://h", secret_env: "T" } })).toMatchObject([{ pointer: "/webhook/secret_env" }]);
     const large = await refused(() => made({ input: { x: "y".repeat(256 * 1024) } }));
     expect(large).toMatchObject({ code: "too_large", facts: { errors: [{ pointer: "/input" }] } });
     expect(made({ metadata: { x: "y".repeat(255 * 1024) } }).metadata).toBeDefined();

@@ -39,7 +39,8 @@ export const RunRequestBody = z
           secret_env: z
             .string()
             .regex(/^[A-Za-z_][A-Za-z0-9_]{0,199}$/, "is no name of a variable")
-            .optional(),
+            .optional()
+            .describe("a variable of the daemon's environment: the secret that signs"),
         }),
       ])
       .optional()
@@ -49,11 +50,14 @@ export const RunRequestBody = z
 
 export type RunRequest = z.output<typeof RunRequestBody>;
 
-/** The checks that others have written. Both throw `invalid`. */
+/** The checks that others have written. */
 export interface RequestChecks {
+  /** Throws `invalid`. */
   readonly parsePlan: (plan: unknown) => Plan;
-  /** Returns the URL in its normal form. */
+  /** Returns the URL in its normal form. Throws `invalid`. */
   readonly webhookUrl: (url: string) => string;
+  /** Whether the daemon's environment has this variable. */
+  readonly isSet: (variable: string) => boolean;
 }
 
 /** What is stored of a request. */
@@ -94,9 +98,11 @@ export function newRun(request: RunRequest, { run, mode }: { run: string; mode: 
   };
 }
 
-function webhookOf({ webhook }: RunRequest, { webhookUrl }: RequestChecks): Pick<NewRun, "webhook"> {
+function webhookOf({ webhook }: RunRequest, { webhookUrl, isSet }: RequestChecks): Pick<NewRun, "webhook"> {
   if (webhook === undefined) return {};
   const { url, secret_env: secretEnv } = typeof webhook === "string" ? { url: webhook } : webhook;
+  if (secretEnv !== undefined && !isSet(secretEnv))
+    throw wrong("/webhook/secret_env", `${secretEnv} is not set in the daemon's environment: nothing could be signed with it`);
   return { webhook: { url: webhookUrl(url), ...(secretEnv !== undefined && { secretEnv }) } };
 }
 

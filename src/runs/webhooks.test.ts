@@ -50,7 +50,8 @@ function deliverer(journal: Journal, over: Partial<WebhooksPorts> = {}): Webhook
   const fail = (error: unknown): void => {
     throw error;
   };
-  const webhooks = new Webhooks({ journal, clock: systemClock(), env: {}, allow: ["127.0.0.0/8"], view, onError: fail, ...over });
+  const log = (): void => undefined;
+  const webhooks = new Webhooks({ journal, clock: systemClock(), env: {}, allow: ["127.0.0.0/8"], view, log, onError: fail, ...over });
   open.push({ stop: () => webhooks.close() });
   webhooks.start();
   return webhooks;
@@ -100,13 +101,15 @@ test("what may pass is tried again as the same delivery, five times at most; wha
   await end(journal, "shaky", { url: shaky.url });
   await end(journal, "gone", { url: gone.url });
   await end(journal, "broken", { url: broken.url });
-  deliverer(journal, { clock: quick });
+  const said: unknown[] = [];
+  deliverer(journal, { clock: quick, log: (_, facts) => said.push(facts["run"]) });
   const found = new Map((await outcome(journal, 3)).map(({ type, data }) => [data["runId"], { type, tries: data["tries"] }]));
   expect(found.get("shaky")).toEqual({ type: "webhook.delivered", tries: 3 });
   expect(found.get("gone")).toEqual({ type: "webhook.failed", tries: 1 });
   expect(found.get("broken")).toEqual({ type: "webhook.failed", tries: 5 });
   expect(new Set(shaky.seen.map(({ headers }) => headers.get("x-orco-delivery")))).toEqual(new Set(["webhook-shaky"]));
   expect([broken.seen.length, owed(journal)]).toEqual([5, 0]);
+  expect(said.toSorted()).toEqual(["broken", "gone"]);
   expect(JSON.stringify(journal.read({ topic: "webhooks" }))).not.toContain("T0KEN");
 });
 

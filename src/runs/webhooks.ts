@@ -1,4 +1,5 @@
 import type { CancelTimer } from "../kernel/clock.ts";
+import type { Facts } from "../kernel/errors.ts";
 import type { NewEvent, Write } from "../kernel/event.ts";
 import type { Journal } from "../kernel/journal.ts";
 import type { RunView } from "../workflow/view.ts";
@@ -26,6 +27,8 @@ export interface WebhooksPorts extends TryPorts {
   readonly journal: Pick<Journal, "query" | "append" | "follow" | "head">;
   /** The run as it ended; undefined when it has been forgotten since. */
   readonly view: (run: string) => RunView | undefined;
+  /** A delivery that is given up. */
+  readonly log: (message: string, facts: Facts) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -128,7 +131,10 @@ export class Webhooks {
     });
     if ("status" in told) return ended("webhook.delivered", told);
     const pauseMs = told.final ? undefined : pauseAfter(tries, clock.random());
-    if (pauseMs === undefined) return ended("webhook.failed", { why: told.why });
+    if (pauseMs === undefined) {
+      this.ports.log("webhook given up", { run: owed.run, tries, why: told.why });
+      return ended("webhook.failed", { why: told.why });
+    }
     const now = clock.now();
     const rest = restWrite(originOf(owed), { now, until: now + Math.min(pauseMs, REST_MS) });
     return { events: [], writes: [rest, laterWrite({ ...owed, tries }, now + pauseMs)] };

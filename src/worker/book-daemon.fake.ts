@@ -61,7 +61,7 @@ export class BookDaemon {
       leaseMs,
       maxRuns: 100,
       tokenSecret: "a secret",
-      checks: { parsePlan, webhookUrl: (url) => url },
+      checks: { parsePlan, webhookUrl: (url) => url, isSet: () => true },
       dispatchers: { redis: dispatcher },
       onDrive: () => undefined,
       onEnd: () => undefined,

@@ -38,7 +38,15 @@ if (journal.head() === 0) {
     ids.flatMap((id) => webhookWrites({ id, webhook: { url } }, clock.now())),
   );
 }
-const webhooks = new Webhooks({ journal, clock, env: {}, allow: ["127.0.0.0/8"], view, onError: (error) => console.error(error) });
+const webhooks = new Webhooks({
+  journal,
+  clock,
+  env: {},
+  allow: ["127.0.0.0/8"],
+  view,
+  log: () => undefined,
+  onError: (error) => console.error(error),
+});
 webhooks.start();
 while (owed() > 0) await clock.sleep(LOOK_MS);
 await webhooks.close();

@@ -75,6 +75,7 @@ describe("a body that is wrong is refused with a pointer", () => {
     ["an unknown field of the run", { priorty: 3 }, "/priorty"],
     ["an unknown field of the webhook", { concurrency_key: "k", concurrency: { limt: 3 } }, "/concurrency/limt"],
     ["a priority of 101", { priority: 101 }, "/priority"],
+    ["a secret that is not set", { webhook: { url: "http://127.0.0.1:1/", secret_env: "NO_SUCH_SECRET" } }, "/webhook/secret_env"],
     ["a webhook that is no url", { webhook: "nowhere" }, "/webhook"],
   ];
   for (const [what, body, pointer] of wrong)

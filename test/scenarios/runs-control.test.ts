@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isAlive, readStat } from "../../src/supervise/proc.ts";
 import { until } from "../until.ts";
-import { type Fields, type Reply, runsRig, sh, stepOf } from "./runs-rig.ts";
+import { type Fields, type Reply, runsRig, sh, stepOf, TIME } from "./runs-rig.ts";
 
 const rig = runsRig();
 
@@ -208,7 +208,7 @@ describe("approvals", () => {
     expect(both.map(({ status }) => String(status)).toSorted()).toEqual(["200", "409"]);
     const run = await rig.ended(id);
     expect(run.status).toBe("completed");
-    expect(stepOf(run, "ok").outputs).toMatchObject({ decision: "approve", approver, comment: "go" });
+    expect(stepOf(run, "ok").outputs).toMatchObject({ decision: "approve", approver, comment: "go", at: expect.stringMatching(TIME) });
     expect(of(await decide(id, { decision: "approve", approver }))).toEqual([409, "approval_not_applicable"]);
   });
 

@@ -91,7 +91,7 @@ export class Lives implements Disposable {
       leaseMs: LEASE_MS,
       maxRuns: 100,
       tokenSecret: "a secret",
-      checks: { parsePlan: (plan) => plan as Plan, webhookUrl: (url) => url },
+      checks: { parsePlan: (plan) => plan as Plan, webhookUrl: (url) => url, isSet: () => true },
       dispatchers: {
         redis: {
           assertAvailable: () => undefined,

@@ -91,7 +91,8 @@ export class Control {
       const approval: Approval = { ...given, at: draft.context.now, content_hash: wait?.contentHash ?? "" };
       const { event, change } = verdict(approval, wait?.contentHash ?? "", { run: id, step: name });
       const { error, detail } = change;
-      const set = { outputs: approval as unknown as JsonObject, ...(detail !== undefined && { message: detail }) };
+      const outputs = { ...approval, at: new Date(approval.at).toISOString() } as unknown as JsonObject;
+      const set = { outputs, ...(detail !== undefined && { message: detail }) };
       changeFromOutside(draft, { step: name, event: event === "finish" ? "finish" : "fail", set, ...(error && { error }) });
       return draft.run;
     });

@@ -43,7 +43,9 @@ export class Creation {
     const known = given === undefined ? undefined : this.desk.store.get(given);
     if (known) return known;
     const id = given ?? newId();
-    const { plan, input, ...made } = newRun(request, { run: id, mode }, checks);
+    // Of a schedule it was checked when that was made: a run that nobody is told of is better than none.
+    const isSet = scheduleId === undefined ? checks.isSet : () => true;
+    const { plan, input, ...made } = newRun(request, { run: id, mode }, { ...checks, isSet });
     await this.assertMode(mode);
     const run = this.record({ ...made, id, owner, ...(scheduleId !== undefined && { scheduleId }), ...traceOf(traceparent) });
     return this.admit(run, { ...(plan && { plan }), input });
