@@ -216,8 +216,11 @@ test("a step that puts a link in the place of its run's folder has nothing writt
   const elsewhere = join(rig.home, "elsewhere");
   mkdirSync(elsewhere);
   writeFileSync(join(elsewhere, "precious"), "");
-  const step = await rig.steps.start(rig.sh("cd ../..; mv $ORCO_RUN_ID moved; ln -s ../elsewhere $ORCO_RUN_ID"), new Heard());
-  expect((await step.ended).kind).toBe("lost");
+  const step = await rig.steps.start(
+    rig.sh("until ls ../*/meta.json >/dev/null 2>&1; do :; done; cd ../..; mv $ORCO_RUN_ID moved; ln -s ../elsewhere $ORCO_RUN_ID"),
+    new Heard(),
+  );
+  expect(await step.ended).toMatchObject({ kind: "lost" });
   const next = await rig.steps.start(rig.sh("true"), new Heard());
   expect(await next.ended).toMatchObject({ kind: "failed", error: { code: "conflict" } });
   await rig.steps.forget(rig.run);
