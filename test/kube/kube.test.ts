@@ -59,7 +59,7 @@ describe.skipIf(why !== undefined)("on a real Kubernetes", () => {
     expect(heard.lines).toEqual([
       "65532",
       '{"who":"world"}',
-      "run-token",
+      "[redacted]",
       "touch: /x: Read-only file system",
       "wrote",
       "ls: /var/run/secrets: No such file or directory",
@@ -101,7 +101,7 @@ describe.skipIf(why !== undefined)("on a real Kubernetes", () => {
     const { handle } = await started(step(["/nowhere"]));
     expect(await handle.ended).toMatchObject({
       kind: "failed",
-      error: { code: "start_failed", message: expect.stringContaining("/nowhere") },
+      error: { code: "executable_not_found", message: expect.stringContaining("/nowhere") },
     });
   });
 
