@@ -42,6 +42,10 @@ test("a run, a checkpoint and every frame are valid by another validator, wrong 
     { event: "end", data: { runId: "r", status: "completed" } },
   ];
   for (const frame of frames) expect([frame.event, event(frame)]).toEqual([frame.event, true]);
-  for (const wrong of [{ event: "other", data: {} }, { event: "status", data: told }, { event: "end", data: { status: "completed" } }])
+  for (const wrong of [
+    { event: "other", data: {} },
+    { event: "status", data: told },
+    { event: "end", data: { status: "completed" } },
+  ])
     expect(event(wrong)).toBe(false);
 });

@@ -48,7 +48,12 @@ export class RunStore {
   /** Newest first; `RunsWanted` says which. */
   list(limit: number, { before = "~", lane, label }: RunsWanted = {}): RunRow[] {
     const [name, value] = Object.entries(label ?? {})[0] ?? [];
-    const where = ["engine = 'workflow'", "id < ?", ...(lane === undefined ? [] : ["lane = ?"]), ...(name === undefined ? [] : ["row ->> ? = ?"])];
+    const where = [
+      "engine = 'workflow'",
+      "id < ?",
+      ...(lane === undefined ? [] : ["lane = ?"]),
+      ...(name === undefined ? [] : ["row ->> ? = ?"]),
+    ];
     const params = [before, ...(lane === undefined ? [] : [lane]), ...(name === undefined ? [] : [`$.labels.${name}`, value ?? ""])];
     const sql = `SELECT row FROM runs WHERE ${where.join(" AND ")} ORDER BY id DESC LIMIT ?`;
     return rowsOf<RunRow>(this.journal, sql, [...params, limit]);
