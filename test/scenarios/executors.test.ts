@@ -23,8 +23,8 @@ beforeAll(async () => {
   if (redis) await rig.startWorker();
 });
 afterAll(async () => {
-  await rig.close();
   await kube[Symbol.asyncDispose]();
+  await rig.close();
   rmSync(folder, { recursive: true });
   await redis?.[Symbol.asyncDispose]();
   await server.stop(true);

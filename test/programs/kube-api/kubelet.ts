@@ -114,9 +114,15 @@ export class Kubelet {
     this.store.patch(job, { status: { conditions: [{ ...condition, status: "True" }] } });
   }
 
+  /** As the garbage collector does. */
   private collect(job: Stored): void {
+    for (const secret of this.store.list("secrets", "")) if (ownersOf(secret).includes(job.metadata.uid)) this.store.remove(secret);
     for (const pod of this.store.list("pods", "")) if (jobOf(pod) === job.metadata.name) this.evict(pod);
   }
+}
+
+function ownersOf({ metadata }: Stored): string[] {
+  return ((metadata["ownerReferences"] ?? []) as { uid: string }[]).map(({ uid }) => uid);
 }
 
 function jobOf(pod: Stored): string {
