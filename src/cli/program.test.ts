@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { COMMANDS } from "./commands.ts";
 import { runMain } from "./daemon.fake.ts";
 import { followFlag } from "./program.ts";
 
@@ -67,6 +68,16 @@ describe("command line", () => {
     expect(all.code).toBe(0);
     expect(all.out).toMatch(/Actions:\n {2}add [^\n]*\n {2}list [^\n]*\n {2}remove /);
     expect(all.out).not.toContain("--cron");
+  });
+
+  const actions = COMMANDS.flatMap(({ name, actions: all = [] }) => all.map((action) => [`${name} ${action.name}`, action.args] as const));
+  test.each(actions)("%s is carried out as it is declared, and is its own example's", async (name, args = "") => {
+    const given = args.split(" ").filter((one) => one.startsWith("<"));
+    const { code, err } = await runMain([...name.split(" "), ...given.map(() => "8ea6")], { env: { ORCO_HOME: "/nonexistent/home" } });
+    expect(err).not.toContain("internal error");
+    expect([2, 3, 4]).toContain(code);
+    const example = COMMANDS.flatMap((spec) => (spec.actions ?? []).filter((action) => `${spec.name} ${action.name}` === name))[0]?.example;
+    expect(`${example} `).toStartWith(`${name} `);
   });
 
   test("--version needs no daemon", async () => {

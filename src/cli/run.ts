@@ -11,15 +11,15 @@ import { runDetail } from "./runs.ts";
 import { eventLine } from "./event-line.ts";
 import { runLogLine } from "./run-text.ts";
 import { oneLine } from "./sanitize.ts";
-import { submit } from "./run-submit.ts";
 import { followRun } from "./run-watch.ts";
 import { timeOption } from "./time.ts";
 
 /** Checkpoints asked for at once. */
 const PAGE = 500;
 
+/** What reads files and YAML is loaded for whoever needs it. */
 const DO = {
-  submit,
+  submit: async (context: Context) => (await import("./run-submit.ts")).submit(context),
   show,
   watch,
   events,

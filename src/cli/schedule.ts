@@ -3,7 +3,6 @@ import { textOption } from "./context.ts";
 import { ensureDaemon } from "./daemon-start.ts";
 import { usageError } from "./exit.ts";
 import { scheduleMeant } from "./id-meant.ts";
-import { requestOf } from "./run-submit.ts";
 import { oneLine } from "./sanitize.ts";
 import { alignRows } from "./table.ts";
 
@@ -25,6 +24,7 @@ async function add(context: Context): Promise<undefined> {
   if (!CATCH_UP.some((known) => known === catchUp))
     throw usageError(`--catch-up takes ${CATCH_UP.join(", ")}, not ${JSON.stringify(catchUp)}`);
   const [timezone, mode, name] = ["timezone", "mode", "name"].map((option) => textOption(options, option));
+  const { requestOf } = await import("./run-submit.ts");
   const { request, placed } = requestOf({ ...context, options: {} });
   const run = { ...(name !== undefined && { name }), ...request };
   const about = { ...(timezone !== undefined && { timezone }), ...(mode !== undefined && { mode }), ...(name !== undefined && { name }) };
