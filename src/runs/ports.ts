@@ -96,7 +96,8 @@ export interface StepOutput {
 export type StepEnd =
   | { readonly kind: "completed"; readonly outputs?: JsonObject }
   | { readonly kind: "failed"; readonly error: RunError; /** Trying again is no use. */ readonly final?: boolean }
-  | { readonly kind: "canceled" }
+  /** `message`: where it was not as it should be. */
+  | { readonly kind: "canceled"; readonly message?: string }
   /** Nobody's fault: evicted, machine restarted. Executed again without spending a retry. */
   | { readonly kind: "lost"; readonly message: string };
 

@@ -68,6 +68,7 @@ describe("cancel", () => {
     expect((await rig.delete(`/runs/${short}`)).status).toBe(200);
     expect(performance.now() - began).toBeGreaterThan(290);
     expect(gone("short")).toBe(true);
+    expect(stepOf(await rig.run(short), "a").message).toBe("canceled: did not end within 300ms of SIGTERM and was killed");
     const long = await rig.plan([sh("a", deaf("long"), { grace_ms: 60_000 })]);
     await up("long");
     const polite = rig.delete(`/runs/${long}`);

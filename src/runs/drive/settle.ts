@@ -78,7 +78,10 @@ function timeoutError({ state, spec }: Case): RunError {
 }
 
 function canceled(one: Case): StepDecision {
-  return { ...about(one), do: "cancel", why: "it was stopped", change: { step: one.state.id, event: "cancel" } };
+  const { end } = one.ended;
+  const message = end.kind === "canceled" ? end.message : undefined;
+  const change = { step: one.state.id, event: "cancel" as const, ...(message !== undefined && { set: { message } }) };
+  return { ...about(one), do: "cancel", why: message ?? "it was stopped", change };
 }
 
 function failure(one: Case, error: RunError, final = false): StepDecision {

@@ -118,14 +118,14 @@ export class ContainerRun implements StepHandle {
   }
 
   private endOf(state: ContainerState | undefined): StepEnd {
-    const { why } = this.stopping;
+    const { why, graceMs } = this.stopping;
     const { refused, lastLine } = this.words;
     const { timeout_ms: timeoutMs, resources } = this.parts.execution.spec;
     const exit = state && exitOf(state, this.ports.bootedAt);
     if (!state && !why && !refused) return { kind: "lost", message: "its container was removed by somebody else" };
     return endOf({
       ...(exit && { exit }),
-      ...(why && { stopped: why }),
+      ...(why && { stopped: why, graceMs }),
       ...(refused && { refused }),
       ...(lastLine !== undefined && { lastLine }),
       ...(timeoutMs !== undefined && { timeoutMs }),

@@ -11,6 +11,8 @@ const RETRY_MS = 1000;
 export class ContainerStop {
   /** Who asked first. */
   why: "cancel" | "timeout" | undefined;
+  /** What it was granted last. */
+  graceMs = 0;
   private readonly asked = new AbortController();
   private readonly over = new AbortController();
   private id: string | undefined;
@@ -31,6 +33,7 @@ export class ContainerStop {
     if (this.over.signal.aborted || killAt >= this.killAt) return;
     const isFirst = this.killAt === Infinity;
     this.killAt = killAt;
+    this.graceMs = graceMs;
     this.asked.abort(new OrcoError("cancelled", "the step was stopped"));
     if (this.id !== undefined) this.act(isFirst);
   }

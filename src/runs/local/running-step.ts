@@ -23,6 +23,7 @@ export class RunningStep implements StepHandle {
   private readonly force = new AbortController();
   /** Monotonic ms. */
   private killAt = Infinity;
+  private graceMs = 0;
   private cancelKill: CancelTimer | undefined;
 
   constructor(
@@ -57,7 +58,7 @@ export class RunningStep implements StepHandle {
     const { lastLine, refused } = this.reader.words;
     return endOf({
       ...(this.exit && { exit: this.exit }),
-      ...(this.stopped && { stopped: this.stopped }),
+      ...(this.stopped && { stopped: this.stopped, graceMs: this.graceMs }),
       ...(refused && { refused }),
       ...(lastLine !== undefined && { lastLine }),
       ...(spec.timeout_ms !== undefined && { timeoutMs: spec.timeout_ms }),
@@ -73,6 +74,7 @@ export class RunningStep implements StepHandle {
     if (!process || this.exit || killAt >= this.killAt) return;
     const isFirst = this.killAt === Infinity;
     this.killAt = killAt;
+    this.graceMs = graceMs;
     if (isFirst) return void process.stop({ signal: "SIGTERM", timeoutMs: graceMs }, this.force.signal);
     this.cancelKill?.();
     this.cancelKill = clock.after(graceMs, () => this.force.abort());

@@ -27,6 +27,16 @@ const CASES: readonly [string, Ending, object][] = [
   ],
   ["cancelled, whatever it said to that", { exit: exited(0), stopped: "cancel" }, { kind: "canceled" }],
   [
+    "cancelled, and deaf",
+    { exit: { ...killed, signal: "SIGKILL" }, stopped: "cancel", graceMs: 5000 },
+    { kind: "canceled", message: "canceled: did not end within 5s of SIGTERM and was killed" },
+  ],
+  [
+    "cancelled without grace",
+    { exit: { ...killed, signal: "SIGKILL" }, stopped: "cancel", graceMs: 0 },
+    { kind: "canceled", message: "canceled: was killed at once" },
+  ],
+  [
     "out of time",
     { exit: killed, stopped: "timeout", timeoutMs: 90_000 },
     {

@@ -15,6 +15,8 @@ export interface Ending {
   readonly exit?: Exit;
   /** It was asked to end, and had not before. */
   readonly stopped?: "cancel" | "timeout";
+  /** What it was granted then. */
+  readonly graceMs?: number;
   /** A checkpoint or an output was refused for good. */
   readonly refused?: OrcoError;
   /** The last line of stderr that says something. */
@@ -24,9 +26,10 @@ export interface Ending {
 }
 
 /** The first cause wins: what was refused ended it, then who stopped it, then its own exit. */
-export function endOf({ exit, stopped, refused, lastLine, timeoutMs, memoryBytes }: Ending): StepEnd {
+export function endOf(ending: Ending): StepEnd {
+  const { exit, stopped, refused, lastLine, timeoutMs, memoryBytes } = ending;
   if (refused) return refusedEnd(refused);
-  if (stopped === "cancel") return { kind: "canceled" };
+  if (stopped === "cancel") return canceled(ending);
   if (stopped === "timeout") return failed("timeout", timeoutText(timeoutMs), exitFacts(exit));
   if (!exit) return { kind: "lost", message: "the machine was restarted while it ran" };
   if (exit.reason === "lost") return { kind: "lost", message: "its process is gone, and its exit code with it" };
@@ -34,6 +37,13 @@ export function endOf({ exit, stopped, refused, lastLine, timeoutMs, memoryBytes
   const how = howItEnded(exit, memoryBytes);
   if (how === undefined) return { kind: "completed" };
   return failed("step_failed", said === "" ? how : `${how}: ${said}`, exitFacts(exit));
+}
+
+/** One that had to be killed may have left things undone. */
+function canceled({ exit, graceMs = 0 }: Ending): StepEnd {
+  if (exit?.signal !== "SIGKILL" || exit.reason === "oom_killed") return { kind: "canceled" };
+  const how = graceMs > 0 ? `did not end within ${formatSpan(graceMs)} of SIGTERM and was killed` : "was killed at once";
+  return { kind: "canceled", message: `canceled: ${how}` };
 }
 
 /** Undefined: with success. */
