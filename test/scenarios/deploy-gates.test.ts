@@ -44,7 +44,7 @@ test("a rejected deploy changes nothing; a rollback does not wait behind one tha
 
   const second = await blog.deploy(v3);
   expect(await blog.rollback()).toMatchObject({ status: 200, body: { commit: v1 } });
-  expect(await blog.ended(second.body["id"])).toMatchObject({ status: "cancelled" });
+  expect(await blog.ended(second.body["id"])).toMatchObject({ status: "canceled" });
   expect(await blog.version()).toBe("v1");
 });
 
