@@ -5,6 +5,7 @@ import { didYouMean } from "../kernel/nearest.ts";
 import { jsonPointer } from "../kernel/strict-json.ts";
 import { ancestry } from "./plan-ancestry.ts";
 import type { Plan, PlanStep } from "./plan.ts";
+import { promiseTrouble } from "./plan-promises.ts";
 import { type Reference, referencesIn, textsIn } from "./template.ts";
 
 export interface Finding {
@@ -102,6 +103,9 @@ function referenceTrouble(plan: Plan, indexes: ReadonlyMap<string, number>): Fin
       if (!indexes.has(reference.step)) return `${reference.text}: there is no step ${reference.step}${meant(reference.step, indexes)}`;
       if (!needs.has(reference.step) && !isAncestor(id, reference.step))
         return `${reference.text}: ${id} does not need ${reference.step}, so it may run before it`;
+      const step = plan.steps[indexes.get(reference.step) ?? -1];
+      const trouble = step && promiseTrouble(step, reference);
+      if (trouble !== undefined) return trouble;
     }
     return undefined;
   }

@@ -113,6 +113,32 @@ describe("a plan", () => {
     });
   }
 
+  test("is refused where it refers to an output that the step does not promise, if that says what it promises", () => {
+    const detailOf = (former: object, reference: string): string | undefined => {
+      const steps = [
+        { id: "b", ...former },
+        { id: "a", command: [reference], needs: ["b"] },
+      ];
+      try {
+        return void parsePlan({ steps });
+      } catch {
+        return refusal(steps).errors[0]?.detail;
+      }
+    };
+    const promises = { command: run, outputs: ["version"] };
+    const typo = '${steps.b.outputs.versoin}: b does not promise versoin in its outputs; did you mean "version"?';
+    expect(detailOf(promises, "${steps.b.outputs.versoin}")).toBe(typo);
+    expect(detailOf(promises, "${steps.b.outputs.version.major}")).toBeUndefined();
+    expect(detailOf(promises, "${steps.b.outputs}")).toBeUndefined();
+    expect(detailOf({ command: run }, "${steps.b.outputs.versoin}")).toBeUndefined();
+    const request = { http: { url: "http://x" }, outputs: ["status"] };
+    expect(detailOf(request, "${steps.b.outputs.body.x}")).toBeUndefined();
+    expect(detailOf(request, "${steps.b.outputs.bdy}")).toContain("does not promise bdy");
+    const items = { ...promises, for_each: { items: [1] } };
+    expect(detailOf(items, "${steps.b.outputs.items}")).toBeUndefined();
+    expect(detailOf(items, "${steps.b.outputs.version}")).toContain("whose output is items");
+  });
+
   test("is refused where it is no object, empty or too long", () => {
     expect(() => parsePlan(undefined)).toThrow("plan: is required");
     expect(() => parsePlan([])).toThrow("plan: must be an object");
