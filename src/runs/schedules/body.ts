@@ -9,7 +9,7 @@ export const ScheduleBody = z
     run: RunRequestBody.describe("the body of POST /runs, for each run"),
     catch_up: z
       .enum(["skip", "one", "all"])
-      .default("skip")
+      .default("one")
       .describe("times at which no daemon ran: none, one run for all of them, or each (1,000 at most)"),
     name: z.string().min(1).max(200).optional(),
     mode: z.enum(["local", "redis", "k8s"]).default("local"),

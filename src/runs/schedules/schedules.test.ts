@@ -91,7 +91,7 @@ test("a schedule fires at its times, and says so", async () => {
     name: "nightly",
     cron: "* * * * *",
     timezone: "UTC",
-    catch_up: "skip",
+    catch_up: "one",
     mode: "local",
     run: { external: true },
     enabled: true,
