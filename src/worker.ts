@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { type Clock, systemClock } from "./kernel/clock.ts";
 import { daemonLog } from "./kernel/daemon-log.ts";
@@ -134,8 +135,9 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Ends what a worker that died left in its folder; does nothing while another worker has it. Started by the worker's guard. */
+/** Ends what a worker that died left in its folder; does nothing while another worker has it, or where it was removed. Started by the worker's guard. */
 export async function sweepWorker(folder: string, env: WorkerOptions["env"]): Promise<void> {
+  if (!existsSync(folder)) return;
   try {
     const lock = lockWorker(folder);
     const steps = stepsOf({ home: folder, env, clock: systemClock(), onError: () => undefined });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RedisClient } from "bun";
 import { freePort } from "./free-port.ts";
+import { startReaper } from "./reaper.ts";
 import { until } from "./until.ts";
 
 export const HAS_REDIS = Bun.which("redis-server") !== null;
@@ -10,11 +11,14 @@ export const HAS_REDIS = Bun.which("redis-server") !== null;
 /** A real Redis in a folder of its own, which forgets all when it ends. */
 export class RedisServer {
   private child: Bun.Subprocess | undefined;
+  private readonly callOffReaper: () => void;
 
   private constructor(
     readonly port: number,
     private readonly folder: string,
-  ) {}
+  ) {
+    this.callOffReaper = startReaper(folder, folder);
+  }
 
   static async start(): Promise<RedisServer> {
     const server = await RedisServer.absent();
@@ -45,7 +49,8 @@ export class RedisServer {
       "--appendonly",
       "no",
     ];
-    this.child = Bun.spawn(argv, { stdin: "ignore", stdout: "ignore", stderr: "ignore" });
+    const env = { PATH: process.env["PATH"] ?? "", TMPDIR: this.folder };
+    this.child = Bun.spawn(argv, { env, stdin: "ignore", stdout: "ignore", stderr: "ignore" });
     await until("redis answers", () => this.ask("PING").catch(() => undefined));
   }
 
@@ -71,6 +76,7 @@ export class RedisServer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
+    this.callOffReaper();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

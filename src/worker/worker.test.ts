@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HAS_REDIS, RedisServer } from "../../test/redis-server.ts";
+import { startReaper } from "../../test/reaper.ts";
 import { until } from "../../test/until.ts";
 import { isAlive, readStat } from "../supervise/proc.ts";
 import { BookDaemon } from "./book-daemon.fake.ts";
@@ -20,10 +21,12 @@ let redis: RedisServer;
 let daemon: BookDaemon;
 let folder: string;
 let workers: Worker[];
+let callOffReaper: () => void;
 
 beforeEach(async () => {
   if (!HAS_REDIS) return;
   folder = mkdtempSync(join(tmpdir(), "orco-workers-"));
+  callOffReaper = startReaper(folder, folder);
   workers = [];
   redis = await RedisServer.start();
   daemon = await BookDaemon.start(redis.url, LEASE_MS);
@@ -33,6 +36,7 @@ afterEach(async () => {
   for (const worker of workers) await worker.kill();
   await daemon.stop();
   await redis[Symbol.asyncDispose]();
+  callOffReaper();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -42,7 +46,7 @@ class Worker {
 
   static async start(name: string, ...more: string[]): Promise<Worker> {
     const argv = [process.execPath, MAIN, "worker", "--redis", redis.url, "--api", daemon.url, "--name", name, ...more];
-    const env = { PATH: process.env["PATH"] ?? "", HOME: folder, ORCO_HOME: join(folder, "home") };
+    const env = { PATH: process.env["PATH"] ?? "", HOME: folder, TMPDIR: folder, ORCO_HOME: join(folder, "home") };
     const worker = new Worker(Bun.spawn(argv, { env, stdin: "ignore", stdout: "pipe", stderr: "ignore" }));
     workers.push(worker);
     // Its one line: it takes runs.

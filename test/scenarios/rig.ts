@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Client } from "../../src/client/client.ts";
 import { allPids, commandOf, environOf, isAlive, readStat } from "../../src/supervise/proc.ts";
+import { startReaper } from "../reaper.ts";
 import { until } from "../until.ts";
 import { StackUnderTest } from "./stack-under-test.ts";
 
@@ -34,6 +35,7 @@ export class Rig {
   private readonly mark = join(this.dir, "tmp");
   readonly client = new Client({ socket: join(this.home, "orco.sock") });
   private readonly children = new Set<Started>();
+  private readonly callOffReaper = startReaper(this.dir, this.mark);
   private stacks = 0;
 
   /** `env` is the caller's environment, from which the first command also starts the daemon. */
@@ -113,6 +115,13 @@ export class Rig {
     });
   }
 
+  /** How many there were. Guards of what is killed may start something meanwhile. */
+  private killMarked(): number {
+    const left = this.marked();
+    for (const { pid } of left) killed(pid);
+    return left.length;
+  }
+
   /** Takes everything down as a user would, and fails when that leaves a process. */
   async close(): Promise<void> {
     try {
@@ -123,7 +132,8 @@ export class Rig {
       if (left.length > 0) throw new Error(`left running:\n${left.join("\n")}`);
     } finally {
       for (const child of this.children) child.kill("SIGKILL");
-      for (const { pid } of this.marked()) process.kill(pid, "SIGKILL");
+      await until("nothing of this rig to be left", () => this.killMarked() === 0, 10_000);
+      this.callOffReaper();
       rmSync(this.dir, { recursive: true, force: true });
     }
   }
@@ -153,6 +163,14 @@ export function sharedRig(env?: Record<string, string>): Rig {
 async function collect(stream: ReadableStream<Uint8Array>, add: (text: string) => void): Promise<void> {
   const decoder = new TextDecoder();
   for await (const chunk of stream) add(decoder.decode(chunk, { stream: true }));
+}
+
+function killed(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    return; // It ended by itself.
+  }
 }
 
 function readLock(path: string): number[] {
