@@ -32,6 +32,22 @@ describe("admission", () => {
     expect(all(admission)).toEqual([d.id]);
   });
 
+  test("a new run begins at once where there is a place and nobody waits for it", () => {
+    const admission = new Admission(2);
+    const [a, b, c, d] = [run(1, { key: "k" }), run(2, { key: "k" }), run(3), run(4)];
+    expect([a, b, run(9, { mode: "redis" }), run(8, { kind: "external" })].map((one) => admission.takeNew(one))).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
+    expect([c, d].map((one) => admission.takeNew(one))).toEqual([true, false]);
+    admission.wait(d);
+    admission.leave(c);
+    expect(admission.takeNew(run(5))).toBe(false);
+    expect(all(admission)).toEqual([d.id]);
+  });
+
   test("runs of redis wait for their lane, not for the cap; what is paused is not counted", () => {
     const admission = new Admission(1);
     const [a, b, c] = [run(1), run(2), run(3, { mode: "redis" })];

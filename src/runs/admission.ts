@@ -90,6 +90,14 @@ export class Admission {
     return true;
   }
 
+  /** Takes a place for a new run that the daemon drives, if there is one and nobody waits for it: then it need not wait at all. */
+  takeNew(run: Waiting): boolean {
+    const someWait = this.ready.driven.peek() ?? this.lanes.get(run.lane)?.waiting.peek();
+    if (!isDriven(run) || someWait || !this.hasPlace() || !this.hasRoom(run)) return false;
+    this.hold(run, true);
+    return true;
+  }
+
   holds(id: string): boolean {
     return this.held.has(id);
   }

@@ -8,6 +8,21 @@ const plan = planOf(step("a"));
 const lane = (policy: "queue" | "reject" | "replace", limit = 1) => ({ concurrency_key: "k", concurrency: { policy, limit } });
 
 describe("lanes", () => {
+  test("a run whose turn it is begins in the one transaction that makes it, and not at all when that fails", async () => {
+    using lives = new Lives();
+    const { book, journal, driven } = lives.next();
+    const before = journal.writes;
+    const { id } = await book.create({ ...plan, ...lane("queue") }, how());
+    expect([journal.writes - before, book.get(id).status, driven.map((run) => run.id)]).toEqual([1, "running", [id]]);
+    expect(journal.read({ topic: `run/${id}` }).map(({ type }) => type)).toEqual(["run.pending", "run.running"]);
+    await book.ledger(id).finish({ status: "completed" });
+    journal.full = true;
+    expect(await refused(() => book.create({ ...plan, ...lane("queue") }, how()))).toMatchObject({ code: "disk_full" });
+    journal.full = false;
+    const next = await book.create({ ...plan, ...lane("queue") }, how());
+    expect(driven.map((run) => run.id)).toEqual([id, next.id]);
+  });
+
   test("one after the other, by priority; the next daemon knows who is under way and who waits", async () => {
     using lives = new Lives();
     const first = lives.next();

@@ -4,7 +4,8 @@ import type { RunMode, RunRecord, StepState } from "../record.ts";
 import { newRun, type RunRequest } from "../request.ts";
 import { contentInsert, type RunContent, runInsert, stepWrite, topicOf } from "../store.ts";
 import type { Desk } from "./desk.ts";
-import { hasEnded } from "./moves.ts";
+import { Draft } from "./draft.ts";
+import { hasEnded, isHeld } from "./moves.ts";
 import type { Replacement } from "./replacement.ts";
 import { reusedSteps } from "./reuse.ts";
 import { stepEventData } from "./step-moves.ts";
@@ -85,20 +86,34 @@ export class Creation {
   }
 
   /** In its lane from now on, so that two at once do not both find a place; gone again if it cannot be written. */
-  private async admit(run: RunRecord, content: RunContent, steps: readonly StepState[] = []): Promise<RunRecord> {
+  private async admit(made: RunRecord, content: RunContent, reused: readonly StepState[] = []): Promise<RunRecord> {
     const { gate, options, runs } = this.desk;
-    const replaced = gate.assertEntry(run);
-    gate.announce(run);
+    const replaced = gate.assertEntry(made);
+    gate.announce(made);
+    const steps = new Map(reused.map((step) => [step.id, step]));
+    const draft = this.draftOf(made, steps);
+    gate.beginNew(draft);
+    const { run } = draft;
     try {
-      const writes = [runInsert(run), contentInsert(run.id, content), ...steps.map((step) => stepWrite(run.id, step))];
-      await options.journal.append(eventsOf(run, steps), writes);
+      const writes = [runInsert(run), contentInsert(run.id, content), ...reused.map((step) => stepWrite(run.id, step))];
+      await options.journal.append([...eventsOf(made, reused), ...draft.events], writes);
     } catch (error) {
-      gate.retract(run);
+      gate.retract(made);
       throw error;
     }
-    runs.introduce(run, { content, steps: new Map(steps.map((step) => [step.id, step])) }, () => gate.sync(run));
+    if (isHeld(run)) runs.introduce(run, { content, steps }, made);
+    else gate.sync(run);
     for (const id of replaced) this.replacement.replace(id, run.id);
-    return run;
+    return made;
+  }
+
+  /** Of a run that is nowhere yet. */
+  private draftOf(run: RunRecord, steps: ReadonlyMap<string, StepState>): Draft {
+    const { clock, newId } = this.desk.options;
+    const { size } = steps;
+    const before = { run, step: (id: string) => steps.get(id), steps: () => steps.values(), stepCount: () => size };
+    const unsigned = { signal: () => undefined, signalCount: () => 0 };
+    return new Draft({ ...before, ...unsigned }, { now: Math.trunc(clock.now()), newId });
   }
 
   private async assertMode(mode: RunMode): Promise<void> {

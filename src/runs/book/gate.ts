@@ -54,6 +54,11 @@ export class Gate {
     this.admission.enter(waitingOf(run));
   }
 
+  /** A new run whose turn it is begins in the transaction that makes it. */
+  beginNew(draft: Draft): void {
+    if (this.open && this.admission.takeNew(waitingOf(draft.run))) this.carryOut(draft, false);
+  }
+
   retract(run: RunRecord): void {
     this.admission.leave(waitingOf(run));
     this.pump();

@@ -38,14 +38,9 @@ export class LiveRuns {
     return live;
   }
 
-  /** One that has just been written, while `begin` looks whether it may begin: then nothing of it has to be read. */
-  introduce(run: RunRecord, known: Known, begin: () => void): void {
-    const live = this.runs.get(run.id) ?? this.keep(run, known);
-    try {
-      begin();
-    } finally {
-      this.dropIfIdle(live);
-    }
+  /** A new one that has begun when it was written: nothing of it has to be read. `made`: as it was before. */
+  introduce(run: RunRecord, known: Known, made: RunRecord): void {
+    this.deps.onSettled(this.runs.get(run.id) ?? this.keep(run, known), made);
   }
 
   /** As it is on disk. */
