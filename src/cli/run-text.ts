@@ -12,7 +12,7 @@ const SHOWN_STEPS = 30;
 
 /** `HH:MM:SS step | message`. */
 export function runLogLine({ timestamp, step, attempt, message, level }: RunLogRecord, { color }: Pick<Io, "color">): string {
-  const prefix = `${clockTime(timestamp)} ${step}${attempt > 1 ? `#${attempt}` : ""} | `;
+  const prefix = `${clockTime(timestamp)} ${step || "orco"}${attempt > 1 ? `#${attempt}` : ""} | `;
   const tint = color ? LEVEL_COLORS[level ?? ""] : undefined;
   return sanitizeText(message, { color })
     .split("\n")

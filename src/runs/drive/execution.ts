@@ -3,6 +3,7 @@ import { messageOf, OrcoError } from "../../kernel/errors.ts";
 import type { JsonObject } from "../../kernel/event.ts";
 import { runError, type RunError } from "../../workflow/run.ts";
 import type { LogLine, StepEnd, StepExecution, StepHandle, StepOutput, StepRunner } from "../ports.ts";
+import { flawOf } from "../protocol-flaw.ts";
 import type { NewCheckpoint, StepChange, StepState } from "../record.ts";
 import { isRefused, type Recorder } from "./recorder.ts";
 import { MAX_OUTPUTS_BYTES, outputsTooLarge, sizeOf } from "./settle.ts";
@@ -36,6 +37,8 @@ export class Execution implements StepOutput {
   /** What it did that makes it fail, however it ends. */
   private spoiled: RunError | undefined;
   private left = false;
+  /** Of a line that looks like a message. */
+  private warned = false;
 
   constructor(
     readonly order: StepExecution,
@@ -105,8 +108,14 @@ export class Execution implements StepOutput {
   }
 
   log(line: Omit<LogLine, "step" | "attempt">): void {
+    if (this.left) return;
     const { step, attempt } = this.order;
-    if (!this.left) this.site.recorder.log({ ...line, step, attempt });
+    this.site.recorder.log({ ...line, step, attempt });
+    const flaw = this.warned || line.source !== "stdout" ? undefined : flawOf(line.message);
+    if (flaw === undefined) return;
+    this.warned = true;
+    const message = `a line of stdout looks like a message and was taken as text: ${flaw} (said once)`;
+    this.site.recorder.log({ at: line.at, step, attempt, source: "orco", level: "warn", message });
   }
 
   heartbeat(): void {
