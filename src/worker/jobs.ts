@@ -24,6 +24,7 @@ const RETRY_MS = 1000;
 /** An idle worker is woken by a word that only one gets: when that one has just died, the others look by themselves. */
 const LOOK_EVERY_S = 2;
 const MAX_SAID = 50;
+const SETTLED_MS = 100;
 
 /** Jobs of one queue, as many at once as there is room for. BullMQ retries nothing: a job is only the word that a run waits. */
 export class Jobs {
@@ -101,9 +102,12 @@ export class Jobs {
   /** While Redis is away BullMQ says so again and again, in several ways; the link has said it. */
   private failed(error: unknown): void {
     const message = messageOf(error);
-    if (this.stopping || this.link.down !== undefined || this.said.has(message)) return;
+    if (this.stopping || this.said.has(message)) return;
     if (this.said.size >= MAX_SAID) this.said.clear();
     this.said.add(message);
-    this.options.log("the queue of runs fails", { error: message });
+    // A command may fail just before the link knows why.
+    this.options.clock.after(SETTLED_MS, () => {
+      if (!this.stopping && this.link.down === undefined) this.options.log("the queue of runs fails", { error: message });
+    });
   }
 }

@@ -6,6 +6,8 @@ import { messageOf, OrcoError, type Facts } from "../../kernel/errors.ts";
 /** Of one attempt to connect, with the greeting. */
 const CONNECT_MS = 1000;
 const RETRY_MS = 1000;
+/** Between attempts to connect again; BullMQ's adapter would wait up to 20 s. */
+const MAX_RETRY_MS = 4000;
 const PING_EVERY_MS = 2000;
 /** A Redis that is silent for so long is down, whatever its socket says. */
 const SILENCE_MS = 1500;
@@ -54,7 +56,7 @@ export class RedisLink {
       return;
     }
     if (this.closed) raw.close();
-    else await this.adopt(createBunRedisClient(raw));
+    else await this.adopt(Object.assign(createBunRedisClient(raw), { maxReconnectDelay: MAX_RETRY_MS }));
   }
 
   /** Throws `unavailable` (facts: retry_after_s) while it is down. */
