@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { CancelTimer, Clock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
-import { batches } from "./drive/batch.ts";
+import { batches, fitsWithEnd } from "./drive/batch.ts";
 import { Bell } from "./drive/bell.ts";
 import { Crew } from "./drive/crew.ts";
 import { decide } from "./drive/decide.ts";
@@ -13,7 +13,7 @@ import type { Decisions, Moment, StepDecision } from "./drive/moment.ts";
 import { isStale, Recorder } from "./drive/recorder.ts";
 import { needsSlot, SlotHolder, type Slots } from "./drive/slots.ts";
 import type { PlanStep } from "./plan.ts";
-import type { Ledger, StepExecution, StepRunner } from "./ports.ts";
+import type { Ledger, RunFinish, StepExecution, StepRunner } from "./ports.ts";
 import { RUN, STEP, type RunRecord } from "./record.ts";
 import { applyChange } from "./step-change.ts";
 
@@ -99,9 +99,10 @@ export class Driver {
     try {
       this.look();
       const { chosen, isOver } = this.choose();
-      await this.carryOut(chosen);
+      const endsHere = isOver && this.recorder.canFinishWith && fitsWithEnd(chosen);
+      if (!endsHere) await this.carryOut(chosen);
       this.slots.releaseSpare();
-      if (isOver && this.phase === "driving") await this.finish();
+      if (isOver && this.phase === "driving") await this.finish(endsHere ? chosen : []);
       this.troubles = 0;
     } catch (error) {
       await this.recover(error);
@@ -229,12 +230,15 @@ export class Driver {
     });
   }
 
-  private async finish(): Promise<void> {
-    await this.recorder.finish(() => {
+  private async finish(last: readonly StepDecision[]): Promise<void> {
+    const end = (): RunFinish => {
       this.look();
       return finishOf(this.frontier, this.moment());
-    });
+    };
+    const changes = last.map(({ change }) => change);
+    await (changes.length > 0 ? this.recorder.finishWith(changes, end) : this.recorder.finish(end));
     if (this.phase !== "driving") return;
+    for (const decision of last) this.act(decision);
     this.phase = "ended";
     await this.forget();
   }

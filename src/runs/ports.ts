@@ -30,6 +30,8 @@ export interface Ledger {
    */
   record(changes: readonly StepChange[], checkpoints?: readonly NewCheckpoint[]): Promise<void>;
   finish(end: RunFinish): Promise<void>;
+  /** The last transitions and the end as one transaction; a ledger whose answers may be lost on the way has it not. */
+  finishWith?(changes: readonly StepChange[], end: RunFinish): Promise<void>;
   /** Calls `fn` after somebody else has changed the run: cancelled, paused, resumed, approved, signalled. Returns how to stop. */
   onChange(fn: () => void): () => void;
   /** Data of the step's last checkpoint, whatever its execution. */

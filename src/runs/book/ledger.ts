@@ -34,10 +34,15 @@ export class DrivenLedger implements Ledger {
     });
   }
 
-  async finish(end: RunFinish): Promise<void> {
+  finish(end: RunFinish): Promise<void> {
+    return this.finishWith([], end);
+  }
+
+  async finishWith(changes: readonly StepChange[], end: RunFinish): Promise<void> {
     assertResultSize(end);
     await this.live.change((draft) => {
       assertOpen(draft.run, end.status);
+      for (const change of changes) changeStep(draft, change);
       endRun(draft, end);
     });
   }

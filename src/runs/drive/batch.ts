@@ -22,6 +22,11 @@ export function batches(decisions: readonly StepDecision[]): StepDecision[][] {
   return found;
 }
 
+/** The last steps may end in the transaction of their run's end: they have nothing to say before, as its log ends with it. */
+export function fitsWithEnd(decisions: readonly StepDecision[]): boolean {
+  return decisions.every((one) => one.do === "complete") && batches(decisions).length <= 1;
+}
+
 function weight({ change: { set, waiting, error } }: StepDecision): number {
   const large = [set?.outputs, waiting?.content, error].filter((part) => part !== undefined);
   return large.length === 0 ? 0 : Buffer.byteLength(JSON.stringify(large));

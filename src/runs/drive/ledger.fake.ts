@@ -57,6 +57,15 @@ export class MemoryRun {
       if (generation !== this.generation || this.end)
         throw new OrcoError("conflict", "the run has another driver, or has ended", { from: this.record.status });
     };
+    const finish = async (changes: readonly StepChange[], end: RunFinish): Promise<void> => {
+      await this.write();
+      fence();
+      this.take(changes);
+      const event = end.status === "completed" ? "finish" : end.status === "failed" ? "fail" : "cancel";
+      this.end = end;
+      this.record = { ...this.record, status: RUN.next(this.record.status, event), endedAt: this.clock.now() };
+      this.loseAnswer();
+    };
     return {
       snapshot: () => this.snapshot(),
       record: async (changes, checkpoints = []) => {
@@ -66,14 +75,8 @@ export class MemoryRun {
         this.checkpoints.push(...checkpoints);
         this.loseAnswer();
       },
-      finish: async (end) => {
-        await this.write();
-        fence();
-        const event = end.status === "completed" ? "finish" : end.status === "failed" ? "fail" : "cancel";
-        this.end = end;
-        this.record = { ...this.record, status: RUN.next(this.record.status, event), endedAt: this.clock.now() };
-        this.loseAnswer();
-      },
+      finish: (end) => finish([], end),
+      finishWith: (changes, end) => finish(changes, end),
       onChange: (fn) => {
         this.listeners.add(fn);
         return () => void this.listeners.delete(fn);

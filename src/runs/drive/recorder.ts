@@ -37,6 +37,16 @@ export class Recorder {
     return this.persist(async () => this.options.ledger.finish(end()));
   }
 
+  /** Whether the last transitions may go with the end. */
+  get canFinishWith(): boolean {
+    return this.options.ledger.finishWith !== undefined;
+  }
+
+  finishWith(changes: readonly StepChange[], end: () => RunFinish): Promise<void> {
+    const { ledger } = this.options;
+    return this.persist(async () => ledger.finishWith?.(changes, end()));
+  }
+
   lastCheckpoint(step: string): Promise<Json | undefined> {
     return this.persist(() => this.options.ledger.lastCheckpoint(step));
   }
