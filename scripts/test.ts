@@ -9,6 +9,7 @@ const ROOT = new URL("..", import.meta.url).pathname;
 const MAX_WORKERS = 4;
 const UNIT_TIMEOUT_MS = 20_000;
 const SCENARIO_TIMEOUT_MS = 180_000;
+const CLUSTER = "./test/kube/";
 
 /** Programs that a user's machine may lack, and the tests that cannot do without them. In CI their absence is a failure. */
 const NEEDS: readonly { readonly program: string; readonly tests: RegExp }[] = [
@@ -38,11 +39,17 @@ process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
 async function everything(): Promise<Counts[]> {
   const workers = Math.min(MAX_WORKERS, availableParallelism());
   const units = possible(find("src/**/*.test.ts", "test/*.test.ts"));
-  const scenarios = possible(find("test/*/**/*.test.ts"));
-  return [
-    await bunTest([`--parallel=${workers}`, "--timeout", String(UNIT_TIMEOUT_MS), "--only-failures", ...units]),
-    scenarios.length > 0 ? await bunTest(["--timeout", String(SCENARIO_TIMEOUT_MS), ...scenarios]) : { passed: 0, failed: 0 },
-  ];
+  const others = possible(find("test/*/**/*.test.ts"));
+  const onCluster = others.filter((file) => file.startsWith(CLUSTER));
+  const scenarios = others.filter((file) => !file.startsWith(CLUSTER));
+  // They wait for a cluster most of the time.
+  const cluster = oneByOne(onCluster);
+  const unit = await bunTest([`--parallel=${workers}`, "--timeout", String(UNIT_TIMEOUT_MS), "--only-failures", ...units]);
+  return [unit, await oneByOne(scenarios), await cluster];
+}
+
+async function oneByOne(files: readonly string[]): Promise<Counts> {
+  return files.length === 0 ? { passed: 0, failed: 0 } : bunTest(["--timeout", String(SCENARIO_TIMEOUT_MS), ...files]);
 }
 
 function find(...patterns: string[]): string[] {
