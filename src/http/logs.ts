@@ -74,12 +74,12 @@ function logBody(deps: Deps, { records, gone }: Reading, sse: boolean): Readable
   const encode = sse ? sseEncoder() : (record: LogRecord) => `${JSON.stringify(record)}\n`;
   return deps.streams.start({
     heartbeat: sse ? SSE_HEARTBEAT : NDJSON_HEARTBEAT,
+    patient: true,
     produce: async (writer) => {
       if (sse) writer.write(`${SSE_RETRY}${encodeFrame({ event: "hello", data: {} })}`);
       writer.signal.addEventListener("abort", () => gone.abort(), { once: true });
       for await (const record of records) {
-        writer.write(encode(record));
-        await writer.room();
+        await writer.send(encode(record));
         if (writer.signal.aborted) return;
       }
       if (sse) writer.write(encodeFrame({ event: "end", data: { status: "ended" } }));

@@ -48,13 +48,12 @@ function logStream(deps: Deps, c: Ctx, { id, query }: { id: string; query: LogQu
   c.set("streaming", true);
   const body = deps.streams.start({
     heartbeat: "\n",
+    patient: true,
     produce: async (writer) => {
       writer.signal.addEventListener("abort", () => gone.abort(), { once: true });
       for await (const record of records) {
-        const line = `${JSON.stringify(record)}\n`;
-        await writer.room(Math.max(0, 64 * 1024 - line.length));
+        await writer.send(`${JSON.stringify(record)}\n`);
         if (writer.signal.aborted) return;
-        writer.write(line);
       }
     },
   });

@@ -47,7 +47,10 @@ describe("open streams", () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  test("that nobody reads are cut after two heartbeats, whatever waits", async () => {
+  test.each([
+    [false, 30_000],
+    [true, 300_000],
+  ])("that nobody reads are cut, whatever waits; patient ones (%p) after %i ms", async (patient, ms) => {
     const clock = new FakeClock();
     const metrics = new HttpMetrics("test");
     const streams = new OpenStreams(clock, metrics);
@@ -56,8 +59,8 @@ describe("open streams", () => {
       await writer.room(0);
       await never(writer);
     };
-    streams.start({ heartbeat: SSE_HEARTBEAT, produce });
-    await clock.advance(29_999);
+    streams.start({ heartbeat: SSE_HEARTBEAT, patient, produce });
+    await clock.advance(ms - 1);
     expect(JSON.stringify(await metrics.families())).not.toContain("slow");
     await clock.advance(1);
     expect(JSON.stringify(await metrics.families())).toContain('"reason":"slow"');

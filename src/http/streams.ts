@@ -14,6 +14,8 @@ const REPLAY_WINDOW_BYTES = 64 * 1024;
 /** Of shared frames, what the connection gets at once: it keeps a copy as long as the client does not take it. */
 const CHUNK_BYTES = 16 * 1024;
 const STALLED_BEATS = 2;
+/** What the kernel holds on the way, some 10 MiB, is all taken before a slow reader wants more of us: at 35 kB/s that lasts as long. */
+const PATIENT_BEATS = 20;
 
 export type CloseReason = "ended" | "client" | "slow" | "shutdown" | "failed";
 
@@ -25,6 +27,8 @@ export interface StreamWriter {
   write(text: string): void;
   /** Resolves when no more than `windowBytes` wait, and a part of a backlog may follow. Rejects never; check `signal`. */
   room(windowBytes?: number): Promise<void>;
+  /** Queues a part of a backlog once there is room for it, or nothing before it: of whatever length, it does not make the client slow. */
+  send(text: string): Promise<void>;
   /** After what was written the live frames follow, those after `seen`. Resolves when there will be no more. */
   share(live: LiveEvents, subject: Subject, seen: number): Promise<CloseReason>;
 }
@@ -32,6 +36,8 @@ export interface StreamWriter {
 export interface StreamOptions {
   /** Sent every 15 s, unless the client has not even taken what was sent before. */
   readonly heartbeat: string;
+  /** What waits costs no memory: a reader is slow only when it takes nothing for five minutes. */
+  readonly patient?: boolean;
   /** Fills the stream; when it resolves the stream ends: properly, unless it says otherwise. */
   readonly produce: (writer: StreamWriter) => Promise<CloseReason | void>;
 }
@@ -131,6 +137,11 @@ class LiveStream implements StreamWriter {
     while (!this.signal.aborted && this.queue.bytes > windowBytes) await this.queue.taken();
   }
 
+  async send(text: string): Promise<void> {
+    await this.room(Math.max(0, REPLAY_WINDOW_BYTES - text.length));
+    this.write(text);
+  }
+
   share(live: LiveEvents, subject: Subject, seen: number): Promise<CloseReason> {
     if (this.signal.aborted) return this.shared.promise;
     const { place, leave } = live.join(subject, this, seen);
@@ -148,7 +159,7 @@ class LiveStream implements StreamWriter {
       if (bytes) {
         this.hungry = false;
         this.stalledBeats = 0;
-        this.send(bytes);
+        this.hand(bytes);
       }
     } else if (this.place && this.queue.bytes + this.place.behind > MAX_BEHIND_BYTES) {
       this.close("slow");
@@ -159,7 +170,7 @@ class LiveStream implements StreamWriter {
 
   beat(): void {
     if (this.queue.bytes === 0 && !this.place?.behind) this.write(this.options.heartbeat);
-    else if (++this.stalledBeats >= STALLED_BEATS) this.close("slow");
+    else if (++this.stalledBeats >= (this.options.patient ? PATIENT_BEATS : STALLED_BEATS)) this.close("slow");
   }
 
   /** Idempotent; the first reason counts. `slow` and `failed` break the connection, so that nobody takes the stream for complete. */
@@ -184,7 +195,7 @@ class LiveStream implements StreamWriter {
   }
 
   /** Never throws: a connection that broke a moment ago must not disturb the readers after it. */
-  private send(bytes: Uint8Array): void {
+  private hand(bytes: Uint8Array): void {
     try {
       this.controller?.enqueue(bytes);
     } catch {
