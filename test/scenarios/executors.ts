@@ -3,10 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { until } from "../until.ts";
-import type { Fields, RunsRig, SeenRun, SeenStep } from "./runs-rig.ts";
+import { type Fields, type RunsRig, type SeenRun, type SeenStep, TIME } from "./runs-rig.ts";
 
-/** Epoch ms; smaller numbers are none of a clock. */
-const LONG_AGO = 1e12;
 const FOLDER = join(import.meta.dir, "..", "programs", "plans");
 
 /** A plan that has to give the same on every executor, and what is done to its run. */
@@ -125,7 +123,7 @@ function anonymous(value: unknown, run: string): unknown {
 }
 
 function isWhen(key: string, value: unknown): boolean {
-  return key === "date" || (key === "at" && typeof value === "number" && value > LONG_AGO);
+  return key === "date" || (key === "at" && typeof value === "string" && TIME.test(value));
 }
 
 function statusOf(run: SeenRun, step: string): string | undefined {
