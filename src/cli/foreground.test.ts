@@ -51,7 +51,9 @@ test("Ctrl-C takes the stack down", async () => {
   expect(new TextDecoder().decode((await reader.read()).value)).toBe("10:00:03 db/1 | hi\n");
   child.kill("SIGINT");
   expect({ code: await child.exited, err: await child.stderr.text() }).toEqual({ code: 0, err: "" });
-  expect(daemon.asked.filter((one) => one.method === "DELETE" && one.path.startsWith("/stacks")).map((one) => one.query)).toEqual([{ queue: "true" }]);
+  expect(daemon.asked.filter((one) => one.method === "DELETE" && one.path.startsWith("/stacks")).map((one) => one.query)).toEqual([
+    { queue: "true" },
+  ]);
 });
 
 test("a second Ctrl-C forces it", async () => {
