@@ -109,7 +109,8 @@ test("what may pass is tried again as the same delivery, five times at most; wha
   expect(found.get("broken")).toEqual({ type: "webhook.failed", tries: 5 });
   expect(new Set(shaky.seen.map(({ headers }) => headers.get("x-orco-delivery")))).toEqual(new Set(["webhook-shaky"]));
   expect([broken.seen.length, owed(journal)]).toEqual([5, 0]);
-  expect(said.toSorted((a, b) => a.localeCompare(b))).toEqual(["broken", "gone"]);
+  expect(said).toHaveLength(2);
+  expect(new Set(said)).toEqual(new Set(["broken", "gone"]));
   expect(JSON.stringify(journal.read({ topic: "webhooks" }))).not.toContain("T0KEN");
 });
 
