@@ -17,9 +17,12 @@ interface JobsOptions {
   readonly log: (message: string, facts: Facts) => void;
 }
 
-/** A job whose worker is silent for so long has failed. It says nothing about the run: that is decided by its lease. */
-const LOCK_MS = 15_000;
-const STALLED_EVERY_MS = 10_000;
+/**
+ * A job whose worker is silent for so long has failed. It says nothing about a run that was claimed: that is decided by its lease. It is short for the sake
+ * of those that a worker took and died before it claimed them: nobody else starts them meanwhile.
+ */
+const LOCK_MS = 5000;
+const STALLED_EVERY_MS = 2500;
 const RETRY_MS = 1000;
 /** An idle worker is woken by a word that only one gets: when that one has just died, the others look by themselves. */
 const LOOK_EVERY_S = 2;

@@ -48,7 +48,7 @@ export class Chaos {
     await this.live();
     const seconds = (performance.now() - began) / 1000;
     await until("the last probe to have ended", () => this.open().size === 0, PATIENCE_MS);
-    await until("the queue to be empty", () => this.queued().then((left) => left === 0), PATIENCE_MS);
+    await until("the queue to be empty", async () => (await this.rig.jobs("prioritized")) === 0, PATIENCE_MS);
     await this.rig.leave();
     this.judge();
     console.log(`${this.figures} in ${seconds.toFixed(1)} s`);
@@ -128,13 +128,6 @@ export class Chaos {
       const isDue = this.asked >= ((3 - due.length) * this.runs) / 3;
       await (isDue && due.length > 0 ? due.shift()?.() : this.monkey.strike());
     }
-  }
-
-  /** Jobs that nobody has taken. */
-  private async queued(): Promise<number> {
-    const keys = await this.rig.redis.ask<string[]>("KEYS", "bull:*:prioritized");
-    const counts = await Promise.all(keys.map((key) => this.rig.redis.ask<number>("ZCARD", key)));
-    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   private judge(): void {

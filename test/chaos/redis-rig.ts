@@ -45,6 +45,17 @@ export class RedisRig extends ChaosRig {
     closeSync(fd);
   }
 
+  signalWorker(slot: number, signal: NodeJS.Signals): void {
+    this.workers[slot]?.kill(signal);
+  }
+
+  /** How many jobs the queue has in that state. */
+  async jobs(state: "prioritized" | "active"): Promise<number> {
+    const keys = await this.redis.ask<string[]>("KEYS", `bull:*:${state}`);
+    const counts = await Promise.all(keys.map((key) => this.redis.ask<number>(state === "active" ? "LLEN" : "ZCARD", key)));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
   /** Resolves when it is dead and reaped. */
   async endWorker(slot: number, signal: "SIGKILL" | "SIGTERM"): Promise<void> {
     this.workers[slot]?.kill(signal);
