@@ -126,7 +126,8 @@ test("a step that writes faster than it can be read is ended before it fills the
   const message =
     "what it said was refused, and it was stopped: more than 4194304 bytes of its stdout waited to be taken; write less, or more slowly";
   expect(await step.ended).toEqual({ kind: "failed", error: { code: "too_large", message, facts: { source: "stdout" } } });
-  expect(heard.checkpoints.length).toBe(1);
+  // None where all of it was there at the first look.
+  expect(heard.checkpoints.length).toBeLessThanOrEqual(1);
   expect(heard.lines).toEqual([]);
 });
 
