@@ -107,6 +107,7 @@ const PROVOKE: Readonly<Record<string, () => Promise<Reply>>> = {
   "reportRun conflict": over("report"),
   "lastCheckpoint not_found": () => rig.get(`/runs/${made.held}/steps/none/checkpoint`, as(made.token)),
   "postRunLogs stale_attempt": stale("logs"),
+  "postRunLogs conflict": over("logs"),
   "putArtifact invalid": () => rig.ask(`/runs/${made.held}/artifacts/.hidden`, { method: "POST", raw: "x" }),
   "putArtifact too_large": () => rig.ask(`/runs/${made.held}/artifacts/big`, { method: "POST", raw: new Uint8Array(64 * 1024 * 1024 + 1) }),
   "getArtifact not_found": () => rig.get(`/runs/${made.held}/artifacts/none`),
