@@ -4,6 +4,7 @@
 #   cluster.sh build      only builds
 #   cluster.sh down       stops everything it started, unmounts, cleans
 #   cluster.sh api-down, api-up    kills the API server alone; starts it again
+# Up and down are refused (75) while a test uses the cluster.
 # env: K (folder, ~/.cache/kube-test unless given), V (version of Kubernetes), KUBELET=0 leaves out containerd and kubelet, GOCACHE
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd); K=${K:-${XDG_CACHE_HOME:-$HOME/.cache}/kube-test}; V=${V:-1.34.4}; KUBELET=${KUBELET:-1}; R=$K/run; B=$K/kube/bin; L=$R/log
@@ -11,7 +12,7 @@ NODE=node1; API=127.0.0.1:26443; ETCD=127.0.0.1:23790; TOK=admin-token
 export PATH=/usr/local/go/bin:/usr/bin:/bin:/usr/sbin:/sbin GOTOOLCHAIN=local CGO_ENABLED=0 GOCACHE=${GOCACHE:-$K/gocache-kube}
 T0=$(date +%s%N); phase() { local n=$(date +%s%N); printf '%-34s %6d ms\n' "$1" $(( (n-T0)/1000000 )); T0=$n; }
 waitfor() { local n=$1; shift; for _ in $(seq "$n"); do "$@" >/dev/null 2>&1 && return 0; sleep 0.1; done; echo "timeout: $*" >&2; return 1; }
-spawn() { local n=$1; shift; setsid "$@" > "$L/$n.log" 2>&1 < /dev/null & echo $! > "$R/$n.pid"; }
+spawn() { local n=$1; shift; setsid "$@" > "$L/$n.log" 2>&1 < /dev/null 9>&- & echo $! > "$R/$n.pid"; }
 alive() { [ -f "$R/$1.pid" ] && kill -0 "$(cat "$R/$1.pid")" 2>/dev/null; }
 
 down() {
@@ -33,6 +34,9 @@ down() {
     [ -d /sys/fs/cgroup/$h/kubepods ] && find /sys/fs/cgroup/$h/kubepods -depth -type d -exec rmdir {} \; 2>/dev/null || true; done
   rm -rf "$R"
 }
+# There is one cluster a machine: whoever uses it holds the lock meanwhile (cluster.ts does, and says so), and nobody else takes it away.
+case "${1:-up}" in up|down) if [ "${LOCKED:-0}" != 1 ]; then
+  mkdir -p $K; exec 9>>$K/lock; flock -n 9 || { echo "process $(cut -d' ' -f1 $K/lock) uses the cluster: wait until it has ended" >&2; exit 75; }; fi;; esac
 if [ "${1:-up}" = down ]; then down; phase down; exit; fi
 if [ "${1:-up}" = api-down ]; then
   tr '\0' '\n' < "/proc/$(cat $R/kube-apiserver.pid)/cmdline" > $R/kube-apiserver.args; kill -9 "$(cat $R/kube-apiserver.pid)"; exit

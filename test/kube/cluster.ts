@@ -1,11 +1,18 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { OrcoError } from "../../src/kernel/errors.ts";
+import { type Lock, takeLock } from "../../src/kernel/lock.ts";
+import { readStat } from "../../src/supervise/proc.ts";
 
 const SCRIPT = new URL("cluster.sh", import.meta.url).pathname;
 const ROLE = new URL("../../deploy/k8s/role.yaml", import.meta.url).pathname;
 const FOLDER = process.env["K"] ?? join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "kube-test");
 const KUBECTL = join(FOLDER, "kube/bin/kubectl");
+
+/** Another run of these tests takes a few minutes. */
+const WAIT_MS = 600_000;
+const LOOK_MS = 500;
 
 /** Why there can be no real cluster here; undefined when there can. */
 export function missing(): string | undefined {
@@ -17,10 +24,15 @@ export function missing(): string | undefined {
 
 /** A real Kubernetes on this machine, and an orco in it with no more rights than `deploy/k8s/role.yaml` gives. */
 export class RealCluster implements AsyncDisposable {
-  private constructor(readonly kubeconfig: string) {}
+  private constructor(
+    readonly kubeconfig: string,
+    private readonly lock: Lock,
+  ) {}
 
+  /** Once nobody else on this machine uses it. */
   static async start(folder: string): Promise<RealCluster> {
-    const cluster = new RealCluster(join(folder, "kubeconfig"));
+    const lock = await lockWhenFree();
+    const cluster = new RealCluster(join(folder, "kubeconfig"), lock);
     try {
       await run(["bash", SCRIPT]);
       await cluster.admit();
@@ -48,12 +60,34 @@ export class RealCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await run(["bash", SCRIPT, "down"]);
+    try {
+      await run(["bash", SCRIPT, "down"]);
+    } finally {
+      this.lock.release();
+    }
+  }
+}
+
+async function lockWhenFree(): Promise<Lock> {
+  for (const deadline = performance.now() + WAIT_MS; ; await Bun.sleep(LOOK_MS)) {
+    const lock = lockUnlessHeld();
+    if (lock) return lock;
+    if (performance.now() > deadline) throw new Error(`another process has had the cluster for ${WAIT_MS} ms: see ${FOLDER}/lock`);
+  }
+}
+
+function lockUnlessHeld(): Lock | undefined {
+  try {
+    return takeLock(join(FOLDER, "lock"), { pid: process.pid, startTime: readStat(process.pid)?.startTime ?? 0 });
+  } catch (error) {
+    if (!(error instanceof OrcoError) || error.code !== "already_running") throw error;
+    return undefined;
   }
 }
 
 async function run(command: string[]): Promise<string> {
-  const child = Bun.spawn(command, { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const env = { ...process.env, LOCKED: "1" };
+  const child = Bun.spawn(command, { env, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   // What a script leaves running keeps its output open: the exit counts, not the end of the output.
   const [out, err] = [new Response(child.stdout).text(), new Response(child.stderr).text()];
   const code = await child.exited;

@@ -44,7 +44,7 @@ describe.skipIf(why !== undefined)("the daemon on a real Kubernetes", () => {
       both.catch(() => undefined); // told by the test that waits for it
       outcomes.set(plan.name, both);
     }
-  }, 180_000);
+  }, 800_000);
   afterAll(async () => {
     await rig.close();
     await at.cluster?.[Symbol.asyncDispose]();

@@ -44,7 +44,7 @@ describe.skipIf(why !== undefined)("on a real Kubernetes", () => {
   beforeAll(async () => {
     at.cluster = await RealCluster.start(folder);
     at.rig = new KubeRig(at.cluster.kubeconfig, "busybox:local");
-  }, 180_000);
+  }, 800_000);
   afterAll(async () => {
     await at.rig?.[Symbol.asyncDispose]();
     await at.cluster?.[Symbol.asyncDispose]();
