@@ -137,7 +137,9 @@ describe.skipIf(why !== undefined)("on a real Kubernetes", () => {
 
   test("a deadline and a memory limit are told by their names", async () => {
     const late = await started(shell("sleep 100", { timeout_ms: 2000, grace_ms: 0 }));
-    const greedy = await started(shell("dd if=/dev/zero of=/dev/null bs=100M count=3", { resources: { memory_bytes: 32 * 1024 * 1024 } }));
+    const greedy = await started(
+      shell("exec dd if=/dev/zero of=/dev/null bs=100M count=3", { resources: { memory_bytes: 32 * 1024 * 1024 } }),
+    );
     expect(await late.handle.ended).toMatchObject({ kind: "failed", error: { code: "timeout" } });
     expect(await greedy.handle.ended).toMatchObject({ kind: "failed", error: { code: "step_failed", facts: { oom: true } } });
   });
