@@ -1,7 +1,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { Book } from "../runs/book.ts";
 import { Driver } from "../runs/driver.ts";
-import { Slots } from "../runs/drive/slots.ts";
+import { Slots } from "../runs/slots.ts";
 import type { StepExecution, StepRunner } from "../runs/ports.ts";
 import type { RunMode, RunRecord } from "../runs/record.ts";
 

@@ -1,10 +1,10 @@
+import { finalHead, shownGarbage } from "../kernel/http-answer.ts";
 import { plainLine, plainText } from "../kernel/plain-text.ts";
 import { parseAnswer } from "../supervise/probes/http-exchange.ts";
 
 /** How much of an answer is read: its head, and the piece of its body that a failure shows. */
 export const MAX_ANSWER_BYTES = 16 * 1024;
 const SNIPPET = 1024;
-const SHOWN_GARBAGE = 60;
 const TLS_RECORD = /^[\u0014-\u0017]\u0003/; // oxlint-disable-line no-control-regex -- how TLS begins
 
 /** What a health endpoint said; or why that is not an answer. */
@@ -17,14 +17,14 @@ export function readAnswer(text: string, closed: boolean): ProbeAnswer | undefin
   if (text === "") return closed ? { problem: "the connection was closed without an answer" } : undefined;
   if (TLS_RECORD.test(text)) return { problem: "the port speaks TLS; the health endpoint is asked over plain HTTP" };
   const beginning = text.slice(0, "HTTP/1.".length);
-  if (!"HTTP/1.".startsWith(beginning)) return { problem: `the answer is not HTTP/1.1: it begins with ${shown(text)}` };
+  if (!"HTTP/1.".startsWith(beginning)) return { problem: `the answer is not HTTP/1.1: it begins with ${shownGarbage(text)}` };
   const full = text.length >= MAX_ANSWER_BYTES;
-  const head = headOf(text);
+  const head = finalHead(text);
   if (head === undefined) {
     if (full) return { problem: `the head of the answer is larger than ${MAX_ANSWER_BYTES} bytes` };
-    return closed ? { problem: `the connection was closed within the head of the answer: ${shown(text)}` } : undefined;
+    return closed ? { problem: `the connection was closed within the head of the answer: ${shownGarbage(text)}` } : undefined;
   }
-  if (!/^HTTP\/1\.[01] \d{3}\b/.test(head)) return { problem: `the answer is not HTTP/1.1: it begins with ${shown(text)}` };
+  if (!/^HTTP\/1\.[01] \d{3}\b/.test(head)) return { problem: `the answer is not HTTP/1.1: it begins with ${shownGarbage(text)}` };
   // Nobody looks at the body of a good answer.
   const wantsBody = !/^HTTP\/1\.[01] 2\d\d\b/.test(head);
   const answer = parseAnswer(text, { wantsBody, closed: closed || full });
@@ -36,20 +36,4 @@ export function readAnswer(text: string, closed: boolean): ProbeAnswer | undefin
     body: plainText(answer.body, SNIPPET),
     ...(location !== undefined && { location: plainLine(location, 300) }),
   };
-}
-
-/** The head of the final answer, past those of 1xx. */
-function headOf(text: string): string | undefined {
-  let at = 0;
-  for (;;) {
-    const end = text.indexOf("\r\n\r\n", at);
-    if (end < 0) return undefined;
-    const head = text.slice(at, end);
-    if (!/^HTTP\/1\.[01] 1(?!01)\d\d\b/.test(head)) return head;
-    at = end + 4;
-  }
-}
-
-function shown(text: string): string {
-  return JSON.stringify(plainLine(Buffer.from(text.slice(0, SHOWN_GARBAGE), "latin1").toString("utf8")));
 }

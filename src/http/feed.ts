@@ -1,3 +1,4 @@
+import { rfc3339 } from "../kernel/rfc3339.ts";
 import type { JournalEvent, JsonObject } from "../kernel/event.ts";
 import type { EventView } from "./wire.ts";
 import type { Services } from "./services.ts";
@@ -143,7 +144,7 @@ export function eventView(event: JournalEvent, seq: number): EventView {
     id: eventId(event.ts, seq),
     seq: event.seq,
     n: event.topicSeq,
-    ts: timeText(event.ts),
+    ts: rfc3339(event.ts),
     topic: event.topic,
     type: event.type,
   };
@@ -154,8 +155,4 @@ function namesOf(topic: string): JsonObject {
   const name = rest.join("/");
   if (kind === "run") return { run: name, runId: name };
   return kind === "stack" ? { stack: name } : {};
-}
-
-function timeText(ms: number): string {
-  return new Date(ms).toISOString();
 }

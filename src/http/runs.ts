@@ -1,3 +1,4 @@
+import type { RunsFilter } from "../runs/catalogue.ts";
 import { z } from "zod";
 import type { JournalEvent, JsonObject } from "../kernel/event.ts";
 import { type Site, endpoint, json } from "./endpoint.ts";
@@ -9,7 +10,6 @@ import { runCreateRoutes } from "./run-create.ts";
 import { runFileRoutes } from "./run-files.ts";
 import { runWorkRoutes } from "./run-work.ts";
 import { instant, limit, none, oneRun, stackName } from "./schemas.ts";
-import type { RunFilter } from "./services.ts";
 
 const ENDED: ReadonlySet<string> = new Set(["completed", "failed", "canceled", "cancelled"]);
 
@@ -42,7 +42,7 @@ function listRoute(site: Site): void {
   const list = { path: "/runs", id: "listRuns", summary: "Runs, newest first", answers: { 200: json("Runs", "RunList") } };
   endpoint(site, { method: "get", params: none, query, ...list }, (c, input) => {
     const { limit: count, cursor, ...wanted } = input.query;
-    const filter = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)) as RunFilter;
+    const filter = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)) as RunsFilter;
     const bound = { list: "runs", ...filter };
     const before = cursor === undefined ? undefined : decodeCursor(cursor, bound);
     const found = deps.services.runs.list({ ...filter, limit: count + 1, ...(before !== undefined && { before }) });

@@ -1,3 +1,4 @@
+import type { RunsFilter } from "../runs/catalogue.ts";
 import type { Journal } from "../kernel/journal.ts";
 import type { EventLog, Json, JsonObject } from "../kernel/event.ts";
 import type { AppStatus, AppView, PutApp, ReleaseView } from "../deploy/view.ts";
@@ -82,17 +83,6 @@ export interface AppService {
   rollback(name: string, how?: { readonly id?: string }): Promise<RunView>;
 }
 
-export interface RunFilter {
-  readonly status?: string;
-  readonly kind?: string;
-  readonly name?: string;
-  readonly owner?: string;
-  readonly mode?: string;
-  /** Epoch ms, inclusive. */
-  readonly since?: number;
-  readonly stack?: string;
-}
-
 /** Whom a worker's request is from: the run's token, where one was sent. */
 export interface RunCaller {
   readonly token?: string;
@@ -100,7 +90,7 @@ export interface RunCaller {
 
 /** Runs of every kind. `not_found` where there is no such run. */
 export interface RunService {
-  list(filter: RunFilter & { limit: number; before?: string }): RunView[];
+  list(filter: RunsFilter & { limit: number; before?: string }): RunView[];
   get(id: string): RunView;
   /** Resolves with the run as it is when it has ended; with `orWaiting` also when it waits for a person. */
   settled(id: string, signal?: AbortSignal, how?: { orWaiting?: boolean }): Promise<RunView>;

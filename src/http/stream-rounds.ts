@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import type { Clock } from "../kernel/clock.ts";
 
 /** What has something new for its readers. */
@@ -52,8 +53,4 @@ export class Rounds {
     this.scheduled = false;
     if (this.dirty.size > 0) this.schedule();
   }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { OrcoError } from "../kernel/errors.ts";
 import { finished, scene } from "./drive/scene.fake.ts";
-import { Slots } from "./drive/slots.ts";
+import { Slots } from "./slots.ts";
 
 const command = ["true"];
 

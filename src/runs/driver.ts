@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 import type { CancelTimer, Clock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
+import { Bell } from "./bell.ts";
 import { batches, fitsWithEnd } from "./drive/batch.ts";
-import { Bell } from "./drive/bell.ts";
 import { Crew } from "./drive/crew.ts";
 import { decide } from "./drive/decide.ts";
 import { Execution } from "./drive/execution.ts";
@@ -11,10 +11,11 @@ import { finishOf } from "./drive/finish.ts";
 import { Frontier } from "./drive/frontier.ts";
 import type { Decisions, Moment, StepDecision } from "./drive/moment.ts";
 import { isStale, Recorder } from "./drive/recorder.ts";
-import { needsSlot, SlotHolder, type Slots } from "./drive/slots.ts";
+import { needsSlot, SlotHolder } from "./drive/slots.ts";
 import type { PlanStep } from "./plan.ts";
 import type { Ledger, RunFinish, StepExecution, StepRunner } from "./ports.ts";
 import { RUN, STEP, type RunRecord } from "./record.ts";
+import type { Slots } from "./slots.ts";
 import { applyChange } from "./step-change.ts";
 
 /** In a row; then the run fails. */
@@ -51,7 +52,7 @@ export class Driver {
   private outdated: "nothing" | "what others change" | "all" = "all";
   private troubles = 0;
   private wake: CancelTimer | undefined;
-  private readonly bell = new Bell();
+  private readonly bell: Bell;
   private readonly recorder: Recorder;
   private readonly slots: SlotHolder;
   private readonly crew: Crew;
@@ -64,7 +65,8 @@ export class Driver {
     this.record = snapshot.run;
     this.origin = { wall: clock.now(), monotonic: clock.monotonic() };
     this.recorder = new Recorder({ ledger, clock, onError, onGone: (error) => this.lose(error) });
-    this.slots = new SlotHolder(options.slots, () => this.bell.ring());
+    this.bell = new Bell(clock);
+    this.slots = new SlotHolder(options.slots, this.bell.ring);
     this.crew = new Crew(this.slots);
   }
 

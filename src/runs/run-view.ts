@@ -1,6 +1,8 @@
+import { waitView } from "../workflow/run-view.ts";
+import { rfc3339 } from "../kernel/rfc3339.ts";
 import type { RunError } from "../workflow/run.ts";
-import type { RunStepView, RunView, StepWaitView, WaitingView } from "../workflow/view.ts";
-import type { RunRecord, StepState, StepWaiting } from "./record.ts";
+import type { RunStepView, RunView, WaitingView } from "../workflow/view.ts";
+import type { RunRecord, StepState } from "./record.ts";
 
 /** A run of a plan, or of a worker, as the wire shows it. `order`: the steps of its plan; what else there is follows. */
 export function planRunView(run: RunRecord, order: readonly string[], steps: ReadonlyMap<string, StepState>): RunView {
@@ -14,9 +16,9 @@ export function planRunView(run: RunRecord, order: readonly string[], steps: Rea
     status: run.status,
     owner: run.owner,
     metadata: run.metadata,
-    createdAt: timeText(run.createdAt),
-    ...(startedAt !== undefined && { startedAt: timeText(startedAt) }),
-    ...(endedAt !== undefined && { endedAt: timeText(endedAt) }),
+    createdAt: rfc3339(run.createdAt),
+    ...(startedAt !== undefined && { startedAt: rfc3339(startedAt) }),
+    ...(endedAt !== undefined && { endedAt: rfc3339(endedAt) }),
     attempt: run.attempt,
     steps: stepViews(run, order, steps),
     ...(result !== undefined && { result }),
@@ -63,8 +65,8 @@ function stepView(step: StepState): RunStepView {
     id,
     status,
     ...(attempt > 0 && { attempt }),
-    ...(startedAt !== undefined && { startedAt: timeText(startedAt) }),
-    ...(endedAt !== undefined && { endedAt: timeText(endedAt) }),
+    ...(startedAt !== undefined && { startedAt: rfc3339(startedAt) }),
+    ...(endedAt !== undefined && { endedAt: rfc3339(endedAt) }),
     ...((message ?? error) !== undefined && { message: message ?? error?.message ?? "" }),
     ...(outputs && { outputs }),
     ...(error && { error: errorView(error) }),
@@ -89,18 +91,6 @@ function personsWait(steps: Iterable<StepState>): WaitingView | undefined {
   return step?.waiting && { step: step.id, ...waitView(step.waiting) };
 }
 
-function waitView({ kind, summary, content, contentHash, roles, since, expiresAt }: StepWaiting): StepWaitView {
-  return {
-    kind,
-    summary,
-    since: timeText(since),
-    ...(content && { content }),
-    ...(contentHash !== undefined && { content_hash: contentHash }),
-    ...(roles && { roles }),
-    ...(expiresAt !== undefined && { expires_at: timeText(expiresAt) }),
-  };
-}
-
 /** `id` of `id[3]`. */
 function parentOf(id: string): string | undefined {
   const bracket = id.indexOf("[");
@@ -113,8 +103,4 @@ function byItem(a: StepState, b: StepState): number {
 
 function itemOf({ id }: StepState): number {
   return Number.parseInt(id.slice(id.indexOf("[") + 1), 10);
-}
-
-function timeText(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { drawnOnce } from "../kernel/drawn-once.ts";
 import { OrcoError } from "../kernel/errors.ts";
-import type { EventLog } from "../kernel/event.ts";
 import type { Queryable } from "../kernel/rows.ts";
 import type { RunRecord } from "./record.ts";
 
@@ -70,14 +70,8 @@ export function tokenHash(token: string): string {
 }
 
 /** One per home, made when first asked for. */
-export async function runTokenSecret(journal: Pick<EventLog, "append"> & Pick<Queryable, "query">): Promise<string> {
-  const made = randomBytes(32).toString("base64url");
-  await journal.append(
-    [],
-    [{ sql: "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", params: [SECRET_KEY, made] }],
-  );
-  const [row] = journal.query("SELECT value FROM meta WHERE key = ?", [SECRET_KEY]) as { value: string }[];
-  return row?.value ?? made;
+export function runTokenSecret(journal: Pick<Queryable, "append" | "query">): Promise<string> {
+  return drawnOnce(journal, SECRET_KEY, () => randomBytes(32).toString("base64url"));
 }
 
 function unauthorized(run: string): OrcoError {

@@ -1,7 +1,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import { loadConfig } from "../kernel/config.ts";
 import { uuidv7 } from "../kernel/id.ts";
-import { Slots } from "../runs/drive/slots.ts";
+import { Slots } from "../runs/slots.ts";
 import { Driver } from "../runs/driver.ts";
 import { ContainerSteps } from "../runs/local/container-step.ts";
 import { startHttp } from "../runs/local/http-step.ts";

@@ -1,3 +1,4 @@
+import { rfc3339 } from "../kernel/rfc3339.ts";
 import type { JsonObject } from "../kernel/event.ts";
 import type { RunRow, RunStatus, StepRow, StepWait } from "./run.ts";
 import type { RunStepView, RunView, StepWaitView, WaitingView, WireRunStatus } from "./view.ts";
@@ -29,9 +30,9 @@ export function runView(row: RunRow, steps: readonly StepRow[]): RunView {
     status: wireStatus(row.status),
     owner: OWNER,
     metadata: {},
-    createdAt: timeText(row.createdAt),
-    ...(row.startedAt !== undefined && { startedAt: timeText(row.startedAt) }),
-    ...(row.endedAt !== undefined && { endedAt: timeText(row.endedAt) }),
+    createdAt: rfc3339(row.createdAt),
+    ...(row.startedAt !== undefined && { startedAt: rfc3339(row.startedAt) }),
+    ...(row.endedAt !== undefined && { endedAt: rfc3339(row.endedAt) }),
     attempt: row.startedAt === undefined ? 0 : 1,
     steps: steps.map(stepView),
     ...(row.error && { error: { ...row.error.facts, code: row.error.code, message: row.error.message } }),
@@ -59,17 +60,20 @@ function personsWait(steps: readonly StepRow[]): WaitingView | undefined {
   return step?.waiting && { step: step.name, ...waitView(step.waiting) };
 }
 
-function waitView({ kind, summary, content, contentHash, roles, since, expiresAt }: StepWait): StepWaitView {
+/** What a step of either engine waits for. */
+export function waitView({ kind, summary, content, contentHash, roles, since, expiresAt }: Waited): StepWaitView {
   return {
     kind,
     summary,
-    since: timeText(since),
+    since: rfc3339(since),
     ...(content && { content }),
     ...(contentHash !== undefined && { content_hash: contentHash }),
     ...(roles && { roles }),
-    ...(expiresAt !== undefined && { expires_at: timeText(expiresAt) }),
+    ...(expiresAt !== undefined && { expires_at: rfc3339(expiresAt) }),
   };
 }
+
+type Waited = Omit<StepWait, "kind"> & Pick<StepWaitView, "kind">;
 
 /** For lists: what is to be approved may be long. */
 export function withoutContent({ waiting, steps, ...run }: RunView): RunView {
@@ -83,8 +87,4 @@ function stepWithoutContent(step: RunStepView): RunStepView {
 function lean<T extends { content?: JsonObject }>(wait: T): Omit<T, "content"> {
   const { content: _, ...rest } = wait;
   return rest;
-}
-
-function timeText(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -1,8 +1,8 @@
+import { finalHead, shownGarbage } from "../http-answer.ts";
 import { plainLine } from "../plain-text.ts";
 
 /** How much of an answer is looked at. */
 export const MAX_ANSWER_BYTES = 16 * 1024;
-const SHOWN_GARBAGE = 60;
 
 /** What a receiver said; or why that is no answer. */
 export type WebhookAnswer = { readonly status: number; readonly reason: string } | { readonly problem: string };
@@ -11,28 +11,12 @@ export type WebhookAnswer = { readonly status: number; readonly reason: string }
 export function readAnswer(text: string, closed: boolean): WebhookAnswer | undefined {
   if (text === "") return closed ? { problem: "the connection was closed without an answer" } : undefined;
   const head = finalHead(text);
-  if (!"HTTP/1.".startsWith(text.slice(0, 7))) return { problem: `the answer is not HTTP/1.1: it begins with ${shown(text)}` };
+  if (!"HTTP/1.".startsWith(text.slice(0, 7))) return { problem: `the answer is not HTTP/1.1: it begins with ${shownGarbage(text)}` };
   if (head === undefined) {
     if (text.length >= MAX_ANSWER_BYTES) return { problem: `the head of the answer is larger than ${MAX_ANSWER_BYTES} bytes` };
-    return closed ? { problem: `the connection was closed within the head of the answer: ${shown(text)}` } : undefined;
+    return closed ? { problem: `the connection was closed within the head of the answer: ${shownGarbage(text)}` } : undefined;
   }
   const [, status, reason = ""] = /^HTTP\/1\.[01] (\d{3}) ?(.*)/.exec(head) ?? [];
-  if (status === undefined) return { problem: `the answer is not HTTP/1.1: it begins with ${shown(head)}` };
+  if (status === undefined) return { problem: `the answer is not HTTP/1.1: it begins with ${shownGarbage(head)}` };
   return { status: Number(status), reason: plainLine(Buffer.from(reason, "latin1").toString("utf8"), 100) };
-}
-
-/** Past those of 1xx. */
-function finalHead(text: string): string | undefined {
-  let at = 0;
-  for (;;) {
-    const end = text.indexOf("\r\n\r\n", at);
-    if (end < 0) return undefined;
-    const head = text.slice(at, end);
-    if (!/^HTTP\/1\.[01] 1(?!01)\d\d\b/.test(head)) return head;
-    at = end + 4;
-  }
-}
-
-function shown(text: string): string {
-  return JSON.stringify(plainLine(Buffer.from(text.slice(0, SHOWN_GARBAGE), "latin1").toString("utf8")));
 }

@@ -1,3 +1,4 @@
+import { rfc3339 } from "../../kernel/rfc3339.ts";
 import { OrcoError } from "../../kernel/errors.ts";
 import type { Json, JsonObject } from "../../kernel/event.ts";
 import type { CheckpointView } from "../../workflow/view.ts";
@@ -56,7 +57,7 @@ export function addCheckpoint(draft: Draft, checkpoint: NewCheckpoint, given?: s
   const view: CheckpointView = {
     id,
     runId: draft.run.id,
-    ts: timeText(ts ?? draft.context.now),
+    ts: rfc3339(ts ?? draft.context.now),
     type,
     ...(data !== undefined && { data }),
     ...(name !== undefined && { name }),
@@ -90,8 +91,8 @@ export function stepEventData({ id, status, attempt, message, error, progress, w
         ...(waiting.contentHash !== undefined && { content_hash: waiting.contentHash }),
         ...(waiting.roles && { roles: waiting.roles }),
         ...(waiting.signal !== undefined && { signal: waiting.signal }),
-        ...(waiting.expiresAt !== undefined && { expires_at: timeText(waiting.expiresAt) }),
-        ...(waiting.until !== undefined && { until: timeText(waiting.until) }),
+        ...(waiting.expiresAt !== undefined && { expires_at: rfc3339(waiting.expiresAt) }),
+        ...(waiting.until !== undefined && { until: rfc3339(waiting.until) }),
       },
     }),
     ...(reused === true && { reused }),
@@ -118,8 +119,4 @@ function badText(text: string): OrcoError {
     "invalid",
     `type, name and step of a checkpoint have 1 to ${MAX_TEXT} characters: ${JSON.stringify(text.slice(0, 40))}…`,
   );
-}
-
-function timeText(ms: number): string {
-  return new Date(ms).toISOString();
 }

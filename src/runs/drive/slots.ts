@@ -1,43 +1,5 @@
 import type { PlanStep } from "../plan.ts";
-
-/** How many processes of steps there may be at once, over all runs of a machine; who asks first is served first. */
-export class Slots {
-  private free: number;
-  private readonly queue = new Set<() => void>();
-
-  constructor(total: number) {
-    this.free = total;
-  }
-
-  /** False when none is free, or others wait for one already. */
-  tryTake(): boolean {
-    if (this.free <= 0 || this.queue.size > 0) return false;
-    this.free -= 1;
-    return true;
-  }
-
-  /** For what runs already: there may be fewer than none free until others have ended. */
-  takeAnyway(): void {
-    this.free -= 1;
-  }
-
-  /** Gives `granted` the next free one. Returns how to withdraw. */
-  ask(granted: () => void): () => void {
-    this.queue.add(granted);
-    return () => void this.queue.delete(granted);
-  }
-
-  release(): void {
-    this.free += 1;
-    while (this.free > 0) {
-      const [first] = this.queue;
-      if (!first) return;
-      this.queue.delete(first);
-      this.free -= 1;
-      first();
-    }
-  }
-}
+import type { Slots } from "../slots.ts";
 
 /** The slots that one driver holds. Without a limiter it may have any number. */
 export class SlotHolder {

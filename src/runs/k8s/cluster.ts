@@ -3,7 +3,7 @@ import type { KubeClient } from "./client.ts";
 import { homeSelector } from "./names.ts";
 import { jobFacts, type JobFacts, podFacts, type PodFacts } from "./objects.ts";
 import { Shelf } from "./shelf.ts";
-import { Slots } from "./slots.ts";
+import { Slots } from "../slots.ts";
 import { keepLike } from "./watch.ts";
 
 export interface ClusterOptions {

@@ -3,7 +3,7 @@ import { messageOf, OrcoError } from "../../kernel/errors.ts";
 import type { JsonObject } from "../../kernel/event.ts";
 import { plainLine } from "../../kernel/plain-text.ts";
 import type { StepEnd, StepExecution, StepHandle, StepOutput } from "../ports.ts";
-import { Bell } from "./bell.ts";
+import { Bell } from "../bell.ts";
 import type { Persistence } from "./client.ts";
 import type { Cluster } from "./cluster.ts";
 import { judge, type Memory, type Verdict } from "./judge.ts";
@@ -109,7 +109,7 @@ export class KubeExecution implements StepHandle {
       if (verdict.end) return this.finish(verdict.end, verdict.remove === true);
       if (this.stopping) return this.stopEnd();
       if (verdict.ask !== undefined) this.say(await warningOf(this.cluster, verdict.ask));
-      await this.bell.heard(asked ? Math.min(verdict.lookAgainMs ?? LOOK_MS, LOOK_MS) : verdict.lookAgainMs);
+      await this.bell.wait(asked ? Math.min(verdict.lookAgainMs ?? LOOK_MS, LOOK_MS) : verdict.lookAgainMs);
     }
   }
 
@@ -150,7 +150,7 @@ export class KubeExecution implements StepHandle {
   private async podsGone(graceMs: number): Promise<void> {
     const { clock } = this.cluster;
     let granted = graceMs;
-    for (const deadline = clock.monotonic() + granted + OVERDUE_MS; clock.monotonic() < deadline; await this.bell.heard(LOOK_MS)) {
+    for (const deadline = clock.monotonic() + granted + OVERDUE_MS; clock.monotonic() < deadline; await this.bell.wait(LOOK_MS)) {
       const living = (await this.askPods()).filter(({ phase }) => !isFinal(phase));
       if (living.length === 0) return;
       granted = await this.hurry(granted, living);

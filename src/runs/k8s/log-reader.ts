@@ -5,7 +5,7 @@ import { linesOf } from "./lines.ts";
 import { sinceTime } from "./log-cursor.ts";
 import type { LogLines } from "./log-lines.ts";
 import { CONTAINER } from "./objects.ts";
-import type { Slots } from "./slots.ts";
+import type { Slots } from "../slots.ts";
 import { isRefusal } from "./status-error.ts";
 
 /** A message of the protocol and its time stamp. */

@@ -3,7 +3,7 @@ import { errnoOf, messageOf, OrcoError } from "../../kernel/errors.ts";
 import type { JsonObject } from "../../kernel/event.ts";
 import { plainLine } from "../../kernel/plain-text.ts";
 import { runError } from "../../workflow/run.ts";
-import { Slots } from "../drive/slots.ts";
+import { Slots } from "../slots.ts";
 import type { StepEnd, StepExecution, StepHandle, StepOutput, StepRunner } from "../ports.ts";
 import { MAX_BODY_BYTES, readBody } from "./http-body.ts";
 import { type PreparedRequest, requestOf } from "./http-request.ts";
@@ -42,15 +42,15 @@ class HttpExecution implements StepHandle {
   private async perform(): Promise<StepEnd> {
     const { signal } = this.stopping;
     const { slots } = this.ports;
-    let isMine = false;
+    let giveBack: (() => void) | undefined;
     try {
       const request = requestOf(this.execution);
-      isMine = slots.tryTake() || (await granted(slots, signal));
+      giveBack = await slots.take(signal);
       return await this.exchange(request);
     } catch (error) {
       return this.failure(error);
     } finally {
-      if (isMine) slots.release();
+      giveBack?.();
     }
   }
 
@@ -86,21 +86,6 @@ const TROUBLE: Readonly<Record<string, string>> = {
   ENOTFOUND: "the name of the host is not known (ENOTFOUND)",
   EPROTO: "the TLS handshake failed (EPROTO)",
 };
-
-/** In order; rejects with the signal's reason. */
-async function granted(slots: Slots, signal: AbortSignal): Promise<true> {
-  signal.throwIfAborted();
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const withdraw = slots.ask(resolve);
-  const onAbort = (): void => {
-    withdraw();
-    reject(signal.reason);
-  };
-  signal.addEventListener("abort", onAbort, { once: true });
-  await promise;
-  signal.removeEventListener("abort", onAbort);
-  return true;
-}
 
 /**
  * A server may close a connection that was kept just as it is used again. What may be said twice is said again then; the rest gets a connection

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../kernel/clock.ts";
@@ -76,7 +77,7 @@ export class ProcessSteps {
     if (!existsSync(runFolder(home, run))) return; // its steps were requests and waits
     for (const [at, execution] of executionsOf(home, run).entries()) {
       await this.within({ run, execution }, () => this.runtime.forget(execution));
-      if (at % TURN_REMOVALS === TURN_REMOVALS - 1) await new Promise((resolve) => setImmediate(resolve));
+      if (at % TURN_REMOVALS === TURN_REMOVALS - 1) await setImmediate();
     }
     removeFiles(home, run);
   }

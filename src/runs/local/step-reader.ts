@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import type { Clock } from "../../kernel/clock.ts";
 import { messageOf, OrcoError } from "../../kernel/errors.ts";
 import type { Pump } from "../../supervise/logs/pump.ts";
@@ -69,7 +70,7 @@ export class StepReader {
   async drained(): Promise<void> {
     await Promise.all(SOURCES.map((source) => this.streams[source].finish()));
     if (this.readSoFar() - this.freed < KEPT_BYTES) return;
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     this.free();
   }
 

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { contentFilter } from "../../supervise/logs/filter.ts";
 import { decodeLine, recordOf, type RunLogRecord, type StoredLine } from "./line.ts";
 import { type Batch, Scan } from "./scan.ts";
@@ -61,7 +62,7 @@ export async function* recordsOf(scan: Scan, query: RunLogQuery, accept: Accept)
       if (found) yield recordOf(found);
       if (query.signal.aborted) return;
     }
-    await turn();
+    await setImmediate();
   }
 }
 
@@ -77,7 +78,7 @@ async function nthLast(dir: string, count: number, { accept, signal }: { accept:
         const found = accept(line);
         if (found && found.seq < until) seqs.push(found.seq);
       }
-      await turn();
+      await setImmediate();
       if (isPast(batch, until)) break;
     }
     const nth = seqs.at(-left);
@@ -113,8 +114,4 @@ function goneRecord({ lines, gone }: Batch): RunLogRecord {
     level: "warn",
     message,
   };
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -8,7 +8,7 @@ import type { RunLogRecord } from "./line.ts";
 import { acceptOf, recordsOf, type RunLogQuery, startOf } from "./query.ts";
 import { Scan } from "./scan.ts";
 import { segmentsIn } from "./segments.ts";
-import { Wake } from "./wake.ts";
+import { Wake } from "../../supervise/logs/wake.ts";
 import { RunLogWriter } from "./writer.ts";
 
 export interface RunLogsOptions {

@@ -1,4 +1,5 @@
-import type { Journal } from "../../kernel/journal.ts";
+import { drawnOnce } from "../../kernel/drawn-once.ts";
+import type { Queryable } from "../../kernel/rows.ts";
 
 /** Names in Redis. Each home has a queue of its own, so that daemons that share a Redis do not take each other's runs. */
 
@@ -20,9 +21,6 @@ export function runOfDispatch(id: string): string {
 const HOME_ID = "home_id";
 
 /** A random name of this home, drawn once: 12 hex digits. */
-export async function homeId(journal: Pick<Journal, "query" | "append">): Promise<string> {
-  const draw = crypto.randomUUID().replaceAll("-", "").slice(0, 12);
-  // The first one stays, whoever drew it.
-  await journal.append([], [{ sql: "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING", params: [HOME_ID, draw] }]);
-  return journal.query<{ value: string }>("SELECT value FROM meta WHERE key = ?", [HOME_ID])[0]?.value ?? draw;
+export function homeId(journal: Pick<Queryable, "append" | "query">): Promise<string> {
+  return drawnOnce(journal, HOME_ID, () => crypto.randomUUID().replaceAll("-", "").slice(0, 12));
 }

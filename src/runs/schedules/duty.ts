@@ -6,7 +6,7 @@ import { type Due, due, SMALL_STEP_MS } from "./due.ts";
 import { type FirePorts, fireSome } from "./fire.ts";
 import type { Firing, ScheduleRecord } from "./record.ts";
 import { deleteWrite, noSchedule, scheduleEvent, updateWrite } from "./store.ts";
-import { rfc3339 } from "./view.ts";
+import { rfc3339 } from "../../kernel/rfc3339.ts";
 
 /** After a firing, or a record of one, that failed for now. */
 const RETRY_MS = 2000;

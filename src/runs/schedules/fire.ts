@@ -3,7 +3,7 @@ import type { JsonObject, NewEvent } from "../../kernel/event.ts";
 import type { RunMode } from "../record.ts";
 import type { Firing, ScheduleRecord } from "./record.ts";
 import { scheduleEvent } from "./store.ts";
-import { rfc3339 } from "./view.ts";
+import { rfc3339 } from "../../kernel/rfc3339.ts";
 
 /** Runs made at once of one schedule. */
 const BATCH = 32;

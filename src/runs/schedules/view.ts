@@ -1,3 +1,4 @@
+import { rfc3339 } from "../../kernel/rfc3339.ts";
 import type { JsonObject } from "../../kernel/event.ts";
 import type { RunMode } from "../record.ts";
 import type { ScheduleRecord } from "./record.ts";
@@ -43,8 +44,4 @@ export function scheduleView(record: ScheduleRecord): ScheduleView {
     ...(lastRunId !== undefined && { last_run_id: lastRunId }),
     missed,
   };
-}
-
-export function rfc3339(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -1,7 +1,9 @@
+import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../kernel/clock.ts";
 import { afterOf, newestFirst, type Ranked, Reader, type Wanted, wantedBy } from "./reader.ts";
 import type { LogQuery, LogRecord } from "./record.ts";
 import type { ServiceLog } from "./service-log.ts";
+import { Wake } from "./wake.ts";
 
 export interface QueryOptions {
   readonly query: LogQuery;
@@ -100,7 +102,7 @@ async function count(
   for (let found = 0; found < tail && !signal.aborted; found++) {
     let newest: Walk | undefined;
     for (const walk of walks) {
-      while (walk.advance() === "pause") await turn();
+      while (walk.advance() === "pause") await setImmediate();
       if (walk.head && (!newest?.head || isNewer(walk.head, newest.head))) newest = walk;
     }
     if (!newest?.head) return;
@@ -145,7 +147,7 @@ async function* merged(
     for (const reader of readers) {
       for (let cost = reader.load(); cost !== false && reader.ts === undefined; cost = reader.load()) {
         work += cost + 1;
-        if (work >= TURN_RECORDS) await turn();
+        if (work >= TURN_RECORDS) await setImmediate();
         if (work >= TURN_RECORDS) work = 0;
         if (signal.aborted) return false;
       }
@@ -158,7 +160,7 @@ async function* merged(
       const record = first.take();
       if (record) yield record;
       given += 1;
-      if (++work % TURN_RECORDS === 0) await turn();
+      if (++work % TURN_RECORDS === 0) await setImmediate();
     }
   }
   return false;
@@ -171,33 +173,4 @@ function oldest(readers: readonly Reader[]): Reader | undefined {
     if (first?.ts === undefined || reader.ts < first.ts || (reader.ts === first.ts && reader.service < first.service)) first = reader;
   }
   return first;
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Remembers one call that came while nobody waited. */
-class Wake {
-  private called = false;
-  private resolve: (() => void) | undefined;
-
-  constructor(private readonly signal: AbortSignal) {
-    signal.addEventListener("abort", this.call, { once: true });
-  }
-
-  readonly call = (): void => {
-    this.called = true;
-    this.resolve?.();
-  };
-
-  async wait(): Promise<void> {
-    if (!this.called && !this.signal.aborted) await new Promise<void>((resolve) => (this.resolve = resolve));
-    this.called = false;
-    this.resolve = undefined;
-  }
-
-  close(): void {
-    this.signal.removeEventListener("abort", this.call);
-  }
 }

@@ -1,11 +1,11 @@
-import type { Clock } from "../../kernel/clock.ts";
+import type { Clock } from "../kernel/clock.ts";
 
-/** Wakes one loop. Rung while nobody waits, it is heard by the next wait. */
+/** Wakes one loop: a ring while nobody waits is not lost, several are one. */
 export class Bell {
   private rung = false;
   private wake: (() => void) | undefined;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(private readonly clock: Pick<Clock, "after">) {}
 
   readonly ring = (): void => {
     this.rung = true;
@@ -13,10 +13,10 @@ export class Bell {
   };
 
   /** Resolves when it rings, or after `ms`. */
-  async heard(ms = Number.POSITIVE_INFINITY): Promise<void> {
+  async wait(ms = Number.POSITIVE_INFINITY): Promise<void> {
     if (!this.rung) {
       await new Promise<void>((resolve) => {
-        const cancel = Number.isFinite(ms) ? this.clock.after(ms, resolve) : () => {};
+        const cancel = Number.isFinite(ms) ? this.clock.after(ms, resolve) : () => undefined;
         this.wake = () => {
           cancel();
           resolve();
