@@ -69,7 +69,7 @@ export class Client extends RunClient {
     return this.transport.json(stackPath(name), { method: "PUT", body, query: { ...query, dry_run: true }, ...(signal && { signal }) });
   }
 
-  deleteStack(name: string, { signal, ...query }: ChangeOptions & { force?: boolean } = {}): Promise<RunView> {
+  deleteStack(name: string, { signal, ...query }: ChangeOptions & { force?: boolean; volumes?: boolean } = {}): Promise<RunView> {
     return this.change(stackPath(name), { method: "DELETE", query, ...(signal && { signal }) });
   }
 

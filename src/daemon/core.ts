@@ -14,6 +14,10 @@ import { StackRequests } from "../stack/service.ts";
 import { Stacks } from "../stack/stacks.ts";
 import { StackStore } from "../stack/store.ts";
 import { LogStore } from "../supervise/logs/store.ts";
+import { buildDigest } from "../supervise/docker/build-context.ts";
+import { Engine } from "../supervise/docker/engine.ts";
+import { DockerRuntime } from "../supervise/runtimes/docker.ts";
+import { homeId } from "../runs/home-id.ts";
 import { FreePorts } from "../supervise/port.ts";
 import { secretValues } from "../supervise/secrets.ts";
 import { ProcessRuntime } from "../supervise/runtimes/process.ts";
@@ -42,6 +46,14 @@ export function buildCore({ config, env, clock, journal, log, onError }: CoreOpt
   const freePorts = new FreePorts();
   const logs = new LogStore({ root: join(home, "logs"), clock, onError });
   const runtime = new ProcessRuntime({ home, clock });
+  const docker = new DockerRuntime({
+    engine: new Engine(config.dockerHost),
+    home,
+    homeId: homeId(home),
+    clock,
+    onTrouble: () => stacks.announce(),
+    onError,
+  });
   const edge = buildEdge({
     home,
     clock,
@@ -50,15 +62,15 @@ export function buildCore({ config, env, clock, journal, log, onError }: CoreOpt
     memoryMib: config.edgeMemoryMib,
     ...(config.accessLog !== undefined && { accessLog: config.accessLog }),
   });
-  const stacks = new Stacks({
+  const stacks: Stacks = new Stacks({
     clock,
-    runtime,
+    runtimes: { process: runtime, docker },
     logs,
     newId,
     traffic: edge,
     store: new StackStore(journal, clock, onError),
     assign: (spec) => assignPorts(spec, freePorts),
-    prepare: (request) => prepareLaunch(request, { instances, daemonEnv: env }),
+    prepare: (request) => prepareLaunch(request, { instances, homeId: homeId(home), daemonEnv: env }),
     secretsOf: (spec) => secretValues(spec.secrets, env),
     configHash,
     onProbe: (slot, probe, latencyMs) => metrics.probed(slot, probe, latencyMs),
@@ -81,7 +93,8 @@ export function buildCore({ config, env, clock, journal, log, onError }: CoreOpt
   const workflows = { ...stackWorkflows(stacks), ...deployWorkflows(apps) };
   const runs = new Runs({ store: new RunStore(journal), clock, newId, workflows, onError });
   const appRequests = new AppRequests(apps, runs);
-  return { metrics, logs, runtime, edge, stacks, apps, runs, requests: new StackRequests(stacks, runs), appRequests };
+  const requests = new StackRequests(stacks, runs, { buildDigest });
+  return { metrics, logs, runtime, docker, edge, stacks, apps, runs, requests, appRequests };
 }
 
 /** Adopts what runs; then the edge forgets the fronts that belong to nobody any more. */
@@ -96,7 +109,7 @@ export async function sweepLeftovers({ runtime, stacks, apps }: Core, onRunning:
   const known = stacks.instances().union(apps.instances());
   for (const instance of runtime.instances().filter((name) => !known.has(name))) {
     const found = await runtime.adopt(instance);
-    if (found.kind === "running") onRunning(instance, found.handle.identity.pid);
+    if (found.kind === "running") onRunning(instance, found.handle.pid ?? 0);
     else await runtime.forget(instance);
   }
 }

@@ -38,6 +38,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   config: 500,
   journal_corrupt: 500,
   journal_newer: 500,
+  engine_away: 503,
   unavailable: 503,
   unreachable: 503,
   timeout: 504,

@@ -58,7 +58,7 @@ export interface StackService {
   list(): StackSummary[];
   /** `not_found`. `usage` adds cpu_percent and memory_bytes. */
   get(name: string, options?: { usage?: boolean }): StackView;
-  remove(name: string, options: { queue?: boolean; force?: boolean }): Promise<RunView>;
+  remove(name: string, options: { queue?: boolean; force?: boolean; volumes?: boolean }): Promise<RunView>;
   /** `not_found`, `busy`, `invalid` (scale without replicas), `unsupported`, `conflict` (promote/abort with nothing under way). */
   act(target: { stack: string; service: string; action: ServiceAction; replicas?: number; queue?: boolean }): Promise<RunView>;
   graph(name: string): GraphView;

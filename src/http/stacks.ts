@@ -96,10 +96,10 @@ function changeRoutes(site: Site): void {
   const { deps } = site;
   const { stacks } = deps.services;
   const removal = { path: "/stacks/{name}", id: "deleteStack", summary: "Take a stack down and forget it", answers: changeAnswers };
-  const removeQuery = z.strictObject({ queue: flag.optional(), force: flag.optional() });
+  const removeQuery = z.strictObject({ queue: flag.optional(), force: flag.optional(), volumes: flag.optional() });
   endpoint(site, { method: "delete", params: named, query: removeQuery, ...removal }, async (c, input) => {
-    const { queue = false, force = false } = input.query;
-    return answerChange(deps, c, await stacks.remove(input.params.name, { queue, force }));
+    const { queue = false, force = false, volumes = false } = input.query;
+    return answerChange(deps, c, await stacks.remove(input.params.name, { queue, force, volumes }));
   });
 
   const act = {

@@ -41,6 +41,7 @@ export const ERROR_CODES = [
   "already_running", // a daemon holds this home; facts: pid
   "unreachable", // the daemon does not answer
   "config", // an environment variable or flag that does not parse
+  "engine_away", // docker does not answer; what waits for it is not at fault
   "unavailable",
   "internal",
 ] as const;

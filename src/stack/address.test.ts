@@ -7,7 +7,7 @@ const http = (url: string) => ({ ...base, http: { url, expectStatus: [], method:
 const ports = [{ host: 8080, container: 80, protocol: "tcp" as const }];
 
 test("a loopback address that names a port of the service goes to this instance, any other stays as written", () => {
-  const aimed = (url: string) => aimProbes(http(url), ports, { "80": 4321 }).http?.url;
+  const aimed = (url: string) => aimProbes(http(url), ports, { host: "127.0.0.1", ports: { "80": 4321 } }).http?.url;
   expect(aimed("http://localhost:8080/health?x=1")).toBe("http://127.0.0.1:4321/health?x=1");
   expect(aimed("http://[::1]:8080/")).toBe("http://127.0.0.1:4321/");
   expect(aimed("http://127.0.0.1/")).toBe("http://127.0.0.1:4321/");
@@ -16,7 +16,8 @@ test("a loopback address that names a port of the service goes to this instance,
 });
 
 test("tcp addresses likewise", () => {
-  const aimed = (address: string) => aimProbes({ ...base, tcp: { address } }, ports, { "80": 4321 }).tcp?.address;
+  const aimed = (address: string) =>
+    aimProbes({ ...base, tcp: { address } }, ports, { host: "127.0.0.1", ports: { "80": 4321 } }).tcp?.address;
   expect(aimed("localhost:8080")).toBe("127.0.0.1:4321");
   expect(aimed("[::1]:80")).toBe("127.0.0.1:4321");
   expect(aimed("10.0.0.1:8080")).toBe("10.0.0.1:8080");

@@ -4,11 +4,12 @@ import type { Slot } from "../supervise/instance.ts";
 import { Redactor } from "../supervise/logs/redact.ts";
 import type { HealthSpec } from "../supervise/health.ts";
 import { type FreePorts, portHolder } from "../supervise/port.ts";
-import type { LaunchSpec } from "../supervise/runtime.ts";
+import type { ContainerLaunch, LaunchSpec } from "../supervise/runtime.ts";
 import { giveSecrets } from "../supervise/secrets.ts";
 import type { Hook, HookName, Prepared } from "../supervise/supervised.ts";
 import { aimProbes } from "./address.ts";
-import { frontedPorts } from "./fronts/fronted.ts";
+import { containerLaunch, containerSecrets } from "./container-launch.ts";
+import { directPorts, frontedPorts } from "./fronts/fronted.ts";
 import { launchText } from "./load/launch.ts";
 import type { ServiceSpec } from "./spec.ts";
 
@@ -31,9 +32,11 @@ export interface LaunchRequest {
   readonly adopted: boolean;
 }
 
-interface LaunchOptions {
+export interface LaunchOptions {
   /** `$ORCO_HOME/instances`. */
   readonly instances: string;
+  /** Names this home among those that share a docker. */
+  readonly homeId: string;
   /** The daemon's own environment, for `secrets: {env}`. */
   readonly daemonEnv: Readonly<Record<string, string | undefined>>;
 }
@@ -43,7 +46,7 @@ interface LaunchOptions {
  */
 export async function prepareLaunch({ slot, instance, spec, baseEnv, adopted }: LaunchRequest, options: LaunchOptions): Promise<Prepared> {
   const ports = slot.ports ?? {};
-  if (!adopted) refuseTaken(spec, ports);
+  if (!adopted) refuseTaken(spec);
   const own: Record<string, string> = {
     ORCO_STACK: slot.stack,
     ORCO_SERVICE: spec.name,
@@ -53,15 +56,10 @@ export async function prepareLaunch({ slot, instance, spec, baseEnv, adopted }: 
   const port = portVariable(spec, ports);
   const vars = { ...own, ...(port !== undefined && { PORT: port }) };
   const given = { ...(port !== undefined && { PORT: port }), ...numberedPorts(ports) };
-  const { variables, values } = await giveSecrets(spec.secrets, {
-    ...(spec.user !== undefined && { user: spec.user }),
-    instance,
-    dir: join(options.instances, instance, "secrets"),
-    daemonEnv: options.daemonEnv,
-    write: !adopted,
-  });
+  const { variables, values, files } = await secretsFor({ spec, instance, adopted }, options);
   const declared = Object.fromEntries(Object.entries(spec.env).map(([name, value]) => [name, launchText(value, vars)]));
-  const env = { ...baseEnv, ...given, ...declared, ...variables, ...own };
+  // A container has its image's PATH and HOME, not this machine's.
+  const env = { ...(spec.docker ? {} : baseEnv), ...given, ...declared, ...variables, ...own };
   const fill = (argv: readonly string[]): string[] => argv.map((word) => launchText(word, vars));
   const launch: LaunchSpec = {
     instance,
@@ -69,20 +67,43 @@ export async function prepareLaunch({ slot, instance, spec, baseEnv, adopted }: 
     service: spec.name,
     replica: slot.replica,
     argv: fill(spec.command),
-    cwd: spec.workdir,
+    cwd: spec.docker ? (spec.docker.workdir ?? "") : spec.workdir,
     env,
     ...(spec.user !== undefined && { user: spec.user }),
     ...(spec.limits && { limits: spec.limits }),
+    ...(spec.docker && { container: containerLaunch({ slot, instance, spec, docker: spec.docker, secrets: files, fill }, options) }),
   };
-  const health = spec.health ? fillHealth(spec, vars) : impliedHealth(spec, ports);
+  const health = spec.health ? fillHealth(spec, vars) : impliedHealth(spec);
   return {
     launch,
     hooks: hooksOf(spec, fill),
     stop: spec.stop.command ? { ...spec.stop, command: fill(spec.stop.command) } : spec.stop,
     ports,
     clean: new Redactor(values).clean,
-    ...(health && { health: aimProbes(health, spec.ports, ports) }),
+    ...(health && { health, aim: (found, at) => aimProbes(found, spec.ports, at) }),
   };
+}
+
+interface Secrets {
+  readonly variables: Readonly<Record<string, string>>;
+  readonly values: readonly string[];
+  /** Of a container: put into it. */
+  readonly files: ContainerLaunch["secrets"];
+}
+
+async function secretsFor(
+  { spec, instance, adopted }: { spec: ServiceSpec; instance: string; adopted: boolean },
+  { instances, daemonEnv }: LaunchOptions,
+): Promise<Secrets> {
+  if (spec.docker) return containerSecrets(spec.secrets, { daemonEnv, lenient: adopted });
+  const given = await giveSecrets(spec.secrets, {
+    ...(spec.user !== undefined && { user: spec.user }),
+    instance,
+    dir: join(instances, instance, "secrets"),
+    daemonEnv,
+    write: !adopted,
+  });
+  return { ...given, files: [] };
 }
 
 function fillHealth(spec: ServiceSpec, vars: Readonly<Record<string, string>>): NonNullable<ServiceSpec["health"]> {
@@ -104,6 +125,8 @@ function hooksOf(spec: ServiceSpec, fill: (argv: readonly string[]) => string[])
  * other the process binds itself.
  */
 export function assignPorts(spec: ServiceSpec, freePorts: FreePorts): Record<string, number> {
+  // Each container has all ports to itself.
+  if (spec.docker) return Object.fromEntries(spec.ports.map(({ container }) => [String(container), container]));
   const fronted = new Set(frontedPorts(spec).map(({ host }) => host));
   return Object.fromEntries(
     spec.ports.map(({ host, container }) => [String(container), host !== undefined && !fronted.has(host) ? host : freePorts.next()]),
@@ -111,16 +134,16 @@ export function assignPorts(spec: ServiceSpec, freePorts: FreePorts): Record<str
 }
 
 /** Requests come as soon as it is ready: behind the edge a service without probes is ready when it listens. */
-function impliedHealth(spec: ServiceSpec, ports: Readonly<Record<string, number>>): HealthSpec | undefined {
+function impliedHealth(spec: ServiceSpec): HealthSpec | undefined {
   const [first] = frontedPorts(spec);
-  const port = first && ports[String(first.container)];
-  return port === undefined ? undefined : { ...LISTENS, tcp: { address: `127.0.0.1:${port}` } };
+  return first && { ...LISTENS, tcp: { address: `127.0.0.1:${first.host}` } };
 }
 
-/** Of the host's ports that the process binds itself. */
-function refuseTaken({ name, ports }: ServiceSpec, assigned: Readonly<Record<string, number>>): void {
-  for (const { host, container, protocol } of ports) {
-    if (host === undefined || protocol === "udp" || assigned[String(container)] !== host) continue;
+/** Of the host's ports that the service has to itself. */
+function refuseTaken(spec: ServiceSpec): void {
+  const { name } = spec;
+  for (const { host, protocol } of directPorts(spec)) {
+    if (host === undefined || protocol === "udp") continue;
     const holder = portHolder(host);
     if (!holder) continue;
     const by = holder.pid === undefined ? "another process" : `pid ${holder.pid} (${holder.command})`;

@@ -10,7 +10,7 @@ import { MAX_REPLICAS } from "./load/limits.ts";
 import { loadStack } from "./load/load.ts";
 import { planChanges } from "./plan.ts";
 import type { Stacks } from "./stacks.ts";
-import type { ServiceSpec, StackSpec } from "./spec.ts";
+import type { BuildSpec, ServiceSpec, StackSpec } from "./spec.ts";
 import type { PlanView, PutStack } from "./view.ts";
 import type { RunView } from "../workflow/view.ts";
 import { runView } from "../workflow/run-view.ts";
@@ -25,16 +25,22 @@ interface ActRequest {
   readonly queue?: boolean;
 }
 
+interface RequestPorts {
+  /** Hash over everything a build uses. Throws `invalid` for a context that cannot be read. */
+  readonly buildDigest: (build: BuildSpec) => Promise<string>;
+}
+
 /** Requests of people turned into runs. */
 export class StackRequests {
   constructor(
     private readonly stacks: Stacks,
     private readonly runs: Runs,
+    private readonly ports: RequestPorts,
   ) {}
 
   /** `invalid` and `unsupported` carry `diagnostics`; `conflict`: another file holds the name; `busy`: facts.run. */
   async put(name: string, body: PutStack, { adopt = false, queue = false }: { adopt?: boolean; queue?: boolean }): Promise<RunView> {
-    const { spec } = read(name, body);
+    const { spec } = await this.read(name, body);
     this.refuseForeign(spec, adopt);
     const selected = body.services && body.services.length > 0 ? closure(spec, body.services) : undefined;
     const record = { spec, baseEnv: inherited(body.env) };
@@ -43,19 +49,19 @@ export class StackRequests {
   }
 
   async plan(name: string, body: PutStack): Promise<PlanView> {
-    const { spec, warnings } = read(name, body);
+    const { spec, warnings } = await this.read(name, body);
     return { ...planChanges(this.stacks.find(name)?.carriedOut(spec), spec), warnings };
   }
 
   /** Cancels what changes the stack and takes it down; with `force` everything is killed at once. */
-  async remove(name: string, { force = false }: { force?: boolean }): Promise<RunView> {
+  async remove(name: string, { force = false, volumes = false }: { force?: boolean; volumes?: boolean }): Promise<RunView> {
     const stack = this.stacks.require(name);
     const underWay = this.runs.underWay({ stack: name });
     const down = underWay.find(({ kind }) => kind === "down");
     if (!down) await Promise.all(underWay.map(({ id }) => this.runs.cancel(id, "orco down")));
     const run = down
       ? runView(down, this.runs.steps(down.id))
-      : await this.submit({ kind: "down", stack: name, input: { stack: name }, queue: true });
+      : await this.submit({ kind: "down", stack: name, input: { stack: name, volumes }, queue: true });
     if (force) for (const supervisor of stack.all()) void supervisor.want("stop", "shutdown", true);
     return run;
   }
@@ -105,6 +111,11 @@ export class StackRequests {
     return runView(row, this.runs.steps(row.id));
   }
 
+  private async read(name: string, body: PutStack): Promise<ReturnType<typeof read>> {
+    const { spec, warnings } = read(name, body);
+    return { spec: await stamped(spec, this.ports.buildDigest), warnings };
+  }
+
   private refuseForeign(spec: StackSpec, adopt: boolean): void {
     const holder = this.stacks.find(spec.name)?.record.spec.file;
     if (adopt || holder === undefined || spec.file === undefined || holder === spec.file) return;
@@ -114,6 +125,18 @@ export class StackRequests {
       { stack: spec.name, file: holder },
     );
   }
+}
+
+/** What a service is built from is part of what it is: other files, another config. */
+async function stamped(spec: StackSpec, buildDigest: RequestPorts["buildDigest"]): Promise<StackSpec> {
+  const services = await Promise.all(
+    Object.entries(spec.services).map(async ([name, service]): Promise<[string, ServiceSpec]> => {
+      const { docker } = service;
+      if (!docker?.build) return [name, service];
+      return [name, { ...service, docker: { ...docker, build: { ...docker.build, digest: await buildDigest(docker.build) } } }];
+    }),
+  );
+  return { ...spec, services: Object.fromEntries(services) };
 }
 
 function read(name: string, body: PutStack): { spec: StackSpec; warnings: readonly Diagnostic[] } {

@@ -23,7 +23,7 @@ interface Surroundings {
 
 /** The world of one supervisor, as its stack provides it. */
 export function slotPorts(slot: Slot, stack: Surroundings, ports: StackPorts): SupervisorPorts {
-  const { clock, runtime, store, newId, logs } = ports;
+  const { clock, runtimes, store, newId, logs } = ports;
   let last: ServiceSpec | undefined;
   // The end of a log is still read when the slot, and with it what it ran, is forgotten.
   const spec = (): ServiceSpec => (last = stack.specOf(slot) ?? last ?? missing(slot));
@@ -33,7 +33,7 @@ export function slotPorts(slot: Slot, stack: Surroundings, ports: StackPorts): S
   };
   return {
     clock,
-    runtime,
+    runtime: runtimes[spec().runtime],
     newId,
     policy: () => spec().restartPolicy,
     gate: () => gateOf(slot.service, stack.decided()),

@@ -32,7 +32,8 @@ export interface ServiceSpec {
   /** References only; values are read at each launch. */
   readonly secrets: Readonly<Record<string, SecretRef>>;
   readonly ports: readonly PortSpec[];
-  readonly volumes: readonly string[];
+  /** Of containers only. */
+  readonly volumes: readonly VolumeSpec[];
   readonly dependsOn: readonly Dependency[];
   readonly health?: HealthSpec;
   readonly replicas: number;
@@ -52,15 +53,30 @@ export interface ServiceSpec {
   readonly schedule?: ScheduleSpec;
 }
 
+export type VolumeSpec =
+  /** `source`: absolute. */
+  | { readonly kind: "bind"; readonly source: string; readonly target: string; readonly readOnly: boolean; readonly selinux?: "z" | "Z" }
+  /** `name` as declared; `external`: by that very name, made and removed by somebody else. */
+  | { readonly kind: "volume"; readonly name: string; readonly target: string; readonly readOnly: boolean; readonly external: boolean }
+  /** Of one replica, found again by its restarts and its updates. */
+  | { readonly kind: "anonymous"; readonly target: string }
+  | { readonly kind: "tmpfs"; readonly target: string; readonly sizeBytes?: number };
+
+export interface BuildSpec {
+  /** Absolute. */
+  readonly context: string;
+  readonly dockerfile?: string;
+  readonly args?: Readonly<Record<string, string>>;
+  readonly target?: string;
+  /** Hash over the context, put in when the stack is put: another context is another config. */
+  readonly digest?: string;
+}
+
 export interface DockerSpec {
   readonly entrypoint?: readonly string[];
-  readonly build?: {
-    /** Absolute. */
-    readonly context: string;
-    readonly dockerfile?: string;
-    readonly args?: Readonly<Record<string, string>>;
-    readonly target?: string;
-  };
+  readonly build?: BuildSpec;
+  /** Folder inside the container; absent: the image's. */
+  readonly workdir?: string;
   readonly pull: "missing" | "always" | "never";
   readonly init: boolean;
   readonly ulimits: Readonly<Record<string, { readonly soft: number; readonly hard: number }>>;

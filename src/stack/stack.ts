@@ -3,13 +3,14 @@ import type { Traffic } from "../edge/traffic.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Slot } from "../supervise/instance.ts";
 import type { LogStore } from "../supervise/logs/store.ts";
-import type { Adopted, Runtime } from "../supervise/runtime.ts";
+import type { Adopted } from "../supervise/runtime.ts";
 import type { Prepared } from "../supervise/supervised.ts";
 import { Supervisor } from "../supervise/supervisor.ts";
 import { frontsOf } from "./fronts/front.ts";
 import { FrontSync } from "./fronts/sync.ts";
 import type { Snapshot } from "./gate.ts";
 import { serviceOf } from "./graph.ts";
+import type { Runtimes } from "./runtimes.ts";
 import { slotPorts } from "./slot-ports.ts";
 import type { ServiceSpec, StackSpec } from "./spec.ts";
 import type { StackRecord, StackStore } from "./store.ts";
@@ -17,7 +18,7 @@ import { Updates } from "./updates.ts";
 
 export interface StackPorts {
   readonly clock: Clock;
-  readonly runtime: Runtime;
+  readonly runtimes: Runtimes;
   readonly store: StackStore;
   readonly logs: LogStore;
   readonly traffic: Traffic;
@@ -175,6 +176,11 @@ export class Stack {
     supervisor.start(adopted);
     this.onSlot(slot);
     return supervisor;
+  }
+
+  /** Something that no slot knows of has changed what people see. */
+  announce(): void {
+    this.changed();
   }
 
   /** Forgets slots that have stopped. */

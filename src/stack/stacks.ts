@@ -4,6 +4,7 @@ import type { Slot } from "../supervise/instance.ts";
 import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
 import type { Handle } from "../supervise/runtime.ts";
 import type { StackHost } from "./changes/host.ts";
+import { builtName, resourcesOf } from "./container-launch.ts";
 import { graphShape, serviceOf } from "./graph.ts";
 import { reservations } from "./fronts/reserve.ts";
 import type { ServiceSpec, StackSpec } from "./spec.ts";
@@ -34,7 +35,10 @@ export class Stacks implements StackHost {
       .map((record) => ({ stack: this.put(record), slots: this.options.store.slots(record.spec.name) }));
     const outcomes = await Promise.all(
       found.flatMap(({ stack, slots }) =>
-        slots.map((slot) => adoptSlot(slot, this.options.runtime, (found, adopted) => stack.supervise(found, adopted))),
+        slots.map((slot) => {
+          const runtime = this.options.runtimes[stack.specOf(slot)?.runtime ?? "process"];
+          return adoptSlot(slot, runtime, (found, adopted) => stack.supervise(found, adopted));
+        }),
       ),
     );
     for (const { stack } of found) stack.fronts.start();
@@ -57,7 +61,9 @@ export class Stacks implements StackHost {
     return stack;
   }
 
-  async forget(name: string): Promise<void> {
+  async forget(name: string, { volumes, signal }: { volumes: boolean; signal: AbortSignal }): Promise<void> {
+    const used = Object.values(this.stacks.get(name)?.record.spec.services ?? {}).some(({ docker }) => docker !== undefined);
+    if (used || volumes) await this.options.runtimes.docker.dispose(name, { volumes, signal });
     await this.options.store.removeStack(name);
     const stack = this.stacks.get(name);
     stack?.close();
@@ -102,6 +108,26 @@ export class Stacks implements StackHost {
     return this.options.onUpdate;
   }
 
+  claim(spec: StackSpec): Promise<void> {
+    const resources = resourcesOf(spec);
+    return resources ? this.options.runtimes.docker.claim(resources) : Promise.resolve();
+  }
+
+  async provide({ name, image, docker }: ServiceSpec, { stack, signal }: { stack: Stack; signal: AbortSignal }): Promise<void> {
+    if (!docker) return;
+    const { pull, build } = docker;
+    const [first] = stack.supervisorsOf(name);
+    await this.options.runtimes.docker.provide(
+      { image: image ?? builtName(stack.name, name), pull, ...(build && { build: { ...build, digest: build.digest ?? "" } }) },
+      { signal, note: (level, message) => first?.tell(level, message) },
+    );
+  }
+
+  /** Services are told apart from what is only theirs: docker has come, or gone. */
+  announce(): void {
+    for (const stack of this.stacks.values()) stack.announce();
+  }
+
   names(): string[] {
     return [...this.stacks.keys()].sort();
   }
@@ -143,10 +169,12 @@ export class Stacks implements StackHost {
       services: [...snapshot.keys()].map((service) => {
         const update = stack.updates.get(service);
         const trouble = stack.fronts.trouble(service);
+        const engine = snapshot.get(service)?.spec.runtime === "docker" ? this.options.runtimes.docker.trouble?.() : undefined;
         return serviceView(service, snapshot, {
           now,
           observe,
           ...(trouble !== undefined && { trouble: messageOf(trouble) }),
+          ...(engine !== undefined && { engine }),
           ...(update && { update: { strategy: update.strategy, phase: update.phase, since_ms: Math.max(0, now - update.since) } }),
         });
       }),

@@ -16,6 +16,8 @@ interface ViewOptions {
   readonly update?: ServiceView["update"];
   /** Why the edge does not serve it. */
   readonly trouble?: string;
+  /** Why nothing of it can be learned just now. */
+  readonly engine?: string;
 }
 
 /** Worst first: the state of a service is that of the instance that needs attention most. */
@@ -26,7 +28,7 @@ export function serviceView(name: string, snapshot: Snapshot, options: ViewOptio
   const { spec, slots } = found;
   const live = slots.filter((slot) => isLive(slot.state)).length;
   const ready = slots.filter((slot) => slot.ready).length;
-  const weakened = degraded(name, snapshot);
+  const weakened = options.engine ?? degraded(name, snapshot);
   return {
     service: name,
     state: stateOf(found),
@@ -51,8 +53,9 @@ function ageMs(slot: Slot, now: number): number {
   return Math.max(0, now - (slot.startedAt ?? slot.createdAt));
 }
 
-function messageOf(name: string, snapshot: Snapshot, { observe, trouble }: ViewOptions): string {
+function messageOf(name: string, snapshot: Snapshot, { observe, trouble, engine }: ViewOptions): string {
   const found = snapshot.get(name) as ServiceSnapshot;
+  if (engine !== undefined) return `degraded: ${engine}`;
   if (trouble !== undefined) return trouble;
   const { slots } = found;
   const state = stateOf(found);
@@ -77,11 +80,12 @@ function instanceView(slot: Slot, { now, observe }: ViewOptions): InstanceView {
     id: slot.instance ?? slot.id,
     replica: slot.replica,
     ...(pid !== undefined && { pid }),
+    ...(slot.container !== undefined && { container: slot.container }),
     state: slot.state,
     ready: slot.ready,
     restarts: slot.restarts,
     age_ms: ageMs(slot, now),
-    ...(port !== undefined && { address: `127.0.0.1:${port}` }),
+    ...(port !== undefined && { address: `${slot.address ?? "127.0.0.1"}:${port}` }),
     config: slot.config,
     version: slot.version,
     reason: slot.reason,

@@ -29,6 +29,8 @@ export interface InstanceView {
   readonly id: string;
   readonly replica: number;
   readonly pid?: number;
+  /** Id of the container. */
+  readonly container?: string;
   readonly state: InstanceState;
   readonly ready: boolean;
   readonly restarts: number;

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { until } from "../../test/until.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { runCommand } from "./command.ts";
-import { runHook } from "./hook.ts";
+import { type HookSpec, runHook as runHookWith } from "./hook.ts";
 import { isAlive, readStat } from "./proc.ts";
 
 const place = { cwd: "/", env: { PATH: "/usr/bin:/bin" }, clock: systemClock(), timeoutMs: 5000 };
@@ -24,7 +24,8 @@ test("an abort ends it", async () => {
 });
 
 test("a hook returns its output, or fails with the last line of it", async () => {
-  const hook = { ...place, name: "preStart" };
+  const runHook = (hook: HookSpec) => runHookWith(hook, (run) => runCommand({ ...place, ...run }));
+  const hook = { timeoutMs: place.timeoutMs, name: "preStart" };
   expect(await runHook({ ...hook, command: ["sh", "-c", "echo migrated"] })).toBe("migrated");
   const failed = runHook({ ...hook, command: ["sh", "-c", "echo first; echo no schema >&2; exit 3"] });
   expect(failed).rejects.toMatchObject({ code: "hook_failed", message: "preStart exited 3: no schema", facts: { code: 3 } });

@@ -1,6 +1,6 @@
 import { messageOf } from "../kernel/errors.ts";
 import type { SlotCell } from "./cell.ts";
-import type { Handle } from "./runtime.ts";
+import type { Spools } from "./runtime.ts";
 import type { SupervisorPorts } from "./supervised.ts";
 
 /** Ended instances whose logs are read to their end beside whatever the slot does next. Remembered with the slot, so that the next daemon goes on. */
@@ -24,7 +24,7 @@ export class Drains {
   }
 
   /** The log of an instance that ended while no daemon ran. */
-  resume(instance: string, spools: Handle["spools"], concluded: Promise<void>): void {
+  resume(instance: string, spools: Spools, concluded: Promise<void>): void {
     void this.run(instance, () => this.ports.attach({ ...this.cell.slot, instance }, spools).finish(), concluded);
   }
 

@@ -4,17 +4,25 @@ import { Drains } from "./drains.ts";
 import type { Slot } from "./instance.ts";
 import type { Live } from "./live.ts";
 import { outcomeOf, type Ending } from "./outcome.ts";
-import type { Exit, Handle } from "./runtime.ts";
+import type { Exit, Spools } from "./runtime.ts";
 import type { SupervisorPorts } from "./supervised.ts";
 import type { Turnstile } from "./turnstile.ts";
 
 /** How long the end of an instance waits for the last of its log lines; the rest is read on beside the next start. */
 const CLEAR_MS = 500;
-/** How often a start is tried that a full disk prevented. */
-const FULL_DISK_MS = 1000;
+/** How often a start is tried that the machine prevented: a full disk, a docker that is away. */
+const BLAMELESS_MS = 1000;
 
 /** Failures of a start that trying again cannot mend. */
-const FINAL_CODES = new Set<string>(["executable_not_found", "invalid", "unsupported"]);
+const FINAL_CODES = new Set<string>([
+  "executable_not_found",
+  "invalid",
+  "unsupported",
+  "not_found",
+  "forbidden",
+  "build_failed",
+  "conflict",
+]);
 
 interface EndingsOptions {
   readonly cell: SlotCell;
@@ -71,14 +79,14 @@ export class Endings {
     await this.purge();
     const message = messageOf(error);
     if (isFinal(error, this.cell.slot)) await this.cell.move("giveUp", { reason: "start_failed", message }, "instance.failed");
-    else if (isFullDisk(error)) this.postpone(message);
+    else if (isBlameless(error)) this.postpone(message);
     else void this.decide({ readyForMs: 0, failure: "start_failed", message });
   }
 
   /** The machine is at fault, not the service: its retries are not used up, and it comes back by itself. */
   private postpone(message: string): void {
-    const nextStartAt = this.ports.clock.now() + FULL_DISK_MS;
-    this.turnstile.hold(FULL_DISK_MS);
+    const nextStartAt = this.ports.clock.now() + BLAMELESS_MS;
+    this.turnstile.hold(BLAMELESS_MS);
     void this.cell.move("retry", { ready: false, pid: undefined, reason: "start_failed", message, nextStartAt }, "instance.pending");
   }
 
@@ -103,7 +111,7 @@ export class Endings {
   }
 
   /** An end that no daemon saw. What is left of the instance goes when the end is on disk. */
-  found(exit: Exit, spools: Handle["spools"]): void {
+  found(exit: Exit, spools: Spools): void {
     const concluded = Promise.withResolvers<void>();
     this.drains.resume(this.cell.slot.instance ?? "", spools, concluded.promise);
     // Nobody looked while it ran: whether it was ready is not known, and must not block those who need it.
@@ -170,7 +178,7 @@ function isFinal(error: unknown, { restarts, retries }: Slot): boolean {
   return error instanceof OrcoError && (FINAL_CODES.has(error.code) || (error.code === "port_in_use" && restarts + retries === 0));
 }
 
-function isFullDisk(error: unknown): boolean {
+function isBlameless(error: unknown): boolean {
   const codes = error instanceof Error ? [errnoOf(error), errnoOf(error.cause)] : [];
-  return codes.some((code) => code === "disk_full" || code === "ENOSPC" || code === "EDQUOT");
+  return codes.some((code) => code === "engine_away" || code === "disk_full" || code === "ENOSPC" || code === "EDQUOT");
 }

@@ -1,19 +1,23 @@
 import { OrcoError } from "../kernel/errors.ts";
 import { formatSpan } from "../kernel/duration.ts";
-import { type CommandResult, type CommandSpec, runCommand } from "./command.ts";
+import type { CommandResult } from "./command.ts";
+import type { CommandRun } from "./runtime.ts";
 
-export interface HookSpec extends Omit<CommandSpec, "argv"> {
+export interface HookSpec extends Omit<CommandRun, "argv"> {
   /** preStart, stop.command, …: for the message. */
   readonly name: string;
   readonly command: readonly string[];
 }
 
+/** Carries out a command where the service is. */
+export type RunCommand = (run: CommandRun) => Promise<CommandResult>;
+
 /**
  * Runs a hook (or a stop command) to its end and returns the last 4 KiB of its output.
  * Throws `hook_failed` (facts: name, command, output, code or signal) when it cannot start, exits other than 0, or takes too long.
  */
-export async function runHook({ name, command, ...spec }: HookSpec): Promise<string> {
-  const result = await runCommand({ ...spec, argv: command }).catch((error: unknown) => {
+export async function runHook({ name, command, ...spec }: HookSpec, run: RunCommand): Promise<string> {
+  const result = await run({ ...spec, argv: command }).catch((error: unknown) => {
     const why = error instanceof Error ? error.message : String(error);
     throw new OrcoError("hook_failed", `${name}: ${why}`, { name, command }, { cause: error });
   });

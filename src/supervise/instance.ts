@@ -56,7 +56,11 @@ export interface Slot {
   /** UUIDv7 of the present (or last) start. */
   readonly instance?: string | undefined;
   readonly pid?: number | undefined;
-  /** Assigned ports: container port → port on 127.0.0.1. */
+  /** Of a container: its id. */
+  readonly container?: string | undefined;
+  /** Where it is dialled from this machine; absent: 127.0.0.1. */
+  readonly address?: string | undefined;
+  /** Assigned ports: container port → port at the address. */
   readonly ports?: Readonly<Record<string, number>> | undefined;
   readonly createdAt: number;
   /** When the present start began. */

@@ -1,18 +1,18 @@
-import type { Clock } from "../kernel/clock.ts";
 import { messageOf } from "../kernel/errors.ts";
-import type { Verdict } from "./health.ts";
+import type { HealthSpec, Verdict } from "./health.ts";
 import { runHook } from "./hook.ts";
 import type { Slot } from "./instance.ts";
 import type { Attachment } from "./logs/attachment.ts";
 import { startProber } from "./prober.ts";
 import type { LogRecord } from "./logs/record.ts";
-import type { Exit, Handle } from "./runtime.ts";
+import type { Exit, Handle, Runtime, StartOptions } from "./runtime.ts";
 import type { HookName, Prepared, SupervisorPorts } from "./supervised.ts";
 
 /** A started instance with everything that watches it. Made by `launch` or `resume`, ended by `halt` or by its own exit. */
 export class Live {
   private readonly prober: { stop(): void } | undefined;
   readonly attachment: Attachment;
+  private readonly health: HealthSpec | undefined;
   exit: Exit | undefined;
   /** The last word of the probes. */
   detail = "";
@@ -25,6 +25,7 @@ export class Live {
   ) {
     const { ports, slot } = options;
     this.attachment = ports.attach({ ...slot, instance: handle.instance }, handle.spools);
+    this.health = aimed(prepared, handle);
     this.prober = this.probe();
     void handle.exited.then((exit) => {
       this.exit = exit;
@@ -49,7 +50,8 @@ export class Live {
 
   /** Runs a hook of the service if it has one; true when it went well. A failure is a line in the service's log. */
   async hook(name: HookName, signal?: AbortSignal): Promise<boolean> {
-    const failure = await tryHook({ prepared: this.prepared, name, clock: this.options.ports.clock, ...(signal && { signal }) });
+    const { runtime } = this.options.ports;
+    const failure = await tryHook({ prepared: this.prepared, name, runtime, ...(signal && { signal }) });
     if (failure !== undefined) this.options.ports.note(this.options.slot, "warn", failure);
     return failure === undefined;
   }
@@ -76,15 +78,14 @@ export class Live {
   }
 
   private probe(): { stop(): void } | undefined {
-    const { health, launch, clean } = this.prepared;
+    const { health } = this;
+    const { launch, clean } = this.prepared;
     if (!health) return undefined;
     const { ports, slot, onChange, resumed, adopted } = this.options;
     if (health.log && !resumed) this.attachment.urgent(true);
     return startProber({
       health,
-      cwd: launch.cwd,
-      env: { ...launch.env, ORCO_PID: String(this.handle.pid ?? "") },
-      ...(launch.user !== undefined && { user: launch.user }),
+      run: (run) => ports.runtime.command(launch, { ...run, env: { ORCO_PID: String(this.handle.pid ?? "") } }),
       clock: ports.clock,
       resumed,
       subscribeLog: (listener) => {
@@ -116,14 +117,18 @@ export interface LiveOptions {
 }
 
 /** Starts an instance and watches it; if it cannot be watched it is not left running. Throws as `Runtime.start` does. */
-export async function goLive(prepared: Prepared, options: LiveOptions): Promise<Live> {
-  const handle = await options.ports.runtime.start(prepared.launch);
+export async function goLive(prepared: Prepared, options: LiveOptions, start: StartOptions): Promise<Live> {
+  const handle = await options.ports.runtime.start(prepared.launch, start);
   try {
     return new Live(handle, prepared, options);
   } catch (error) {
     await handle.stop(prepared.stop, AbortSignal.abort());
     throw error;
   }
+}
+
+function aimed({ health, aim, ports }: Prepared, { endpoint }: Handle): HealthSpec | undefined {
+  return health && aim ? aim(health, endpoint ?? { host: "127.0.0.1", ports }) : health;
 }
 
 /** The line a log probe waits for may have been stored by a daemon that died before it could act on it. */
@@ -134,26 +139,16 @@ async function replay(records: AsyncIterable<LogRecord>, listener: (record: LogR
 interface HookRun {
   readonly prepared: Prepared;
   readonly name: HookName;
-  readonly clock: Clock;
+  readonly runtime: Pick<Runtime, "command">;
   readonly signal?: AbortSignal;
 }
 
 /** The text of the failure, or undefined when the hook went well or there is none. */
-export async function tryHook({ prepared, name, clock, signal }: HookRun): Promise<string | undefined> {
+export async function tryHook({ prepared, name, runtime, signal }: HookRun): Promise<string | undefined> {
   const hook = prepared.hooks[name];
   if (!hook) return undefined;
-  const { cwd, env, user } = prepared.launch;
   try {
-    await runHook({
-      name,
-      command: hook.command,
-      timeoutMs: hook.timeoutMs,
-      cwd,
-      env,
-      clock,
-      ...(user !== undefined && { user }),
-      ...(signal && { signal }),
-    });
+    await runHook({ name, ...hook, ...(signal && { signal }) }, (run) => runtime.command(prepared.launch, run));
     return undefined;
   } catch (error) {
     return prepared.clean(messageOf(error));

@@ -53,6 +53,7 @@ export function outcomeOf(ending: Ending, { slot, policy, clock }: { slot: Slot;
 function describeExit(exit: Exit | undefined): string {
   if (!exit) return "ended";
   if (exit.reason === "oom_killed") return "killed: out of memory";
+  if (exit.reason === "removed") return "its container was removed by somebody else";
   if (exit.reason === "lost") return "ended unseen (exit code unknown)";
   return exit.signal !== undefined ? `killed by ${exit.signal}` : `exit code ${exit.code ?? "unknown"}`;
 }

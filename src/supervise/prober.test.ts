@@ -3,6 +3,7 @@ import { until } from "../../test/until.ts";
 import { FakeClock, systemClock } from "../kernel/clock.ts";
 import type { HealthSpec, Verdict } from "./health.ts";
 import type { LogRecord } from "./logs/record.ts";
+import { runCommand } from "./command.ts";
 import { type ProberOptions, startProber } from "./prober.ts";
 
 const health: HealthSpec = {
@@ -35,8 +36,7 @@ function probing(spec: Partial<HealthSpec>, over: Partial<ProberOptions> = {}) {
   const rounds: string[] = [];
   const prober = startProber({
     health: { ...health, ...spec },
-    cwd: "/",
-    env: { PATH: "/usr/bin:/bin" },
+    run: (run) => runCommand({ ...run, cwd: "/", env: { PATH: "/usr/bin:/bin" }, clock: systemClock() }),
     clock: systemClock(),
     onVerdict: (verdict) => verdicts.push(verdict),
     onRound: (detail) => rounds.push(detail),

@@ -2,6 +2,7 @@ import type { CancelTimer, Clock } from "../kernel/clock.ts";
 import { parseExpression } from "./expression.ts";
 import { onGrid } from "./grid.ts";
 import type { HealthSpec, ProbeAlias, ProbeResult, Verdict } from "./health.ts";
+import type { RunCommand } from "./hook.ts";
 import type { LogRecord } from "./logs/record.ts";
 import { commandProbe } from "./probes/command.ts";
 import { httpProbe } from "./probes/http.ts";
@@ -17,10 +18,8 @@ const GRID_FROM_INTERVAL_MS = 1000;
 
 export interface ProberOptions {
   readonly health: HealthSpec;
-  /** Of command probes: the service's own folder, complete environment and user. */
-  readonly cwd: string;
-  readonly env: Readonly<Record<string, string>>;
-  readonly user?: string;
+  /** Of command probes. */
+  readonly run: RunCommand;
   readonly clock: Clock;
   /** It was ready when a former daemon watched it: it counts as ready now, and its log pattern as seen. */
   readonly resumed?: boolean;
@@ -154,11 +153,11 @@ function successOf(health: HealthSpec): { aliases: ReadonlySet<ProbeAlias>; hold
   return parsed.ok ? { aliases: new Set(parsed.aliases), holds: parsed.holds } : all;
 }
 
-function buildProbes({ health, cwd, env, user, clock }: ProberOptions): Map<ProbeAlias, Probe> {
+function buildProbes({ health, run, clock }: ProberOptions): Map<ProbeAlias, Probe> {
   const ports = { clock, timeoutMs: health.timeoutMs };
   const probes = new Map<ProbeAlias, Probe>();
   if (health.http) probes.set("http", httpProbe(health.http, ports));
   if (health.tcp) probes.set("tcp", tcpProbe(health.tcp, ports));
-  if (health.command) probes.set("cmd", commandProbe(health.command, { ...ports, cwd, env, ...(user !== undefined && { user }) }));
+  if (health.command) probes.set("cmd", commandProbe(health.command, { ...ports, run }));
   return probes;
 }

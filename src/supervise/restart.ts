@@ -37,6 +37,7 @@ export type RestartDecision =
  *   on-failure    Stopped, completed    again, until maxRetries
  *   never         Stopped, completed    Failed, with the reason of the end
  *
+ * A container that somebody else removed is started again whatever the condition.
  * An instance stopped because its probes failed is a failure whatever its exit code: `on-failure` starts it again, and
  * `never` ends it as Failed (probe_unready), because "never" promises that nothing runs twice.
  * Every start after the first counts as a retry, also after exit 0 under `always`: a service that ends at once, again and
@@ -48,7 +49,8 @@ export function decideRestart(input: RestartInput): RestartDecision {
   const reason = failure ?? reasonOf(exit);
   const completed = reason === "completed";
   if (completed && policy.condition !== "always") return { giveUp: { state: "Stopped", reason } };
-  if (policy.condition === "never") return { giveUp: { state: "Failed", reason } };
+  // Nobody has asked for that, and nothing of it has ended by itself.
+  if (policy.condition === "never" && reason !== "removed") return { giveUp: { state: "Failed", reason } };
   const retries = input.readyForMs >= policy.resetAfterMs ? 0 : input.retries;
   if (policy.maxRetries >= 0 && retries >= policy.maxRetries) return { giveUp: { state: "Failed", reason: "retries_exhausted" } };
   return { again: { afterMs: delayMs(policy, retries, input.random), retries: retries + 1, reason } };
@@ -56,7 +58,7 @@ export function decideRestart(input: RestartInput): RestartDecision {
 
 function reasonOf(exit: Exit | undefined): string {
   if (exit?.reason === "oom_killed") return "oom_killed";
-  if (exit?.reason === "lost") return "lost";
+  if (exit?.reason === "lost" || exit?.reason === "removed") return exit.reason;
   return exit?.reason === "exited" && exit.code === 0 ? "completed" : "instance_crash";
 }
 

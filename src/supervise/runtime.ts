@@ -1,3 +1,5 @@
+import type { CommandResult } from "./command.ts";
+
 /**
  * The contract between a supervisor and what runs its instances. One implementation a runtime in `runtimes/`,
  * all held to `runtimes/contract.suite.ts`.
@@ -30,14 +32,95 @@ export interface LaunchSpec {
   readonly cwd: string;
   /** The complete environment of the child. */
   readonly env: Readonly<Record<string, string>>;
-  /** User name or uid[:gid]; needs root. */
+  /** User name or uid[:gid]; needs root for a process, is the image's own affair for a container. */
   readonly user?: string;
   readonly limits?: Limits;
+  /** What only a container has; the docker runtime needs it. Then `argv` follows the entrypoint (empty: the image's own) and `cwd` may be empty. */
+  readonly container?: ContainerLaunch;
 }
 
-export type ExitReason = "exited" | "signaled" | "oom_killed" | "lost";
+export interface ContainerLaunch {
+  /** Name of the service's own: `<stack>-<service>-<replica>-<6 hex>`. */
+  readonly name: string;
+  readonly image: string;
+  readonly pull: "missing" | "always" | "never";
+  readonly build?: ImageBuild;
+  readonly entrypoint?: readonly string[];
+  readonly init: boolean;
+  readonly stopSignal: string;
+  readonly ulimits: Readonly<Record<string, { readonly soft: number; readonly hard: number }>>;
+  /** The user's own and orco's: ownership is `orco.home` + `orco.stack`, never the name. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Of the stack, with its labels: made when it is not there. */
+  readonly network: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+  readonly aliases: readonly string[];
+  readonly volumes: readonly VolumeMount[];
+  /** Published by docker itself. */
+  readonly publish: readonly {
+    readonly container: number;
+    readonly protocol: "tcp" | "udp";
+    readonly host: number;
+    readonly hostIp: string;
+  }[];
+  /** Container ports that the edge or a probe dials from this machine. */
+  readonly dialled: readonly number[];
+  /** Files put into the container before it starts: path inside, value. */
+  readonly secrets: readonly { readonly name: string; readonly path: string; readonly value: string }[];
+  /** Mounts of image volumes that nothing is declared for, by path, so that a restart finds its data again. */
+  readonly anonymousVolume: { readonly prefix: string; readonly labels: Readonly<Record<string, string>> };
+}
 
-/** How an instance ended. A shell reports signals as 128+n, so `code` and `signal` may both be set. `lost`: the exit code could not be learned. */
+export interface ImageBuild {
+  /** Absolute. */
+  readonly context: string;
+  readonly dockerfile?: string;
+  readonly args?: Readonly<Record<string, string>>;
+  readonly target?: string;
+  /** Hash over everything that goes into it: built once, and found again by it. */
+  readonly digest: string;
+}
+
+export type VolumeMount =
+  | { readonly kind: "bind"; readonly source: string; readonly target: string; readonly readOnly: boolean; readonly selinux?: "z" | "Z" }
+  /** `labels` absent: external, never made and never removed. */
+  | {
+      readonly kind: "volume";
+      readonly name: string;
+      readonly target: string;
+      readonly readOnly: boolean;
+      readonly labels?: Readonly<Record<string, string>>;
+    }
+  | { readonly kind: "tmpfs"; readonly target: string; readonly sizeBytes?: number };
+
+/** What a start may tell while it takes its time (an image is pulled or built), and what ends it. */
+export interface StartOptions {
+  /** It is not wanted any more: `start` rejects with the signal's reason and leaves nothing. */
+  readonly signal?: AbortSignal;
+  /** A line for the service's log. */
+  readonly note?: (level: "info" | "warn" | "error", message: string) => void;
+  /** What a person should see as its status now: `pulling postgres:16 (40%)`. */
+  readonly progress?: (message: string) => void;
+  /** It has been started before: what was there then and is missing now is told by its reason (`network_lost`). */
+  readonly again?: boolean;
+  /** Something of it was lost and has been made again. */
+  readonly mended?: (reason: "network_lost", message: string) => void;
+}
+
+/** A command beside the instance: a hook, a probe. */
+export interface CommandRun {
+  readonly argv: readonly string[];
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+  /** Beside the instance's own environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export type ExitReason = "exited" | "signaled" | "oom_killed" | "lost" | "removed";
+
+/**
+ * How an instance ended. A shell reports signals as 128+n, so `code` and `signal` may both be set. `lost`: the exit code could not be learned;
+ * `removed`: somebody else took the container away.
+ */
 export interface Exit {
   readonly code?: number;
   readonly signal?: string;
@@ -60,14 +143,31 @@ export interface Usage {
   readonly rssBytes: number;
 }
 
+export interface Endpoint {
+  readonly host: string;
+  /** Container port → port at `host`. */
+  readonly ports: Readonly<Record<string, number>>;
+}
+
+export interface Spools {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The lines have times of their own beside each spool (`logs/times.ts`): docker's. */
+  readonly timed?: boolean;
+}
+
 export interface Handle {
   readonly instance: string;
-  /** The shim (leader of the session and process group). */
-  readonly identity: Identity;
-  /** Pid of the service itself, once known. */
+  /** The shim (leader of the session and process group) of a process. */
+  readonly identity?: Identity;
+  /** Id of the container. */
+  readonly container?: string;
+  /** Pid of the service itself on this machine, once known. */
   readonly pid: number | undefined;
-  /** Spool files, appended to by the instance and read by the log store. */
-  readonly spools: { readonly stdout: string; readonly stderr: string };
+  /** Where a container is dialled from this machine; a process listens on 127.0.0.1, on the ports it was assigned. */
+  readonly endpoint?: Endpoint;
+  /** Spool files, appended to by the instance (or from docker's log of it) and read by the log store. */
+  readonly spools: Spools;
   /** Epoch ms. */
   readonly startedAt: number;
   /** Resolves once, when the main process has ended (a grandchild that holds stdout does not delay it). Never rejects. */
@@ -83,23 +183,29 @@ export interface Handle {
 export type Adopted =
   | { readonly kind: "running"; readonly handle: Handle }
   /** It ended while nobody watched; leftovers of its tree have been killed. */
-  | { readonly kind: "exited"; readonly exit: Exit; readonly spools: { readonly stdout: string; readonly stderr: string } }
+  | { readonly kind: "exited"; readonly exit: Exit; readonly spools: Spools }
   /** It never started, or belongs to another boot: then its last lines may still be there. */
-  | { readonly kind: "gone"; readonly spools?: { readonly stdout: string; readonly stderr: string } };
+  | { readonly kind: "gone"; readonly spools?: Spools };
 
 export interface Runtime {
   readonly name: "process" | "docker";
   /**
    * Starts the instance and resolves when it runs.
-   * Rejects with `executable_not_found` (facts: path), `start_failed`; then nothing of it is left running.
+   * Rejects with `executable_not_found` (facts: path), `start_failed`, and of containers also `not_found` (no such image, or not for this platform),
+   * `forbidden` (its registry wants credentials), `build_failed` (facts: log), `conflict` (a foreign object has our name), `port_in_use`,
+   * `disk_full`, `unavailable` (a registry), or `engine_away` (facts: since) while docker does not answer; then nothing of it is left running.
    */
-  start(spec: LaunchSpec): Promise<Handle>;
-  /** Finds the instance a former daemon started. Kills nothing that runs properly. */
+  start(spec: LaunchSpec, options?: StartOptions): Promise<Handle>;
+  /** Finds the instance a former daemon started. Kills nothing that runs properly. While docker does not answer it counts as running. */
   adopt(instance: string): Promise<Adopted>;
+  /** Runs a command as the instance would, inside of it while it runs. It is over, and nothing of it is left, when this resolves. Rejects as `start` does. */
+  command(spec: LaunchSpec, run: CommandRun): Promise<CommandResult>;
   /** Kills what still carries the mark of an ended instance outside of its tree: what its hooks and probes left behind. */
   purge(instance: string): Promise<void>;
-  /** Removes what is left on disk of an ended instance. */
+  /** Removes what is left of an ended instance: its folder, its container. */
   forget(instance: string): Promise<void>;
   /** Warnings about limits this machine cannot enforce, one sentence each. */
   limitWarnings(limits: Limits): readonly string[];
+  /** Why nothing can be started or learned just now: `docker unreachable since 12:03:04`. */
+  trouble?(): string | undefined;
 }

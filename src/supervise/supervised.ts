@@ -4,7 +4,7 @@ import type { Slot } from "./instance.ts";
 import type { Attachment } from "./logs/attachment.ts";
 import type { LogRecord } from "./logs/record.ts";
 import type { RestartPolicy } from "./restart.ts";
-import type { LaunchSpec, Runtime, StopSpec } from "./runtime.ts";
+import type { Endpoint, LaunchSpec, Runtime, Spools, StopSpec } from "./runtime.ts";
 
 /** May the slot start now? `timeoutMs`: how long it may wait before it counts as failed. */
 export type Gate =
@@ -18,10 +18,12 @@ export interface Hook {
   readonly timeoutMs: number;
 }
 
-/** One start, completely resolved: ports assigned, secrets read, addresses of probes pointing at this very instance. */
+/** One start, completely resolved: ports assigned, secrets read. */
 export interface Prepared {
   readonly launch: LaunchSpec;
   readonly health?: HealthSpec;
+  /** Points the probes at this very instance, where that is known only once it runs. */
+  readonly aim?: (health: HealthSpec, at: Endpoint) => HealthSpec;
   readonly hooks: Readonly<Partial<Record<HookName, Hook>>>;
   readonly stop: StopSpec;
   readonly ports: Readonly<Record<string, number>>;
@@ -41,7 +43,7 @@ export interface SupervisorPorts {
   readonly assign?: (slot: Slot) => Readonly<Record<string, number>>;
   /** Throws OrcoError; `executable_not_found`, `invalid` and `start_failed` are final, others are retried by policy. */
   readonly prepare: (slot: Slot, instance: string, how: "start" | "adopt") => Promise<Prepared>;
-  readonly attach: (slot: Slot, spools: { stdout: string; stderr: string }) => Attachment;
+  readonly attach: (slot: Slot, spools: Spools) => Attachment;
   /** Line of orco's own in the service's log. */
   readonly note: (slot: Slot, level: "info" | "warn" | "error", message: string) => void;
   /** Journals the slot with the event; resolves after commit, never rejects. */

@@ -4,6 +4,7 @@ import { Endings } from "./endings.ts";
 import type { Verdict } from "./health.ts";
 import { hasEnded, isAtRest, type Slot } from "./instance.ts";
 import { goLive, Live, tryHook, type LiveOptions } from "./live.ts";
+import { placeOf, startOptions, warnOfLimits } from "./place.ts";
 import type { Adopted } from "./runtime.ts";
 import type { Prepared, SupervisorPorts } from "./supervised.ts";
 import { Turnstile } from "./turnstile.ts";
@@ -56,6 +57,11 @@ export class Supervisor {
     return this.live;
   }
 
+  /** A line of orco's own in the service's log. */
+  tell(level: "info" | "warn" | "error", message: string): void {
+    this.cell.note(level, message);
+  }
+
   /** Starts the loop. It never rejects; it ends when the supervisor is closed. */
   start(adopted?: Adopted): void {
     void this.run(adopted);
@@ -99,6 +105,7 @@ export class Supervisor {
   /** The daemon leaves: what runs goes on. */
   close(): void {
     this.closed = true;
+    this.starting.abort();
     this.wakeup.resolve();
     this.live?.release();
   }
@@ -187,45 +194,35 @@ export class Supervisor {
       readyAt: undefined,
       wasReady: false,
       nextStartAt: undefined,
+      address: undefined,
+      container: undefined,
     };
     await this.cell.move("start", { ...change, restarts: this.cell.slot.restarts + (again ? 1 : 0) }, "instance.starting");
     try {
       const prepared = await this.ports.prepare(this.cell.slot, instance, "start");
-      await this.bringUp(prepared);
+      await this.bringUp(prepared, again);
     } catch (error) {
-      await this.failedToStart(error);
+      if (!this.closed) await this.failedToStart(error);
     }
   }
 
-  private async bringUp(prepared: Prepared): Promise<void> {
+  private async bringUp(prepared: Prepared, again: boolean): Promise<void> {
     const { signal } = this.starting;
-    const refused = await tryHook({ prepared, name: "preStart", clock: this.ports.clock, signal });
+    const { runtime } = this.ports;
+    const refused = await tryHook({ prepared, name: "preStart", runtime, signal });
     if (this.closed) return;
     if (this.cell.slot.wanted === "stop") return this.endings.standDown();
     if (refused !== undefined) throw new OrcoError("hook_failed", refused);
-    this.warnOfLimits(prepared);
-    this.live = await goLive(prepared, this.liveOptions(false));
+    warnOfLimits(prepared, this.cell, this.ports);
+    this.live = await goLive(prepared, this.liveOptions(false), startOptions(this.cell, { signal, again }));
     if (!(await this.live.hook("postStart", signal)) && !signal.aborted) {
       const ending = { readyForMs: 0, failure: "hook_failed", message: "postStart hook failed" } as const;
       return this.endings.fail(this.live, ending, this.force.signal);
     }
     // Without a probe, started is all there is to know.
-    const [ready, { ports }] = [!prepared.health, prepared];
-    void this.cell.move(
-      "started",
-      { pid: this.live.handle.pid, ports, ready, wasReady: ready, ...(ready && { readyAt: this.ports.clock.now() }) },
-      "instance.running",
-    );
-  }
-
-  /** Once a slot: what this machine cannot enforce. */
-  private warnOfLimits({ launch }: Prepared): void {
-    const { slot } = this.cell;
-    if (!launch.limits || slot.restarts > 0) return;
-    for (const detail of this.ports.runtime.limitWarnings(launch.limits)) {
-      this.cell.note("warn", detail);
-      void this.ports.record(slot, { type: "instance.warning", from: slot.state, detail });
-    }
+    const ready = !prepared.health;
+    const known = { ...placeOf(this.live.handle, prepared), message: undefined, ready, wasReady: ready };
+    void this.cell.move("started", { ...known, ...(ready && { readyAt: this.ports.clock.now() }) }, "instance.running");
   }
 
   private liveOptions(adopted: boolean): LiveOptions {
@@ -265,8 +262,9 @@ export class Supervisor {
   }
 
   private async failedToStart(error: unknown): Promise<void> {
+    if (this.cell.slot.wanted === "stop") return this.endings.standDown();
     this.cell.note("error", messageOf(error));
-    await (this.cell.slot.wanted === "stop" ? this.endings.standDown() : this.endings.notStarted(error));
+    await this.endings.notStarted(error);
   }
 
   /** Carries on with what a former daemon left. */
@@ -275,12 +273,8 @@ export class Supervisor {
       const prepared = await this.ports.prepare(this.cell.slot, adopted.handle.instance, "adopt");
       this.live = new Live(adopted.handle, prepared, this.liveOptions(true));
       if (this.cell.slot.state === "Starting")
-        await this.cell.move(
-          "started",
-          { pid: adopted.handle.pid, ready: !prepared.health, wasReady: !prepared.health },
-          "instance.running",
-        );
-      await this.cell.change({ pid: adopted.handle.pid }, "instance.adopted");
+        await this.cell.move("started", { ready: !prepared.health, wasReady: !prepared.health }, "instance.running");
+      await this.cell.change(placeOf(adopted.handle, prepared), "instance.adopted");
       if (this.cell.slot.state === "Stopping" && this.cell.slot.wanted === "run")
         await this.endings.resumeStop(this.live, this.force.signal);
     } else if (adopted.kind === "exited") {

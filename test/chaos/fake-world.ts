@@ -54,6 +54,7 @@ export class FakeWorld {
       name: "process",
       start: async ({ instance }) => this.handle(instance),
       adopt: async () => ({ kind: "gone" }),
+      command: () => Promise.resolve({ ended: "exited", code: 0, output: "", whole: true }),
       purge: async () => undefined,
       forget: async () => undefined,
       limitWarnings: () => [],

@@ -37,14 +37,16 @@ function daemon(at: string, over: Partial<ConstructorParameters<typeof ProcessRu
   return runtime;
 }
 
-function start(runtime: ProcessRuntime, argv: readonly string[]): Promise<Handle> {
+type Shimmed = Handle & { readonly identity: Identity };
+
+function start(runtime: ProcessRuntime, argv: readonly string[]): Promise<Shimmed> {
   const place = { cwd: "/", env: { PATH: process.env["PATH"] ?? "" } };
   return runtime.start({ instance: uuidv7(clock), stack: "s", service: "x", replica: 0, argv, ...place });
 }
 
-function running(adopted: Adopted): Handle {
+function running(adopted: Adopted): Shimmed {
   if (adopted.kind !== "running") throw new Error(`adopted ${adopted.kind}`);
-  return adopted.handle;
+  return adopted.handle as Shimmed;
 }
 
 async function living(instance: string): Promise<number> {
@@ -88,7 +90,7 @@ function killOutright(identity: Identity): void {
   expect(signals.send(identity, "SIGKILL")).toBe(true);
 }
 
-async function takeOverPid(handle: Handle): Promise<Bun.Subprocess> {
+async function takeOverPid(handle: Shimmed): Promise<Bun.Subprocess> {
   const service = identify(childrenOf(handle.identity.pid)[0] ?? 0, boot);
   killOutright(handle.identity);
   if (service) killOutright(service);

@@ -55,8 +55,12 @@ export function applyWorkflow(host: StackHost): Workflow {
   };
 }
 
-/** Ports first: one that is held fails the apply before anything has moved. */
+/** Ports first, and names in docker: one that is held fails the apply before anything has moved. */
 async function desire(host: StackHost, context: RunContext, record: StackRecord): Promise<void> {
+  await context.step("docker", async () => {
+    await host.claim(record.spec);
+    return null;
+  });
   const opened = await context.step("ports", () => host.reserve(record.spec));
   try {
     await context.step("desired", async () => {

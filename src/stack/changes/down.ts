@@ -8,7 +8,7 @@ import { stopped } from "./slots.ts";
 /** `orco down`: every service stops after those that depend on it; then the stack is forgotten (its logs stay). */
 export function downWorkflow(host: StackHost): Workflow {
   return async (context, input) => {
-    const { stack: name } = input as unknown as { readonly stack: string };
+    const { stack: name, volumes = false } = input as unknown as { readonly stack: string; readonly volumes?: boolean };
     const stack = host.find(name);
     if (!stack) return { stack: name };
     await context.step("stop", async () => {
@@ -16,7 +16,7 @@ export function downWorkflow(host: StackHost): Workflow {
       return null;
     });
     await context.step("forget", async () => {
-      await host.forget(name);
+      await host.forget(name, { volumes, signal: context.signal });
       return null;
     });
     return { stack: name };

@@ -14,8 +14,12 @@ export interface StackHost {
   release(fronts: readonly string[]): Promise<void>;
   /** Makes `record` the desired state, of a new stack too. Throws `disk_full`. */
   desire(record: StackRecord, type: string): Promise<Stack>;
-  /** Forgets a stack whose slots have all stopped. */
-  forget(name: string): Promise<void>;
+  /** Makes what the stack shares in docker. Throws `conflict` where a foreign object has our name. */
+  claim(spec: StackSpec): Promise<void>;
+  /** Pulls or builds the image of a service that runs in docker, before anything of it moves. Rejects as `Runtime.start` does. */
+  provide(spec: ServiceSpec, of: { readonly stack: Stack; readonly signal: AbortSignal }): Promise<void>;
+  /** Forgets a stack whose slots have all stopped, with what it had in docker. */
+  forget(name: string, options: { readonly volumes: boolean; readonly signal: AbortSignal }): Promise<void>;
   configHash(spec: ServiceSpec): string;
   /** Last lines of a replica's log since a time (epoch ms). */
   tail(request: { stack: string; service: string; replica: number; sinceMs: number; lines: number }): Promise<LogRecord[]>;

@@ -1,4 +1,4 @@
-import { OrcoError } from "../../kernel/errors.ts";
+import { messageOf, OrcoError } from "../../kernel/errors.ts";
 import type { RunContext } from "../../workflow/define.ts";
 import { ABORTED } from "../decide-update.ts";
 import type { ServiceSpec } from "../spec.ts";
@@ -27,7 +27,8 @@ export async function replace(host: StackHost, context: RunContext, change: Repl
 async function moveOn(host: StackHost, context: RunContext, { stack, from, target, wanted }: Replace): Promise<void> {
   const service = target.name;
   const common = { host, stack, wanted, signal: context.signal, run: context.id, update: target.update } as const;
-  const result = await context.step(`update ${service}`, () => updateService({ ...common, target, reason: "config_changed" }));
+  const missing = await context.step(`image ${service}`, () => imageFailure(host, { stack, target, signal: context.signal }));
+  const result = missing ?? (await context.step(`update ${service}`, () => updateService({ ...common, target, reason: "config_changed" })));
   const { strategy } = target.update;
   if (result.ok) return host.onUpdate({ strategy, outcome: "completed" });
   const aborted = result.why === ABORTED;
@@ -44,6 +45,21 @@ async function moveOn(host: StackHost, context: RunContext, { stack, from, targe
   host.onUpdate({ strategy, outcome: "rolled_back" });
   if (aborted) throw new OrcoError("cancelled", `update of ${service} ${ABORTED}; the former version was restored`, { service });
   throw updateError(service, result, "the former version was restored");
+}
+
+/** An image that cannot be had fails the update before anything of the service has moved. */
+async function imageFailure(
+  host: StackHost,
+  { stack, target, signal }: { stack: Stack; target: ServiceSpec; signal: AbortSignal },
+): Promise<UpdateFailure | null> {
+  try {
+    await host.provide(target, { stack, signal });
+    return null;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const { log } = error instanceof OrcoError ? error.facts : {};
+    return { ok: false, why: messageOf(error), lines: Array.isArray(log) ? log.map(String) : [] };
+  }
 }
 
 /** The error of an update that did not go through. */

@@ -1,7 +1,7 @@
 import { DEFAULT_HOLD_TIMEOUT_MS, DEFAULT_TIMEOUTS, type Front, type Target } from "../../edge/route.ts";
 import { isLive, type Slot } from "../../supervise/instance.ts";
 import type { ServiceSpec } from "../spec.ts";
-import { frontedPorts, type FrontedPort } from "./fronted.ts";
+import { directPorts, frontedPorts, type FrontedPort } from "./fronted.ts";
 
 /** A slot with the spec its instance was started with. */
 export interface Member {
@@ -32,7 +32,9 @@ export function frontsOf(input: FrontsInput): Front[] {
   const wanted = new Map<number, FrontedPort>();
   for (const one of [...live.map((member) => member.spec), ...(spec ? [spec] : [])])
     for (const port of frontedPorts(one)) wanted.set(port.host, port);
-  const bound = new Set(live.flatMap(({ spec: own }) => directPorts(own)));
+  const bound = new Set(
+    live.flatMap(({ spec: own }) => directPorts(own).flatMap(({ host, protocol }) => (protocol === "udp" ? [] : host))),
+  );
   return [...wanted.values()]
     .filter(({ host }) => !bound.has(host))
     .map((port) => ({
@@ -63,7 +65,7 @@ function targetAt(member: Member, host: number, desired: ServiceSpec): Shared[] 
   const port = slot.ports?.[String(ports[index]?.container)];
   const id = targetIds(member)[index];
   if (id === undefined || port === undefined || slot.traffic === "held") return [];
-  const target = { id, host: "127.0.0.1", port, weight: 1 };
+  const target = { id, host: slot.address ?? "127.0.0.1", port, weight: 1 };
   if (takesRequests(slot)) return [{ ...target, state: "active", share: slot.share }];
   if (slot.wasReady !== true) return [];
   const goes = slot.state === "Stopping" || slot.wanted === "stop" || slot.traffic === "leaving";
@@ -85,9 +87,4 @@ function shared(targets: readonly Shared[]): Target[] {
     if (target.state !== "active" || canaries.length === 0 || others === 0) return target;
     return { ...target, weight: share === undefined ? (1 - part) / others : part / canaries.length };
   });
-}
-
-function directPorts(spec: ServiceSpec): number[] {
-  const fronted = new Set(frontedPorts(spec).map(({ host }) => host));
-  return spec.ports.flatMap(({ host, protocol }) => (host === undefined || protocol === "udp" || fronted.has(host) ? [] : [host]));
 }

@@ -9,7 +9,7 @@ export interface FrontedPort {
   readonly protocol: "http" | "tcp";
 }
 
-type Asked = Pick<ServiceSpec, "runtime" | "ports" | "replicas" | "health"> & {
+type Asked = Pick<ServiceSpec, "ports" | "replicas" | "health"> & {
   readonly update: Pick<UpdateSpec, "strategy" | "maxSurge">;
 };
 
@@ -18,7 +18,6 @@ type Asked = Pick<ServiceSpec, "runtime" | "ports" | "replicas" | "health"> & {
  * Each instance then listens on a port of its own. UDP is never fronted. All other host ports the service binds itself.
  */
 export function frontedPorts(service: Asked): FrontedPort[] {
-  if (service.runtime !== "process") return [];
   const several = service.replicas > 1 || runsTwo(service.update);
   return service.ports.flatMap((port) => {
     const { host, hostIp, container } = port;
@@ -37,6 +36,12 @@ export function runsTwo({ strategy, maxSurge }: Pick<UpdateSpec, "strategy" | "m
 export function isProbed({ host, container }: Pick<PortSpec, "host" | "container">, health: ServiceSpec["health"]): boolean {
   const asked = aimsAtThisMachine(health?.http?.url ?? "");
   return asked !== undefined && (asked === host || asked === container);
+}
+
+/** Host ports that the service binds itself, or docker publishes for it; UDP included. */
+export function directPorts(service: Asked): PortSpec[] {
+  const fronted = new Set(frontedPorts(service).map(({ host }) => host));
+  return service.ports.filter(({ host, protocol }) => host !== undefined && (protocol === "udp" || !fronted.has(host)));
 }
 
 /** Host ports that both would bind themselves, or one itself and the other through the edge: they cannot run at one time. */

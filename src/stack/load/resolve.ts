@@ -47,7 +47,7 @@ export function resolveService(name: string, node: Mapping, context: ResolveCont
     env: { ...(leftOut === undefined ? envFromFiles(declared, node, { at, context }) : {}), ...declared.env },
     secrets: resolveSecrets(declared, node, { at, workdir: context.workdir, runtime }),
     ports: ports.map(portSpec),
-    volumes: declared.volumes ?? [],
+    volumes: [],
     dependsOn: (declared.dependsOn ?? []).map(dependency),
     replicas,
     restartPolicy: resolveRestart(declared.restartPolicy ?? {}, block(node, "restartPolicy"), at.in("restartPolicy")),

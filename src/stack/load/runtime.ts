@@ -48,6 +48,7 @@ export function resolveCommand(command: Command | undefined, runtime: "docker" |
   return shellCommand(command);
 }
 
+/** `workdir` of a service is a folder inside its container; that of the stack is the base of the build's context. */
 export function resolveDocker(declared: DeclaredService, workdir: string): DockerSpec {
   const { build, entrypoint, init = false, pull = "missing", ulimits = {} } = declared;
   return {
@@ -55,6 +56,7 @@ export function resolveDocker(declared: DeclaredService, workdir: string): Docke
     init,
     ulimits: Object.fromEntries(Object.entries(ulimits).map(([name, { soft = -1, hard = soft }]) => [name, { soft, hard }])),
     ...(entrypoint !== undefined && { entrypoint: resolveCommand(entrypoint, "docker") }),
+    ...(declared.workdir !== undefined && { workdir: declared.workdir }),
     ...(build?.context !== undefined && { build: { ...build, context: resolve(workdir, build.context) } }),
   };
 }

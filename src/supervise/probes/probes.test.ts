@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { systemClock } from "../../kernel/clock.ts";
 import type { HttpProbe } from "../health.ts";
+import { runCommand } from "../command.ts";
 import { commandProbe } from "./command.ts";
 import { parseAnswer } from "./http-exchange.ts";
 import { httpProbe } from "./http.ts";
@@ -96,7 +97,10 @@ test("tcp: open, refused, not an address", async () => {
 
 test("cmd: exit code and the end of its output", async () => {
   const probe = (command: string[], timeoutMs?: number) =>
-    commandProbe({ command, ...(timeoutMs !== undefined && { timeoutMs }) }, { ...ports, ...place })(signal);
+    commandProbe(
+      { command, ...(timeoutMs !== undefined && { timeoutMs }) },
+      { ...ports, run: (run) => runCommand({ ...run, ...place, clock: ports.clock }) },
+    )(signal);
   expect(await probe(["true"])).toMatchObject({ ok: true, detail: "cmd true exit 0" });
   expect(await probe(["sh", "-c", "echo no database >&2; exit 2"])).toMatchObject({ ok: false, detail: "cmd sh exit 2: no database" });
   expect((await probe(["sh", "-c", "seq 100000"])).detail.length).toBeLessThan(4200);

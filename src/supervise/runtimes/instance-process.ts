@@ -1,5 +1,6 @@
 import { OrcoError } from "../../kernel/errors.ts";
 import { Cgroup } from "../cgroup.ts";
+import { runCommand } from "../command.ts";
 import { runHook } from "../hook.ts";
 import { type Proof, proves } from "../identity.ts";
 import { childrenOf, commandOf, descendantsOf, environOf, usageOf } from "../proc.ts";
@@ -143,16 +144,10 @@ export class InstanceProcess implements Handle, Watched {
     const env = Object.fromEntries((environOf(pid) ?? []).map((line) => line.split(/=(.*)/s, 2)));
     const { user } = this.parts.meta;
     try {
-      await runHook({
-        name: "stop.command",
-        command,
-        cwd: `/proc/${pid}/cwd`,
-        env: { ...env, ORCO_PID: String(this.pid ?? pid) },
-        timeoutMs,
-        clock: this.ports.clock,
-        signal: this.killing.signal,
-        ...(user !== undefined && { user }),
-      });
+      const place = { cwd: `/proc/${pid}/cwd`, env: { ...env, ORCO_PID: String(this.pid ?? pid) }, clock: this.ports.clock };
+      await runHook({ name: "stop.command", command, timeoutMs, signal: this.killing.signal }, ({ argv, ...how }) =>
+        runCommand({ argv, timeoutMs, ...place, ...(how.signal && { signal: how.signal }), ...(user !== undefined && { user }) }),
+      );
       return true;
     } catch (error) {
       if (error instanceof OrcoError) return false;

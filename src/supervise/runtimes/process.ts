@@ -3,12 +3,13 @@ import { fchownSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../kernel/clock.ts";
 import { messageOf, OrcoError } from "../../kernel/errors.ts";
+import { type CommandResult, runCommand } from "../command.ts";
 import { Cgroup, type CgroupPlaces, findCgroups, removeEmpty, unenforced } from "../cgroup.ts";
 import { findExecutable } from "../executable.ts";
 import { ExitPoll } from "../exit-poll.ts";
 import { MARKER, MarkerSweep } from "../identity.ts";
 import { bootId, readStat } from "../proc.ts";
-import type { Adopted, Handle, Identity, LaunchSpec, Limits, Runtime } from "../runtime.ts";
+import type { Adopted, CommandRun, Identity, LaunchSpec, Limits, Runtime } from "../runtime.ts";
 import { Signals } from "../signal.ts";
 import { killTree, purgeMarked } from "../tree.ts";
 import { type RunAs, runAs } from "../user.ts";
@@ -49,7 +50,7 @@ export class ProcessRuntime implements Runtime {
     this.ports = { clock, boot, watch, signals: new Signals(boot), sweep: new MarkerSweep(clock, boot) };
   }
 
-  async start(spec: LaunchSpec): Promise<Handle> {
+  async start(spec: LaunchSpec): Promise<InstanceProcess> {
     const [name = "", ...rest] = spec.argv;
     const file = findExecutable(name, spec);
     const as = spec.user === undefined ? undefined : runAs(spec.user);
@@ -67,6 +68,10 @@ export class ProcessRuntime implements Runtime {
 
   adopt(instance: string): Promise<Adopted> {
     return adoptInstance({ instance, folder: this.folder(instance), places: this.places }, this.ports);
+  }
+
+  command({ cwd, env, user }: LaunchSpec, { env: more, ...run }: CommandRun): Promise<CommandResult> {
+    return runCommand({ ...run, cwd, env: { ...env, ...more }, clock: this.ports.clock, ...(user !== undefined && { user }) });
   }
 
   purge(instance: string): Promise<void> {

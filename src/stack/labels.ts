@@ -1,0 +1,30 @@
+import type { Slot } from "../supervise/instance.ts";
+
+/** Labels of containers, networks and volumes. Ownership is `home` and `stack`, never a name. */
+export const OURS = {
+  home: "orco.home",
+  stack: "orco.stack",
+  service: "orco.service",
+  replica: "orco.replica",
+  instance: "orco.instance",
+  config: "orco.config",
+} as const;
+
+export function labelsOf(
+  { stack, service, replica, config }: Pick<Slot, "stack" | "service" | "replica" | "config">,
+  { homeId, instance }: { readonly homeId: string; readonly instance: string },
+): Record<string, string> {
+  return {
+    [OURS.home]: homeId,
+    [OURS.stack]: stack,
+    [OURS.service]: service,
+    [OURS.replica]: String(replica),
+    [OURS.instance]: instance,
+    [OURS.config]: config,
+  };
+}
+
+/** The private network of a stack. */
+export function defaultNetwork(stack: string): string {
+  return `${stack}_default`;
+}
