@@ -7,8 +7,8 @@ import { type Context, textOption } from "./context.ts";
 import { appMeant } from "./deploy.ts";
 import { usageError } from "./exit.ts";
 import { repoMeant } from "./repo-meant.ts";
-import { oneLine } from "./sanitize.ts";
-import { alignRows } from "./table.ts";
+import { oneLine } from "../terminal/sanitize.ts";
+import { alignRows } from "../terminal/table.ts";
 
 const SHORT = 12;
 

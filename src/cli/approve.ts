@@ -6,7 +6,7 @@ import { textOption, type Context } from "./context.ts";
 import { EXIT, usageError } from "./exit.ts";
 import { runMeant } from "./id-meant.ts";
 import { runTitle } from "./runs.ts";
-import { oneLine } from "./sanitize.ts";
+import { oneLine } from "../terminal/sanitize.ts";
 
 const MAX_COMMENT_CHARS = 2000;
 

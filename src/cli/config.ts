@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from "../kernel/event.ts";
 import type { Context } from "./context.ts";
-import { oneLine } from "./sanitize.ts";
-import { alignRows } from "./table.ts";
+import { oneLine } from "../terminal/sanitize.ts";
+import { alignRows } from "../terminal/table.ts";
 
 export async function config(context: Context): Promise<undefined> {
   const found = await (await context.client()).config();

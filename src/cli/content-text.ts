@@ -1,5 +1,5 @@
-import { oneLine, sanitizeText } from "./sanitize.ts";
-import { alignRows } from "./table.ts";
+import { oneLine, sanitizeText } from "../terminal/sanitize.ts";
+import { alignRows } from "../terminal/table.ts";
 
 const MAX_LINES = 200;
 

@@ -3,7 +3,7 @@ import { orcoHome } from "../kernel/home.ts";
 import type { Io } from "./io.ts";
 import { findStackFile, readStackFile, stackNameOf, type StackFile } from "./stack-file.ts";
 import { usageError } from "./exit.ts";
-import { sanitizeText } from "./sanitize.ts";
+import { sanitizeText } from "../terminal/sanitize.ts";
 
 const STACK_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 

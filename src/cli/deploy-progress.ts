@@ -3,7 +3,7 @@ import type { EventView } from "../client/wire.ts";
 import { formatSpan } from "../kernel/duration.ts";
 import type { RunView } from "../workflow/view.ts";
 import type { Context } from "./context.ts";
-import { oneLine } from "./sanitize.ts";
+import { oneLine } from "../terminal/sanitize.ts";
 
 const ENDED = new Set(["completed", "failed", "cancelled"]);
 

@@ -12,8 +12,8 @@ import { usageError } from "./exit.ts";
 import { interrupt } from "./interrupt.ts";
 import { followSteps } from "./deploy-progress.ts";
 import { deployFailed } from "./deploy-text.ts";
-import { oneLine } from "./sanitize.ts";
-import { alignRows } from "./table.ts";
+import { oneLine } from "../terminal/sanitize.ts";
+import { alignRows } from "../terminal/table.ts";
 
 /** 128 + SIGINT, as a shell says it. */
 const INTERRUPTED = 130;

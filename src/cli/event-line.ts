@@ -1,6 +1,6 @@
 import type { EventView } from "../client/wire.ts";
-import { oneLine } from "./sanitize.ts";
-import { clockTime } from "./time.ts";
+import { oneLine } from "../terminal/sanitize.ts";
+import { clockTime } from "../terminal/clock-time.ts";
 
 /** The facts worth a place on the line; programs get all of them with `--json`. */
 const SHOWN = ["step", "pid", "restarts", "code", "signal", "port", "services", "changes", "afterMs", "tries"];

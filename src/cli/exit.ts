@@ -1,7 +1,7 @@
 import { formatDiagnostics } from "../kernel/diagnostic.ts";
 import { OrcoError, messageOf, type Diagnostic, type ErrorCode } from "../kernel/errors.ts";
 import { OutputClosed, type Io } from "./io.ts";
-import { sanitizeText } from "./sanitize.ts";
+import { sanitizeText } from "../terminal/sanitize.ts";
 
 /** api.md, CLI. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, unreachable: 3, notFound: 4, conflict: 5, timedOut: 124 } as const;

@@ -5,7 +5,7 @@ import type { RunView } from "../workflow/view.ts";
 import { settle, succeeded } from "./change.ts";
 import type { Context } from "./context.ts";
 import { interrupt, type Interrupt } from "./interrupt.ts";
-import { liveViews } from "./live.ts";
+import { liveViews } from "../client/live-views.ts";
 import { printLogs } from "./logs.ts";
 
 interface Change {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runMain } from "./daemon.fake.ts";
-import { graphText } from "./graph-text.ts";
+import { graphText } from "../terminal/graph-text.ts";
 
 const STACK = `version: 0.1
 stack: { name: shop }

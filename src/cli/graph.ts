@@ -4,7 +4,7 @@ import { toDot, toMermaid } from "../kernel/graph-picture.ts";
 import { graphShape } from "../stack/graph.ts";
 import type { Context } from "./context.ts";
 import { usageError } from "./exit.ts";
-import { graphText } from "./graph-text.ts";
+import { graphText } from "../terminal/graph-text.ts";
 import { loadOffline } from "./lint.ts";
 
 /** From the file, without a daemon; with `--stack NAME` alone, of the stack as it runs. */

@@ -2,11 +2,12 @@ import { describe, expect, test } from "bun:test";
 import type { LogRecord } from "../supervise/logs/record.ts";
 import { runView } from "./daemon.fake.ts";
 import { eventLine } from "./event-line.ts";
-import { logLine } from "./log-line.ts";
+import { logLine } from "../terminal/log-line.ts";
 import { planText } from "./plan-text.ts";
 import { progressLine } from "./progress-line.ts";
 import { runDetail, runsTable } from "./runs.ts";
-import { clockTime, timeOption } from "./time.ts";
+import { clockTime } from "../terminal/clock-time.ts";
+import { timeOption } from "./time.ts";
 
 const at = "2026-01-01T10:00:03.000Z";
 const hms = clockTime(at);

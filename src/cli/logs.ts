@@ -3,7 +3,7 @@ import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
 import { countOf, textOption, type Context } from "./context.ts";
 import { usageError } from "./exit.ts";
 import { LineBuffer } from "./line-buffer.ts";
-import { logLine } from "./log-line.ts";
+import { logLine } from "../terminal/log-line.ts";
 import { timeOption } from "./time.ts";
 
 const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"];

@@ -1,5 +1,5 @@
 import type { PlanView } from "../stack/view.ts";
-import { oneLine } from "./sanitize.ts";
+import { oneLine } from "../terminal/sanitize.ts";
 
 const SIGN = { add: "+", remove: "-", change: "~", scale: "~", unchanged: " " } as const;
 

@@ -1,7 +1,7 @@
 import type { EventView } from "../client/wire.ts";
 import { subjectOf } from "./event-line.ts";
-import { oneLine } from "./sanitize.ts";
-import { clockTime } from "./time.ts";
+import { oneLine } from "../terminal/sanitize.ts";
+import { clockTime } from "../terminal/clock-time.ts";
 
 /** What an event means to someone who waits for a change; nothing for what only `orco events` should show. */
 const SAYS: Readonly<Record<string, (event: EventView) => string | undefined>> = {

@@ -1,10 +1,10 @@
 import type { Client } from "../client/client.ts";
 import type { EventView } from "../client/wire.ts";
 import type { Context } from "./context.ts";
-import { liveViews } from "./live.ts";
+import { liveViews } from "../client/live-views.ts";
 import { progressLine } from "./progress-line.ts";
 import { Screen } from "./screen.ts";
-import { statusTable } from "./table.ts";
+import { statusTable } from "../terminal/table.ts";
 
 interface Watched {
   readonly stack: string;

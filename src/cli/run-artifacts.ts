@@ -6,7 +6,7 @@ import { type Context, textOption } from "./context.ts";
 import { usageError } from "./exit.ts";
 import { runMeant } from "./id-meant.ts";
 import { OutputClosed } from "./io.ts";
-import { alignRows, formatBytes } from "./table.ts";
+import { alignRows, formatBytes } from "../terminal/table.ts";
 
 /** `orco run artifacts <run>`: what it left; with a name, that one, into a file (`-o`) or to standard output where that is no terminal. */
 export async function artifacts(context: Context): Promise<undefined> {

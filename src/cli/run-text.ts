@@ -2,9 +2,9 @@ import { formatSpan } from "../kernel/duration.ts";
 import type { RunLogRecord } from "../runs/logs/line.ts";
 import type { RunStepView, RunView } from "../workflow/view.ts";
 import type { Io } from "./io.ts";
-import { oneLine, sanitizeText } from "./sanitize.ts";
-import { alignRows } from "./table.ts";
-import { clockTime } from "./time.ts";
+import { oneLine, sanitizeText } from "../terminal/sanitize.ts";
+import { alignRows } from "../terminal/table.ts";
+import { clockTime } from "../terminal/clock-time.ts";
 
 const LEVEL_COLORS: Readonly<Record<string, number>> = { warn: 33, error: 31, fatal: 31 };
 /** A table of more steps than a screen has lines says what matters: what moves, what failed, and how many there are. */

@@ -7,9 +7,9 @@ import { succeeded } from "./change.ts";
 import type { Context } from "./context.ts";
 import { interrupt } from "./interrupt.ts";
 import { progressText, runTable } from "./run-text.ts";
-import { oneLine } from "./sanitize.ts";
+import { oneLine } from "../terminal/sanitize.ts";
 import { Screen } from "./screen.ts";
-import { clockTime } from "./time.ts";
+import { clockTime } from "../terminal/clock-time.ts";
 
 const REDRAW_MS = 500;
 const INTERRUPTED = 130;

@@ -10,7 +10,7 @@ import { artifacts } from "./run-artifacts.ts";
 import { runDetail } from "./runs.ts";
 import { eventLine } from "./event-line.ts";
 import { runLogLine } from "./run-text.ts";
-import { oneLine } from "./sanitize.ts";
+import { oneLine } from "../terminal/sanitize.ts";
 import { followRun } from "./run-watch.ts";
 import { timeOption } from "./time.ts";
 

@@ -1,10 +1,11 @@
 import type { RunView } from "../workflow/view.ts";
 import { countOf, optionalStackName, textOption, type Context } from "./context.ts";
 import { runMeant } from "./id-meant.ts";
-import { oneLine } from "./sanitize.ts";
+import { oneLine } from "../terminal/sanitize.ts";
 import { attemptText, saidOf, tookText } from "./run-text.ts";
-import { alignRows } from "./table.ts";
-import { dayTime, timeOption } from "./time.ts";
+import { alignRows } from "../terminal/table.ts";
+import { dayTime } from "../terminal/clock-time.ts";
+import { timeOption } from "./time.ts";
 
 const SHOWN = "20";
 const MAX_SHOWN = 500;

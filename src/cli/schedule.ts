@@ -3,8 +3,8 @@ import { textOption } from "./context.ts";
 import { ensureDaemon } from "./daemon-start.ts";
 import { usageError } from "./exit.ts";
 import { scheduleMeant } from "./id-meant.ts";
-import { oneLine } from "./sanitize.ts";
-import { alignRows } from "./table.ts";
+import { oneLine } from "../terminal/sanitize.ts";
+import { alignRows } from "../terminal/table.ts";
 
 const CATCH_UP = ["skip", "one", "all"] as const;
 

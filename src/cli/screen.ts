@@ -1,5 +1,5 @@
 import type { Io } from "./io.ts";
-import { fit } from "./sanitize.ts";
+import { fit } from "../terminal/sanitize.ts";
 
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";

@@ -1,6 +1,6 @@
 import type { StackView } from "../stack/view.ts";
 import type { Context } from "./context.ts";
-import { statusTable, type TableOptions } from "./table.ts";
+import { statusTable, type TableOptions } from "../terminal/table.ts";
 
 const REDRAW_MS = 1000;
 
@@ -17,7 +17,7 @@ export async function status(context: Context): Promise<undefined> {
 
 async function watch(context: Context, stack: string): Promise<undefined> {
   const [{ liveViews }, { Screen }, { interrupt }] = await Promise.all([
-    import("./live.ts"),
+    import("../client/live-views.ts"),
     import("./screen.ts"),
     import("./interrupt.ts"),
   ]);

@@ -23,8 +23,9 @@ const RANKS: Readonly<Record<string, number>> = {
 /** The other side of the socket: what each may import besides itself. `types` are `import type` only. */
 const OUTSIDE: Readonly<Record<string, { values: readonly string[]; types: readonly string[] }>> = {
   client: { values: ["kernel"], types: ["supervise", "workflow", "stack", "deploy", "runs", "http"] },
-  cli: { values: ["kernel", "client"], types: ["supervise", "workflow", "stack", "deploy", "runs", "http"] },
-  tui: { values: ["kernel", "client"], types: ["supervise", "workflow", "stack", "deploy", "runs", "http"] },
+  terminal: { values: ["kernel"], types: ["supervise", "workflow", "stack", "deploy", "runs", "http"] },
+  cli: { values: ["kernel", "client", "terminal"], types: ["supervise", "workflow", "stack", "deploy", "runs", "http"] },
+  tui: { values: ["kernel", "client", "terminal"], types: ["supervise", "workflow", "stack", "deploy", "runs", "http"] },
   web: { values: ["kernel", "client"], types: ["supervise", "workflow", "stack", "deploy", "runs", "http"] },
   main: { values: ["kernel", "cli", "daemon"], types: [] },
 };
@@ -32,6 +33,7 @@ const OUTSIDE: Readonly<Record<string, { values: readonly string[]; types: reado
 /** Single files that may import more, and why. */
 const GRANTS: readonly { readonly file: RegExp; readonly folders: readonly string[]; readonly why: string }[] = [
   { file: /^src\/cli\/(graph|lint)(-[a-z]+)?\.ts$/, folders: ["stack"], why: "graph and lint work offline" },
+  { file: /^src\/cli\/(top|foreground)\.ts$/, folders: ["tui"], why: "`orco top`, and `orco up` on a terminal" },
   { file: /^src\/cli\/serve\.ts$/, folders: ["daemon"], why: "`orco serve` is the daemon" },
   { file: /^src\/cli\/edge-worker\.ts$/, folders: ["edge"], why: "`orco edge-worker` is a worker" },
   { file: /^src\/cli\/worker\.ts$/, folders: ["worker"], why: "`orco worker` is a worker of runs" },

@@ -1,6 +1,6 @@
 import type { LogRecord } from "../supervise/logs/record.ts";
 import { sanitizeText } from "./sanitize.ts";
-import { clockTime } from "./time.ts";
+import { clockTime } from "./clock-time.ts";
 
 const SERVICE_COLORS = [36, 32, 33, 35, 34, 96, 92, 93, 95, 94];
 const LEVEL_COLORS: Readonly<Record<string, number>> = { warn: 33, error: 31, fatal: 31 };

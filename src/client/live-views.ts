@@ -1,4 +1,4 @@
-import type { Client } from "../client/client.ts";
+import type { Client } from "./client.ts";
 import { OrcoError } from "../kernel/errors.ts";
 import type { StackView } from "../stack/view.ts";
 
