@@ -71,7 +71,7 @@ test("a dependency that gave up makes its dependents hopeless, with the chain; o
 test("a service that runs is not hopeless because its dependency died, it is degraded", () => {
   const snapshot = world([serviceSpec("db"), [slotOf("db", { state: "Failed", ready: false })]], [api, [slotOf("api")]]);
   expect(hopeless("api", snapshot)).toBeUndefined();
-  expect(degraded("api", snapshot)).toBe("db unready");
+  expect(degraded("api", snapshot, 0)).toBe("db unready");
   expect(gateOf("api", snapshot).open).toBe(false);
 });
 

@@ -1,4 +1,5 @@
 import { formatDuration } from "../kernel/duration.ts";
+import { flapping, settleMs } from "../supervise/flaps.ts";
 import { isCompleted, type Slot } from "../supervise/instance.ts";
 import type { Gate } from "../supervise/supervised.ts";
 import type { Dependency, Requirement, ServiceSpec } from "./spec.ts";
@@ -49,18 +50,61 @@ export function holds(requirement: Requirement, service: ServiceSnapshot): boole
   }
 }
 
-/** May an instance of the service start now? Of several timeouts that run, the shortest ends the wait. */
-export function gateOf(service: string, snapshot: Snapshot): Gate {
+/**
+ * May an instance of the service start now? Of several timeouts that run, the shortest ends the wait. With `now` (epoch ms) a dependency that
+ * flaps counts as ready only once it has stayed so for a while.
+ */
+export function gateOf(service: string, snapshot: Snapshot, now?: number): Gate {
   const missing = (snapshot.get(service)?.spec.dependsOn ?? []).filter(({ target, require }) => {
     const found = snapshot.get(target);
     return !found || !holds(require, found);
   });
   const [first] = missing;
-  if (!first) return { open: true };
+  if (!first) return now === undefined ? { open: true } : settling(service, snapshot, now);
   const limited = missing.filter(({ timeoutMs }) => timeoutMs !== undefined).toSorted((a, b) => (a.timeoutMs ?? 0) - (b.timeoutMs ?? 0));
   const { timeoutMs } = limited[0] ?? {};
   const why = blockedBy(service, limited[0] ?? first, snapshot);
   return { open: false, waitingFor: `${first.target} (${first.require})`, why, ...(timeoutMs !== undefined && { timeoutMs }) };
+}
+
+/** Closed while a dependency that flaps has not been ready for long enough. */
+function settling(service: string, snapshot: Snapshot, now: number): Gate {
+  const waits = (snapshot.get(service)?.spec.dependsOn ?? []).flatMap(({ target, require }) => {
+    const found = snapshot.get(target);
+    const leftMs = found && require === "ready" ? unsettledMs(found, now) : 0;
+    return leftMs > 0 ? [{ target, leftMs, times: flapsOf(found, now) ?? 0 }] : [];
+  });
+  const [longest] = waits.toSorted((a, b) => b.leftMs - a.leftMs);
+  if (!longest) return { open: true };
+  const { target, leftMs, times } = longest;
+  const waitingFor = `${target} (to stay ready: ${times} times unready in the last minute)`;
+  return { open: false, waitingFor, why: `${service} waits for ${waitingFor}`, againMs: leftMs };
+}
+
+/** Until enough instances have been ready for as long as their flapping asks for. */
+function unsettledMs({ spec, slots }: ServiceSnapshot, now: number): number {
+  const needed = Math.max(1, spec.replicas - spec.update.maxUnavailable);
+  const leftMs = slots.flatMap(({ ready, readyAt, flaps }) => {
+    const times = flapping(flaps, now);
+    return ready ? [times === undefined ? 0 : Math.max(0, (readyAt ?? now) + settleMs(times) - now)] : [];
+  });
+  return leftMs.toSorted((a, b) => a - b)[needed - 1] ?? 0;
+}
+
+/** How often the worst of its instances was unready in the last minute, where that is a pattern. */
+export function flapsOf(found: ServiceSnapshot | undefined, now: number): number | undefined {
+  const all = (found?.slots ?? []).flatMap(({ flaps }) => flapping(flaps, now) ?? []);
+  return all.length === 0 ? undefined : Math.max(...all);
+}
+
+/** `db unready`: what it needs is away, so that its own failures are not its own. */
+export function strainOn(service: string, snapshot: Snapshot): string | undefined {
+  const lost = (snapshot.get(service)?.spec.dependsOn ?? []).filter(({ target, require }) => isLost(require, snapshot.get(target)));
+  return lost.length > 0 ? lost.map(({ target }) => `${target} unready`).join(", ") : undefined;
+}
+
+function isLost(requirement: Requirement, found: ServiceSnapshot | undefined): boolean {
+  return found !== undefined && requirement === "ready" && !holds(requirement, found);
 }
 
 /** `api blocked: dependency db not Ready (timeout 60s, probe failing: tcp connect 127.0.0.1:5432 refused)`, with the chain below it. */
@@ -134,13 +178,21 @@ export function isSettled(found: ServiceSnapshot | undefined, now: number): bool
   return wanted.every((slot) => settled(slot) || isCompleted(slot)) && wanted.length >= found.spec.replicas;
 }
 
-/** A running service whose dependency is not what it was: `db unready`. */
-export function degraded(service: string, snapshot: Snapshot): string | undefined {
+/** A running service that is not what it was, or whose dependency is not: `db unready`, with how often where that is a pattern. */
+export function degraded(service: string, snapshot: Snapshot, now: number): string | undefined {
   const found = snapshot.get(service);
   if (!found?.slots.some((slot) => slot.state === "Running")) return undefined;
-  const lost = found.spec.dependsOn.filter(({ target, require }) => {
+  const below = found.spec.dependsOn.flatMap(({ target, require }) => {
     const dependency = snapshot.get(target);
-    return dependency !== undefined && require === "ready" && !holds(require, dependency);
+    const times = flapsOf(dependency, now);
+    if (isLost(require, dependency)) return [times === undefined ? `${target} unready` : `${target} unready (${flappingText(times)})`];
+    return require === "ready" && times !== undefined ? [`${target} ${flappingText(times)}`] : [];
   });
-  return lost.length > 0 ? lost.map(({ target }) => `${target} unready`).join(", ") : undefined;
+  const own = flapsOf(found, now);
+  const all = own === undefined ? below : [flappingText(own), ...below];
+  return all.length > 0 ? all.join(", ") : undefined;
+}
+
+function flappingText(times: number): string {
+  return `flapping: ${times} times unready in the last minute`;
 }

@@ -4,8 +4,9 @@ import type { SupervisorPorts } from "../supervise/supervised.ts";
 import { targetIds } from "./fronts/front.ts";
 import type { FrontSync } from "./fronts/sync.ts";
 import { withdraw } from "./fronts/withdraw.ts";
-import { gateOf, type Snapshot } from "./gate.ts";
+import { gateOf, type Snapshot, strainOn } from "./gate.ts";
 import { serviceOf } from "./graph.ts";
+import type { RestartBudget } from "./restart-budget.ts";
 import type { ServiceSpec } from "./spec.ts";
 import type { StackPorts } from "./stack.ts";
 import type { StackRecord } from "./store.ts";
@@ -17,6 +18,7 @@ const HISTORY_LINES = 10_000;
 interface Surroundings {
   readonly record: StackRecord;
   readonly fronts: FrontSync;
+  readonly budget: RestartBudget;
   decided(): Snapshot;
   specOf(slot: Slot): ServiceSpec | undefined;
 }
@@ -36,7 +38,9 @@ export function slotPorts(slot: Slot, stack: Surroundings, ports: StackPorts): S
     runtime: runtimes[spec().runtime],
     newId,
     policy: () => spec().restartPolicy,
-    gate: () => gateOf(slot.service, stack.decided()),
+    gate: () => gateOf(slot.service, stack.decided(), clock.now()),
+    strain: () => strainOn(slot.service, stack.decided()),
+    admit: () => stack.budget.admit(),
     assign: () => ports.assign(spec()),
     prepare: async (now, instance, how) => {
       // The edge listens before the first instance starts, and has let go of a port that this one binds: what is in the way is told by this one.

@@ -16,6 +16,8 @@ export interface StackSpec {
   /** Absolute path of the file it came from, where it came from one. */
   readonly file?: string;
   readonly services: Readonly<Record<string, ServiceSpec>>;
+  /** Restarts that nobody asks for, of all instances together; by their number when absent. */
+  readonly restartBudget?: { readonly restarts: number; readonly windowMs: number };
 }
 
 export interface ServiceSpec {

@@ -11,6 +11,7 @@ import { FrontSync } from "./fronts/sync.ts";
 import type { Snapshot } from "./gate.ts";
 import { serviceOf } from "./graph.ts";
 import type { Runtimes } from "./runtimes.ts";
+import { defaultBudget, RestartBudget } from "./restart-budget.ts";
 import { slotPorts } from "./slot-ports.ts";
 import type { ServiceSpec, StackSpec } from "./spec.ts";
 import type { StackRecord, StackStore } from "./store.ts";
@@ -53,6 +54,7 @@ export class Stack {
   /** Services whose instances are being replaced. */
   readonly updates: Updates;
   readonly fronts: FrontSync;
+  readonly budget: RestartBudget;
 
   constructor(
     private current: StackRecord,
@@ -62,6 +64,11 @@ export class Stack {
     const onChange = (): void => this.changed();
     this.updates = new Updates({ stack: this.name, clock, store, onChange });
     this.fronts = new FrontSync({ traffic, clock, wanted: (service) => this.frontsOf(service), onChange });
+    this.budget = new RestartBudget({
+      clock,
+      limit: () => this.current.spec.restartBudget ?? defaultBudget(this.supervisors.size),
+      onExhausted: ({ restarts, windowMs }) => store.tell(this.name, "stack.restart_budget_exhausted", { restarts, window_ms: windowMs }),
+    });
     this.index();
   }
 

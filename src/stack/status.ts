@@ -28,7 +28,7 @@ export function serviceView(name: string, snapshot: Snapshot, options: ViewOptio
   const { spec, slots } = found;
   const live = slots.filter((slot) => isLive(slot.state)).length;
   const ready = slots.filter((slot) => slot.ready).length;
-  const weakened = options.engine ?? degraded(name, snapshot);
+  const weakened = options.engine ?? degraded(name, snapshot, options.now);
   return {
     service: name,
     state: stateOf(found),
@@ -53,7 +53,7 @@ function ageMs(slot: Slot, now: number): number {
   return Math.max(0, now - (slot.startedAt ?? slot.createdAt));
 }
 
-function messageOf(name: string, snapshot: Snapshot, { observe, trouble, engine }: ViewOptions): string {
+function messageOf(name: string, snapshot: Snapshot, { now, observe, trouble, engine }: ViewOptions): string {
   const found = snapshot.get(name) as ServiceSnapshot;
   if (engine !== undefined) return `degraded: ${engine}`;
   if (trouble !== undefined) return trouble;
@@ -61,10 +61,10 @@ function messageOf(name: string, snapshot: Snapshot, { observe, trouble, engine 
   const state = stateOf(found);
   const worst = slots.find((slot) => slot.state === state && !slot.ready) ?? slots[0];
   if (!worst) return state === "Pending" ? "about to start" : "no instance";
-  const weakened = degraded(name, snapshot);
+  const weakened = degraded(name, snapshot, now);
   if (weakened !== undefined) return `degraded: ${weakened}`;
   if (worst.state === "Pending" && worst.wanted === "run") {
-    const gate = gateOf(name, snapshot);
+    const gate = gateOf(name, snapshot, now);
     if (!gate.open) return `waiting for ${gate.waitingFor}`;
   }
   if (isCompleted(worst)) return "completed";

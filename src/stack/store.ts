@@ -21,7 +21,7 @@ export class StackStore {
   constructor(
     private readonly journal: Queryable,
     private readonly clock: Clock,
-    onError: (error: unknown) => void,
+    private readonly onError: (error: unknown) => void,
   ) {
     this.slotRows = new SlotRows({ journal, clock, onError, eventOf: slotEvent });
   }
@@ -85,6 +85,11 @@ export class StackStore {
         { sql: "DELETE FROM meta WHERE key LIKE ?", params: [`${updateKey(name, "")}%`] },
       ],
     );
+  }
+
+  /** An event of the stack as a whole. Never rejects. */
+  tell(stack: string, type: string, data: JsonObject): void {
+    this.journal.append([stackEvent(stack, type, data)]).catch(this.onError);
   }
 
   async addSlot(slot: Slot, spec: ServiceSpec): Promise<void> {

@@ -2,6 +2,7 @@ import { errnoOf, messageOf, OrcoError } from "../kernel/errors.ts";
 import type { SlotCell } from "./cell.ts";
 import { Drains } from "./drains.ts";
 import type { Slot } from "./instance.ts";
+import { withFlap } from "./flaps.ts";
 import type { Live } from "./live.ts";
 import { outcomeOf, type Ending } from "./outcome.ts";
 import type { Exit, Spools } from "./runtime.ts";
@@ -92,12 +93,15 @@ export class Endings {
 
   async exited(live: Live, exit: Exit, force: AbortSignal): Promise<void> {
     const { readyForMs } = this.cell;
-    void this.cell.change({ ready: false, readyAt: undefined });
+    const { ready, flaps } = this.cell.slot;
+    const strain = this.ports.strain?.(this.cell.slot);
+    const flapped = ready && exit.code !== 0 && { flaps: withFlap(flaps, this.ports.clock.now()) };
+    void this.cell.change({ ...flapped, ready: false, readyAt: undefined });
     this.ports.onEnd?.(this.cell.slot);
     await this.leave(live, force, () => {
       // Its last line may have been the one its log probe waited for.
       if (live.takeVerdict()?.ready) void this.cell.change({ wasReady: true });
-      return this.decide({ exit, readyForMs });
+      return this.decide({ exit, readyForMs, ...(strain !== undefined && { strain }) });
     });
   }
 

@@ -69,6 +69,8 @@ export interface Slot {
   /** It has been ready since its present (or last) start. */
   readonly wasReady?: boolean | undefined;
   readonly exit?: Exit | undefined;
+  /** When it lost its readiness, the last minute's (see `flaps.ts`); a stop that was asked for is not among them. */
+  readonly flaps?: readonly number[] | undefined;
   /** Where it is fronted. held: not let in yet; in (also when absent): gets requests while it is ready; leaving: another set has taken over. */
   readonly traffic?: "held" | "in" | "leaving" | undefined;
   /** Of new requests, for all canaries of the service together: 0 to 1. */

@@ -11,6 +11,8 @@ export interface Ending {
   readonly readyForMs: number;
   readonly failure?: "probe_unready" | "start_failed" | "hook_failed";
   readonly message?: string;
+  /** What it needs was away: `db unready`. */
+  readonly strain?: string;
 }
 
 export interface Outcome {
@@ -26,12 +28,13 @@ export function outcomeOf(ending: Ending, { slot, policy, clock }: { slot: Slot;
   const { exit, readyForMs, failure } = ending;
   const known = { ready: false, readyAt: undefined, pid: undefined, ...(exit && { exit }) };
   if (slot.wanted === "stop") return { move: "end", patch: { ...known, reason: "stopped" }, type: "instance.stopped" };
-  const why = ending.message ?? describeExit(exit);
+  const why = [ending.message ?? describeExit(exit), ...(ending.strain === undefined ? [] : [`(${ending.strain})`])].join(" ");
   const decision = decideRestart({
     policy,
     retries: slot.retries,
     readyForMs,
     random: () => clock.random(),
+    excused: ending.strain !== undefined,
     ...(exit && { exit }),
     ...(failure && { failure }),
   });

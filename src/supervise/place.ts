@@ -3,6 +3,19 @@ import type { Slot } from "./instance.ts";
 import type { Handle, StartOptions } from "./runtime.ts";
 import type { Prepared, SupervisorPorts } from "./supervised.ts";
 
+/** Of the start before, and not of the one that begins. */
+export const UNKNOWN_YET: Partial<Slot> = {
+  ready: false,
+  message: undefined,
+  exit: undefined,
+  pid: undefined,
+  readyAt: undefined,
+  wasReady: false,
+  nextStartAt: undefined,
+  address: undefined,
+  container: undefined,
+};
+
 /** Where a running instance is found. */
 export function placeOf({ pid, container, endpoint }: Handle, { ports }: Prepared): Partial<Slot> {
   return { pid, container, address: endpoint?.host, ports: endpoint?.ports ?? ports };

@@ -21,6 +21,8 @@ export interface RestartInput {
   readonly exit?: Exit;
   /** A failure of orco's own finding; it outweighs the exit, which is then orco's own doing. */
   readonly failure?: "probe_unready" | "start_failed" | "hook_failed";
+  /** What it needs was away: the failure does not count, nor does it end the retries. */
+  readonly excused?: boolean;
   /** Somebody asked for it to be stopped: no policy starts it again. */
   readonly stopped?: boolean;
 }
@@ -51,6 +53,7 @@ export function decideRestart(input: RestartInput): RestartDecision {
   if (completed && policy.condition !== "always") return { giveUp: { state: "Stopped", reason } };
   // Nobody has asked for that, and nothing of it has ended by itself.
   if (policy.condition === "never" && reason !== "removed") return { giveUp: { state: "Failed", reason } };
+  if (input.excused) return { again: { afterMs: delayMs(policy, input.retries, input.random), retries: input.retries, reason } };
   const retries = input.readyForMs >= policy.resetAfterMs ? 0 : input.retries;
   if (policy.maxRetries >= 0 && retries >= policy.maxRetries) return { giveUp: { state: "Failed", reason: "retries_exhausted" } };
   return { again: { afterMs: delayMs(policy, retries, input.random), retries: retries + 1, reason } };

@@ -6,10 +6,16 @@ import type { LogRecord } from "./logs/record.ts";
 import type { RestartPolicy } from "./restart.ts";
 import type { Endpoint, LaunchSpec, Runtime, Spools, StopSpec } from "./runtime.ts";
 
-/** May the slot start now? `timeoutMs`: how long it may wait before it counts as failed. */
+/** May the slot start now? `timeoutMs`: how long it may wait before it counts as failed; `againMs`: it opens by itself then, if nothing else happens. */
 export type Gate =
   | { readonly open: true }
-  | { readonly open: false; readonly waitingFor: string; readonly why: string; readonly timeoutMs?: number };
+  | {
+      readonly open: false;
+      readonly waitingFor: string;
+      readonly why: string;
+      readonly timeoutMs?: number;
+      readonly againMs?: number;
+    };
 
 export type HookName = "preStart" | "postStart" | "preStop" | "postStop";
 
@@ -39,6 +45,10 @@ export interface SupervisorPorts {
   readonly policy: () => RestartPolicy;
   /** Evaluated at every poke; must be cheap and without side effects. */
   readonly gate: (slot: Slot) => Gate;
+  /** Why its failures are not its own just now: `db unready`, which it needs. */
+  readonly strain?: (slot: Slot) => string | undefined;
+  /** Asked before a restart that nobody asked for: 0 takes it from the budget, else ms until there may be room. */
+  readonly admit?: (slot: Slot) => number;
   /** Free ports for the start that comes: on disk before it, for a daemon that adopts it must know them. */
   readonly assign?: (slot: Slot) => Readonly<Record<string, number>>;
   /** Throws OrcoError; `executable_not_found`, `invalid` and `start_failed` are final, others are retried by policy. */

@@ -1,13 +1,16 @@
 import { messageOf, OrcoError } from "../kernel/errors.ts";
 import { SlotCell } from "./cell.ts";
 import { Endings } from "./endings.ts";
-import type { Verdict } from "./health.ts";
 import { hasEnded, isAtRest, type Slot } from "./instance.ts";
 import { goLive, Live, tryHook, type LiveOptions } from "./live.ts";
-import { placeOf, startOptions, warnOfLimits } from "./place.ts";
+import { placeOf, UNKNOWN_YET, startOptions, warnOfLimits } from "./place.ts";
 import type { Adopted } from "./runtime.ts";
 import type { Prepared, SupervisorPorts } from "./supervised.ts";
 import { Turnstile } from "./turnstile.ts";
+import { Unready } from "./unready.ts";
+
+/** The stack's budget of restarts (stack.md, cascades): shown while one waits for it. */
+const OVER_BUDGET = "waiting: the stack has used up its budget of restarts";
 
 /**
  * Keeps one slot as it is wanted: the only writer of its state. Others say what they want and are woken by `onChange`.
@@ -27,6 +30,7 @@ export class Supervisor {
   /** A stop does not wait for the hooks of a start. */
   private starting = new AbortController();
   private readonly turnstile: Turnstile;
+  private readonly unready: Unready;
   readonly endings: Endings;
   private closed = false;
 
@@ -38,6 +42,7 @@ export class Supervisor {
     this.cell = new SlotCell(slot, ports, onChange);
     this.turnstile = new Turnstile(ports.clock);
     this.endings = new Endings({ cell: this.cell, ports, turnstile: this.turnstile, onGone: () => (this.live = undefined) });
+    this.unready = new Unready({ cell: this.cell, ports, endings: this.endings });
   }
 
   get slot(): Slot {
@@ -161,10 +166,23 @@ export class Supervisor {
       if (pass.message !== undefined && !blocked && this.cell.slot.message !== pass.message)
         await this.cell.change({ message: pass.message }, "instance.waiting");
       else await this.pause(pass.forMs, woken);
+    } else if (!(await this.isAdmitted(woken))) {
+      return false;
     } else if (blocked) {
       await this.cell.move("again", { reason: "dependency_ready", message: undefined }, "instance.pending");
     }
     return pass.kind === "go";
+  }
+
+  /** A restart that nobody asked for takes from the budget of the stack, and waits where that is used up. */
+  private async isAdmitted(woken: Promise<void>): Promise<boolean> {
+    const { exit, retries, message } = this.cell.slot;
+    const byItself = this.restartReason === undefined && (exit !== undefined || retries > 0);
+    const waitMs = byItself ? (this.ports.admit?.(this.cell.slot) ?? 0) : 0;
+    if (waitMs === 0) return true;
+    if (message !== OVER_BUDGET) await this.cell.change({ message: OVER_BUDGET }, "instance.waiting");
+    await this.pause(waitMs, woken);
+    return false;
   }
 
   private async pause(ms: number, woken: Promise<void>): Promise<void> {
@@ -178,25 +196,12 @@ export class Supervisor {
   private async launch(): Promise<void> {
     if (this.cell.slot.wanted === "stop") return;
     this.starting = new AbortController();
+    this.unready.clear();
     const instance = this.ports.newId();
     const reason = this.restartReason ?? this.cell.slot.reason;
     this.restartReason = undefined;
     const again = this.cell.slot.instance !== undefined;
-    const change = {
-      instance,
-      ...(this.ports.assign && { ports: this.ports.assign(this.cell.slot) }),
-      reason,
-      ready: false,
-      startedAt: this.ports.clock.now(),
-      message: undefined,
-      exit: undefined,
-      pid: undefined,
-      readyAt: undefined,
-      wasReady: false,
-      nextStartAt: undefined,
-      address: undefined,
-      container: undefined,
-    };
+    const change = { ...UNKNOWN_YET, instance, reason, startedAt: this.ports.clock.now(), ...this.assigned() };
     await this.cell.move("start", { ...change, restarts: this.cell.slot.restarts + (again ? 1 : 0) }, "instance.starting");
     try {
       const prepared = await this.ports.prepare(this.cell.slot, instance, "start");
@@ -204,6 +209,10 @@ export class Supervisor {
     } catch (error) {
       if (!this.closed) await this.failedToStart(error);
     }
+  }
+
+  private assigned(): Partial<Slot> {
+    return this.ports.assign ? { ports: this.ports.assign(this.cell.slot) } : {};
   }
 
   private async bringUp(prepared: Prepared, again: boolean): Promise<void> {
@@ -243,22 +252,19 @@ export class Supervisor {
       return this.endings.halt(live, asked, this.force.signal);
     }
     const verdict = live.takeVerdict();
-    if (!verdict) return woken;
+    const { signal: force } = this.force;
+    if (!verdict) {
+      const dueMs = this.unready.dueMs(live);
+      return dueMs > 0 ? this.pause(dueMs, woken) : this.unready.count(live, force);
+    }
+    this.unready.clear();
     if (verdict.ready)
       return this.cell.change(
         { ready: true, wasReady: true, readyAt: this.ports.clock.now(), reason: "probe_ready", message: undefined },
         "instance.ready",
         verdict.detail,
       );
-    await this.unready(live, verdict);
-  }
-
-  private async unready(live: Live, verdict: Verdict): Promise<void> {
-    const message = `probe failing: ${verdict.detail}`;
-    const { readyForMs } = this.cell;
-    await this.cell.change({ ready: false, readyAt: undefined, reason: "probe_unready", message }, "instance.unready");
-    if (live.prepared.health?.onUnready !== "restart" || this.closed) return;
-    await this.endings.fail(live, { readyForMs, failure: "probe_unready", message }, this.force.signal);
+    await this.unready.found(live, verdict, { force, leaving: () => this.closed });
   }
 
   private async failedToStart(error: unknown): Promise<void> {

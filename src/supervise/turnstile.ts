@@ -25,9 +25,9 @@ export class Turnstile {
     if (!gate.open) {
       this.blockedSince ??= now;
       const message = `waiting for ${gate.waitingFor}`;
-      if (gate.timeoutMs === undefined) return { kind: "wait", forMs: Infinity, message };
-      const leftMs = this.blockedSince + gate.timeoutMs - now;
-      return leftMs > 0 ? { kind: "wait", forMs: leftMs, message } : { kind: "timeout", why: gate.why };
+      const { timeoutMs = Infinity, againMs = Infinity } = gate;
+      const leftMs = this.blockedSince + timeoutMs - now;
+      return leftMs > 0 ? { kind: "wait", forMs: Math.min(leftMs, againMs), message } : { kind: "timeout", why: gate.why };
     }
     this.blockedSince = undefined;
     if (hurry) this.notBefore = 0;
