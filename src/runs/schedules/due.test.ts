@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseCron } from "./cron.ts";
+import { parseCron } from "../../kernel/cron.ts";
 import { type DueQuery, due } from "./due.ts";
 
 const MINUTE = 60_000;

@@ -1,4 +1,4 @@
-import type { CronTimes } from "./cron.ts";
+import type { CronTimes } from "../../kernel/cron.ts";
 import type { CatchUp } from "./view.ts";
 
 /** Missed times that are made up for at most, and looked at. */

@@ -1,7 +1,7 @@
 import type { Clock } from "../../kernel/clock.ts";
 import type { NewEvent } from "../../kernel/event.ts";
 import type { Journal } from "../../kernel/journal.ts";
-import { type CronTimes, parseCron } from "./cron.ts";
+import { type CronTimes, parseCron } from "../../kernel/cron.ts";
 import { type Due, due, SMALL_STEP_MS } from "./due.ts";
 import { type FirePorts, fireSome } from "./fire.ts";
 import type { Firing, ScheduleRecord } from "./record.ts";

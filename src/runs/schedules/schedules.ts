@@ -4,7 +4,7 @@ import type { JsonObject } from "../../kernel/event.ts";
 import type { Queryable } from "../../kernel/rows.ts";
 import type { RunMode } from "../record.ts";
 import type { RunRequest } from "../request.ts";
-import { assertFires, parseCron } from "./cron.ts";
+import { assertFires, parseCron } from "../../kernel/cron.ts";
 import { Duty, type DutyPorts } from "./duty.ts";
 import type { ScheduleRecord } from "./record.ts";
 import type { NewSchedule } from "./body.ts";

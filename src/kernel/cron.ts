@@ -1,5 +1,5 @@
 import { Cron } from "croner";
-import { messageOf, OrcoError } from "../../kernel/errors.ts";
+import { messageOf, OrcoError } from "./errors.ts";
 
 const MAX_CRON = 200;
 const NICKNAME = /^@[a-z]+$/i;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { OrcoError } from "../../kernel/errors.ts";
+import { OrcoError } from "./errors.ts";
 import { assertFires, parseCron } from "./cron.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
