@@ -118,3 +118,21 @@ test("of several dependencies the shortest timeout ends the wait, in whatever or
     why: expect.stringContaining("dependency queue not Ready (timeout 5s"),
   });
 });
+
+test("a dependency that flaps counts as ready once it has stayed so for as long as its flapping asks for", () => {
+  const now = 1_000_000;
+  const flaps = [now - 3000, now - 2000, now - 1000, now - 400];
+  const db = (readyAt: number): Slot => slotOf("db", { flaps, readyAt });
+  const at = (readyAt: number, when = now) => gateOf("api", world([serviceSpec("db"), [db(readyAt)]], [api, []]), when);
+  expect(at(now - 300)).toEqual({
+    open: false,
+    waitingFor: "db (to stay ready: 4 times unready in the last minute)",
+    why: "api waits for db (to stay ready: 4 times unready in the last minute)",
+    againMs: 1700,
+  });
+  expect(at(now - 2000)).toEqual({ open: true });
+  expect(at(now - 300, now + 61_000)).toEqual({ open: true });
+  const snapshot = world([serviceSpec("db"), [db(now)]], [api, [slotOf("api")]]);
+  expect(degraded("api", snapshot, now)).toBe("db flapping: 4 times unready in the last minute");
+  expect(degraded("db", snapshot, now)).toBe("flapping: 4 times unready in the last minute");
+});

@@ -20,6 +20,7 @@ interface Surroundings {
   readonly fronts: FrontSync;
   readonly budget: RestartBudget;
   decided(): Snapshot;
+  suspect(service: string): Promise<string | undefined>;
   specOf(slot: Slot): ServiceSpec | undefined;
 }
 
@@ -40,6 +41,7 @@ export function slotPorts(slot: Slot, stack: Surroundings, ports: StackPorts): S
     policy: () => spec().restartPolicy,
     gate: () => gateOf(slot.service, stack.decided(), clock.now()),
     strain: () => strainOn(slot.service, stack.decided()),
+    suspect: () => stack.suspect(slot.service),
     admit: () => stack.budget.admit(),
     assign: () => ports.assign(spec()),
     prepare: async (now, instance, how) => {

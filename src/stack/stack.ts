@@ -1,7 +1,7 @@
 import type { Front } from "../edge/route.ts";
 import type { Traffic } from "../edge/traffic.ts";
 import type { Clock } from "../kernel/clock.ts";
-import type { Slot } from "../supervise/instance.ts";
+import { isCompleted, type Slot } from "../supervise/instance.ts";
 import type { LogStore } from "../supervise/logs/store.ts";
 import type { Adopted } from "../supervise/runtime.ts";
 import type { Prepared } from "../supervise/supervised.ts";
@@ -142,6 +142,19 @@ export class Stack {
         return [spec.name, { spec, slots: members.map(({ slot }) => slot).sort(byReplica), detail: members[0]?.detail ?? "" }];
       }),
     );
+  }
+
+  /** Which of those that a service needs do not answer at this moment: their own probes may not have counted it yet. */
+  async suspect(service: string): Promise<string | undefined> {
+    const needed = serviceOf(this.current.spec, service)?.dependsOn.filter(({ require }) => require === "ready") ?? [];
+    const asked = needed.map(async ({ target }) => {
+      const members = this.supervisorsOf(target);
+      if (members.every(({ slot }) => isCompleted(slot))) return [];
+      const answers = await Promise.all(members.map(({ running }) => running?.answers() ?? false));
+      return answers.includes(true) ? [] : [`${target} unready`];
+    });
+    const found = (await Promise.all(asked)).flat();
+    return found.length > 0 ? found.join(", ") : undefined;
   }
 
   /** What the edge should have of a service, as its slots are now. */

@@ -94,10 +94,11 @@ export class Endings {
   async exited(live: Live, exit: Exit, force: AbortSignal): Promise<void> {
     const { readyForMs } = this.cell;
     const { ready, flaps } = this.cell.slot;
-    const strain = this.ports.strain?.(this.cell.slot);
     const flapped = ready && exit.code !== 0 && { flaps: withFlap(flaps, this.ports.clock.now()) };
     void this.cell.change({ ...flapped, ready: false, readyAt: undefined });
     this.ports.onEnd?.(this.cell.slot);
+    // Who uses a database may notice before its own probes do.
+    const strain = this.ports.strain?.(this.cell.slot) ?? (exit.code === 0 ? undefined : await this.ports.suspect?.(this.cell.slot));
     await this.leave(live, force, () => {
       // Its last line may have been the one its log probe waited for.
       if (live.takeVerdict()?.ready) void this.cell.change({ wasReady: true });

@@ -3,14 +3,14 @@ import type { HealthSpec, Verdict } from "./health.ts";
 import { runHook } from "./hook.ts";
 import type { Slot } from "./instance.ts";
 import type { Attachment } from "./logs/attachment.ts";
-import { startProber } from "./prober.ts";
+import { type Probing, startProber } from "./prober.ts";
 import type { LogRecord } from "./logs/record.ts";
 import type { Exit, Handle, Runtime, StartOptions } from "./runtime.ts";
 import type { HookName, Prepared, SupervisorPorts } from "./supervised.ts";
 
 /** A started instance with everything that watches it. Made by `launch` or `resume`, ended by `halt` or by its own exit. */
 export class Live {
-  private readonly prober: { stop(): void } | undefined;
+  private readonly prober: Probing | undefined;
   readonly attachment: Attachment;
   private readonly health: HealthSpec | undefined;
   exit: Exit | undefined;
@@ -48,6 +48,11 @@ export class Live {
     return verdict;
   }
 
+  /** Whether it answers its probes at this moment; without probes it does. */
+  answers(): Promise<boolean> {
+    return this.prober?.look() ?? Promise.resolve(true);
+  }
+
   /** Runs a hook of the service if it has one; true when it went well. A failure is a line in the service's log. */
   async hook(name: HookName, signal?: AbortSignal): Promise<boolean> {
     const { runtime } = this.options.ports;
@@ -77,7 +82,7 @@ export class Live {
     this.attachment.close();
   }
 
-  private probe(): { stop(): void } | undefined {
+  private probe(): Probing | undefined {
     const { health } = this;
     const { launch, clean } = this.prepared;
     if (!health) return undefined;

@@ -30,8 +30,15 @@ export interface ProberOptions {
   readonly onRound?: (detail: string, latencies: Readonly<Partial<Record<ProbeAlias, number>>>) => void;
 }
 
-/** Probes one start of one instance until it is stopped; after `stop` nothing is told any more and no probe command is left. */
-export function startProber(options: ProberOptions): { stop(): void } {
+export interface Probing {
+  /** Nothing is told any more, and no probe command is left. */
+  stop(): void;
+  /** How it is at this moment, beside the rounds: it does not count. All who ask meanwhile get one answer. */
+  look(): Promise<boolean>;
+}
+
+/** Probes one start of one instance until it is stopped. */
+export function startProber(options: ProberOptions): Probing {
   const prober = new Prober(options);
   prober.begin();
   return prober;
@@ -50,6 +57,7 @@ class Prober {
   private inRound = false;
   /** The log matched while a round was under way. */
   private again = false;
+  private looking: Promise<boolean> | undefined;
 
   constructor(private readonly options: ProberOptions) {
     const { health, clock, resumed = false } = options;
@@ -73,6 +81,17 @@ class Prober {
     this.stopped.abort();
     this.cancel();
     this.log?.stop();
+  }
+
+  look(): Promise<boolean> {
+    this.looking ??= this.ask()
+      .then((results) => this.isOk(results))
+      .finally(() => (this.looking = undefined));
+    return this.looking;
+  }
+
+  private isOk(results: Results): boolean {
+    return this.holds((alias) => results.get(alias)?.ok ?? false);
   }
 
   private lookNow(): void {
@@ -114,7 +133,7 @@ class Prober {
   }
 
   private report(results: Results): void {
-    const ok = this.holds((alias) => results.get(alias)?.ok ?? false);
+    const ok = this.isOk(results);
     const found = [...results.values()];
     const telling = found.filter((result) => result.ok === ok);
     const detail = (telling.length > 0 ? telling : found).map((result) => result.detail).join("; ");

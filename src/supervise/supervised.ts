@@ -47,6 +47,8 @@ export interface SupervisorPorts {
   readonly gate: (slot: Slot) => Gate;
   /** Why its failures are not its own just now: `db unready`, which it needs. */
   readonly strain?: (slot: Slot) => string | undefined;
+  /** The same of what may not have been noticed yet: asks those it needs how they are at this moment. Never rejects. */
+  readonly suspect?: (slot: Slot) => Promise<string | undefined>;
   /** Asked before a restart that nobody asked for: 0 takes it from the budget, else ms until there may be room. */
   readonly admit?: (slot: Slot) => number;
   /** Free ports for the start that comes: on disk before it, for a daemon that adopts it must know them. */

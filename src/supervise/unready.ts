@@ -8,7 +8,7 @@ import type { SupervisorPorts } from "./supervised.ts";
 
 interface UnreadyParts {
   readonly cell: SlotCell;
-  readonly ports: Pick<SupervisorPorts, "clock" | "strain">;
+  readonly ports: Pick<SupervisorPorts, "clock" | "strain" | "suspect">;
   readonly endings: Pick<Endings, "fail">;
 }
 
@@ -35,7 +35,8 @@ export class Unready {
     const flapped = ready && { flaps: withFlap(flaps, ports.clock.now()) };
     await cell.change({ ...flapped, ready: false, readyAt: undefined, reason: "probe_unready", message }, "instance.unready");
     if (live.prepared.health?.onUnready !== "restart" || leaving()) return;
-    if (this.isStrained) return this.defer(message);
+    // Who uses a database may notice before its own probes do.
+    if (this.isStrained || (await ports.suspect?.(cell.slot)) !== undefined) return this.defer(message);
     await endings.fail(live, { readyForMs, failure: "probe_unready", message }, force);
   }
 
