@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
+import { anonymousName, OURS } from "../supervise/docker/ownership.ts";
 import type { Slot } from "../supervise/instance.ts";
 import type { ContainerLaunch, VolumeMount } from "../supervise/runtime.ts";
 import { readSecret, type SecretRef } from "../supervise/secrets.ts";
 import { directPorts } from "./fronts/fronted.ts";
-import { defaultNetwork, labelsOf, OURS } from "./labels.ts";
+import { defaultNetwork, labelsOf } from "./labels.ts";
 import type { LaunchOptions } from "./launch.ts";
 import type { StackResources } from "./runtimes.ts";
 import type { DockerSpec, ServiceSpec, StackSpec, VolumeSpec } from "./spec.ts";
@@ -78,11 +78,6 @@ export function resourcesOf({ name, services }: StackSpec): StackResources | und
   if (containers.length === 0) return undefined;
   const volumes = containers.flatMap((spec) => spec.volumes.flatMap((one) => (one.kind === "volume" && !one.external ? [one.name] : [])));
   return { stack: name, network: defaultNetwork(name), volumes: [...new Set(volumes)].map((volume) => `${name}_${volume}`) };
-}
-
-/** A volume without a name of its own is found again by its replica and path. */
-function anonymousName(prefix: string, target: string): string {
-  return prefix + createHash("sha256").update(target).digest("hex").slice(0, 8);
 }
 
 /** Variables, and files to be put into the container. Throws `invalid` for one that cannot be read; an adopted instance has got its own. */

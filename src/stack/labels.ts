@@ -1,14 +1,5 @@
+import { OURS } from "../supervise/docker/ownership.ts";
 import type { Slot } from "../supervise/instance.ts";
-
-/** Labels of containers, networks and volumes. Ownership is `home` and `stack`, never a name. */
-export const OURS = {
-  home: "orco.home",
-  stack: "orco.stack",
-  service: "orco.service",
-  replica: "orco.replica",
-  instance: "orco.instance",
-  config: "orco.config",
-} as const;
 
 export function labelsOf(
   { stack, service, replica, config }: Pick<Slot, "stack" | "service" | "replica" | "config">,
