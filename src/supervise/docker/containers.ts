@@ -11,12 +11,13 @@ export interface ContainerSpec {
   readonly WorkingDir?: string;
   readonly User?: string;
   readonly Labels?: Readonly<Record<string, string>>;
+  readonly StopSignal?: string;
   readonly ExposedPorts?: Readonly<Record<string, object>>;
   readonly HostConfig?: HostConfig;
-  readonly NetworkingConfig?: { readonly EndpointsConfig: Readonly<Record<string, object>> };
+  readonly NetworkingConfig?: { readonly EndpointsConfig: Readonly<Record<string, { readonly Aliases?: readonly string[] }>> };
 }
 
-interface HostConfig {
+export interface HostConfig {
   readonly Binds?: readonly string[];
   readonly Mounts?: readonly Mount[];
   readonly NanoCpus?: number;
@@ -25,6 +26,7 @@ interface HostConfig {
   /** Memory and swap together, bytes. */
   readonly MemorySwap?: number;
   readonly PidsLimit?: number;
+  readonly Ulimits?: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
   readonly SecurityOpt?: readonly string[];
   readonly Init?: boolean;
   readonly NetworkMode?: string;
@@ -34,11 +36,12 @@ interface HostConfig {
   readonly PortBindings?: Readonly<Record<string, readonly { readonly HostIp?: string; readonly HostPort?: string }[]>>;
 }
 
-interface Mount {
+export interface Mount {
   readonly Type: "bind" | "volume" | "tmpfs";
   readonly Source?: string;
   readonly Target: string;
   readonly ReadOnly?: boolean;
+  readonly TmpfsOptions?: { readonly SizeBytes?: number };
 }
 
 export interface ContainerState {
@@ -107,7 +110,7 @@ export function inspectContainer(engine: Engine, id: string, options: CallOption
 
 /** Resolves when it does not run; give it a `timeoutMs` that fits. */
 export async function waitContainer(engine: Engine, id: string, options: CallOptions = {}): Promise<{ readonly exitCode: number }> {
-  const { StatusCode } = await engine.call<{ StatusCode: number }>("POST", `${pathOf(id)}/wait`, options);
+  const { StatusCode } = await engine.call<{ StatusCode: number }>("POST", `${pathOf(id)}/wait`, { ...options, patient: true });
   return { exitCode: StatusCode };
 }
 

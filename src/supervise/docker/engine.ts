@@ -14,19 +14,26 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-interface Request extends CallOptions {
+export interface Request extends CallOptions {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it is (a tar). */
+  readonly bytes?: AsyncIterable<Uint8Array>;
+  /** The answer comes when a container has done something: none in time says nothing of docker. */
+  readonly patient?: boolean;
 }
 
 /**
  * The Docker Engine API, 1.41 or newer, at `unix:///path`, `tcp://host:port` or `http(s)://…`. Everything rejects with docker's own message as
  * `invalid`, `not_found`, `conflict`, `forbidden` or `internal` (facts: status, path), with `unavailable` when it does not answer (facts: host),
- * `timeout`, `unsupported` for an engine that is too old, or the signal's reason.
+ * `timeout`, `unsupported` for an engine that is too old, or the signal's reason. `isAway` tells what is docker's absence.
  */
 export class Engine {
   private readonly base: string;
   private readonly socket: string | undefined;
+  private readonly turns = new Map<string, Promise<unknown>>();
   private version: Promise<string> | undefined;
 
   constructor(readonly host: string) {
@@ -72,7 +79,19 @@ export class Engine {
     }
   }
 
-  private async within<Answer>(path: string, options: CallOptions, work: (deadline: Deadline) => Promise<Answer>): Promise<Answer> {
+  /** What must not be done twice at once, one after another by its key. */
+  async inTurn<Value>(key: string, work: () => Promise<Value>): Promise<Value> {
+    const before = this.turns.get(key);
+    const mine = (before ?? Promise.resolve()).then(work, work);
+    this.turns.set(key, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.turns.get(key) === mine) this.turns.delete(key);
+    }
+  }
+
+  private async within<Answer>(path: string, options: Request, work: (deadline: Deadline) => Promise<Answer>): Promise<Answer> {
     const deadline = new Deadline(options);
     try {
       return await work(deadline);
@@ -95,15 +114,18 @@ export class Engine {
     }
   }
 
-  private async open(method: string, path: string, { query = {}, body, signal }: Request): Promise<Response> {
+  private async open(method: string, path: string, { query = {}, headers, body, bytes, signal }: Request): Promise<Response> {
     const search = new URLSearchParams();
     for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value));
+    const type = bytes ? "application/x-tar" : "application/json";
     const answer = await fetch(`${this.base}${path}?${search.toString()}`, {
       method,
       redirect: "manual",
+      headers: { ...((bytes ?? body) !== undefined && { "content-type": type }), ...headers },
       ...(this.socket !== undefined && { unix: this.socket }),
       ...(signal && { signal }),
-      ...(body !== undefined && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(bytes && { body: bytes }),
       timeout: false,
     } as BunFetchRequestInit);
     if (answer.ok || answer.status === 304) return answer;
@@ -113,7 +135,12 @@ export class Engine {
   private trouble(error: unknown, { path, deadline }: { path: string; deadline: Deadline }): unknown {
     if (deadline.signal.aborted) return deadline.signal.reason;
     if (error instanceof OrcoError) return error;
-    return new OrcoError("unavailable", this.absence(errnoOf(error) ?? messageOf(error)), { host: this.host, path }, { cause: error });
+    return new OrcoError(
+      "unavailable",
+      this.absence(errnoOf(error) ?? messageOf(error)),
+      { host: this.host, path, away: true },
+      { cause: error },
+    );
   }
 
   private absence(why: string): string {
@@ -130,11 +157,11 @@ class Deadline {
   private readonly timer: Timer;
   private readonly onAbort = (): void => this.controller.abort(this.caller?.reason);
 
-  constructor({ signal, timeoutMs = CALL_TIMEOUT_MS }: CallOptions) {
+  constructor({ signal, timeoutMs = CALL_TIMEOUT_MS, patient = false }: Pick<Request, "signal" | "timeoutMs" | "patient">) {
     this.caller = signal;
     if (signal?.aborted) this.onAbort();
     signal?.addEventListener("abort", this.onAbort, { once: true });
-    const late = new OrcoError("timeout", `docker has not answered within ${timeoutMs} ms`, { timeout_ms: timeoutMs });
+    const late = new OrcoError("timeout", `docker has not answered within ${timeoutMs} ms`, { timeout_ms: timeoutMs, away: !patient });
     this.timer = setTimeout(() => this.controller.abort(late), timeoutMs);
   }
 
@@ -161,6 +188,11 @@ async function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal): P
   signal.addEventListener("abort", () => aborted.reject(signal.reason), { once: true });
   aborted.promise.catch(() => undefined);
   return Promise.race([promise, aborted.promise]);
+}
+
+/** Docker does not answer, or not in time: whatever was asked for is not at fault, and may have been done all the same. */
+export function isAway(error: unknown): boolean {
+  return error instanceof OrcoError && error.facts["away"] === true;
 }
 
 /** Docker itself has answered. */

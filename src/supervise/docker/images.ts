@@ -8,7 +8,16 @@ export interface ImageInfo {
   readonly RepoDigests: readonly string[] | null;
   /** Bytes. */
   readonly Size: number;
-  readonly Config: { readonly Entrypoint: readonly string[] | null; readonly Cmd: readonly string[] | null; readonly User: string };
+  readonly Os: string;
+  readonly Architecture: string;
+  readonly Config: {
+    readonly Entrypoint: readonly string[] | null;
+    readonly Cmd: readonly string[] | null;
+    readonly User: string;
+    /** Paths. */
+    readonly Volumes?: Readonly<Record<string, object>> | null;
+    readonly Labels?: Readonly<Record<string, string>> | null;
+  };
 }
 
 /** One step of a pull; `id` is the layer, counts are bytes. */
