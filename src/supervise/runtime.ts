@@ -115,6 +115,42 @@ export interface CommandRun {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** A command beside the instance that somebody talks to: `orco exec`. */
+export interface ExecRun {
+  readonly argv: readonly string[];
+  /** Beside the instance's own environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Instead of the instance's. */
+  readonly user?: string;
+  readonly cwd?: string;
+  /** On a terminal of this size: then all it writes is stdout. TERM is in `env`. */
+  readonly tty?: TerminalSize;
+}
+
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export interface ExecPiece {
+  readonly stream: "stdout" | "stderr";
+  readonly data: Uint8Array;
+}
+
+export interface Exec {
+  /** The next piece of what it writes, undefined at the end. The command is held back while nobody asks; one question at a time. Never rejects. */
+  read(): Promise<ExecPiece | undefined>;
+  /** Resolves when there is room for more: false when the command reads no more. Never rejects; one at a time. */
+  write(data: Uint8Array): Promise<boolean>;
+  /** The end of its input; on a terminal nothing (its user types ^D). */
+  end(): void;
+  resize(size: TerminalSize): void;
+  /** Resolves when it has ended and nothing of it is left. Rejects where only the try has shown that it cannot be started: as `exec` does. */
+  readonly exited: Promise<{ readonly code?: number; readonly signal?: string }>;
+  /** Ends it, and all it has started. Idempotent. */
+  kill(): void;
+}
+
 export type ExitReason = "exited" | "signaled" | "oom_killed" | "lost" | "removed";
 
 /**
@@ -200,6 +236,11 @@ export interface Runtime {
   adopt(instance: string): Promise<Adopted>;
   /** Runs a command as the instance would, inside of it while it runs. It is over, and nothing of it is left, when this resolves. Rejects as `start` does. */
   command(spec: LaunchSpec, run: CommandRun): Promise<CommandResult>;
+  /**
+   * Runs a command inside the instance while it runs, for somebody who talks to it. Rejects with `executable_not_found` and `start_failed`, and of
+   * containers `conflict` (it does not run) and `engine_away`.
+   */
+  exec?(spec: LaunchSpec, run: ExecRun): Promise<Exec>;
   /** Kills what still carries the mark of an ended instance outside of its tree: what its hooks and probes left behind. */
   purge(instance: string): Promise<void>;
   /** Removes what is left of an ended instance: its folder, its container. */
