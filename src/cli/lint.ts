@@ -3,29 +3,26 @@ import { dirname } from "node:path";
 import { formatDiagnostics } from "../kernel/diagnostic.ts";
 import type { Diagnostic } from "../kernel/errors.ts";
 import { loadStack } from "../stack/load/load.ts";
-import { onlyDockerRefused } from "../stack/load/refuse.ts";
 import type { StackSpec } from "../stack/spec.ts";
 import type { Context } from "./context.ts";
 import { EXIT, nearby } from "./exit.ts";
 
-/** Exit 1 on errors and on what this version cannot do. Docker services alone keep the file valid (the document's sample has them): `up` refuses those. */
+/** Exit 1 on errors and on what this version cannot do; warnings leave the file valid. */
 export async function lint(context: Context): Promise<number> {
   const { io, global } = context;
   const { file, spec, diagnostics } = loadOffline(context);
   const found = diagnostics.map((one) => nearby(one, io.cwd));
-  const ok = spec !== undefined && !found.some((one) => one.severity === "error") && onlyDockerRefused(found);
+  const ok = spec !== undefined && found.every((one) => one.severity === "warning");
   if (global.json) io.out(`${JSON.stringify({ file, ok, diagnostics })}\n`);
   else {
     if (found.length > 0) io.err(`${formatDiagnostics(found, { color: io.color })}\n`);
-    if (ok) io.out(`${summary(spec.name, Object.keys(spec.services).length, found)}\n`);
+    if (ok) io.out(`${summary(spec.name, Object.keys(spec.services).length)}\n`);
   }
   return ok ? EXIT.ok : EXIT.failed;
 }
 
-function summary(name: string, services: number, found: readonly Diagnostic[]): string {
-  const later = found.filter((one) => one.severity === "unsupported").length;
-  const valid = `${name}: valid, ${services} ${services === 1 ? "service" : "services"}`;
-  return later === 0 ? valid : `${valid}; up will refuse it: ${later} ${later === 1 ? "thing needs" : "things need"} a later version`;
+function summary(name: string, services: number): string {
+  return `${name}: valid, ${services} ${services === 1 ? "service" : "services"}`;
 }
 
 /** The file as the daemon would read it, without one. */

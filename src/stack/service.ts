@@ -8,6 +8,7 @@ import { graphOf, serviceOf } from "./graph.ts";
 import { refuseDecision } from "./changes/decide.ts";
 import { MAX_REPLICAS } from "./load/limits.ts";
 import { loadStack } from "./load/load.ts";
+import { lookAt } from "./load/places.ts";
 import { planChanges } from "./plan.ts";
 import type { Stacks } from "./stacks.ts";
 import type { BuildSpec, ServiceSpec, StackSpec } from "./spec.ts";
@@ -140,7 +141,7 @@ async function stamped(spec: StackSpec, buildDigest: RequestPorts["buildDigest"]
 }
 
 function read(name: string, body: PutStack): { spec: StackSpec; warnings: readonly Diagnostic[] } {
-  const { spec, diagnostics } = loadStack({ ...body, readFile: readOrUndefined }, { profiles: body.profiles ?? [] });
+  const { spec, diagnostics } = loadStack({ ...body, readFile: readOrUndefined, look: lookAt }, { profiles: body.profiles ?? [] });
   refuse(diagnostics, "error", "the stack file has errors");
   refuse(diagnostics, "unsupported", "the stack file asks for what this version cannot do");
   if (!spec) throw new OrcoError("internal", "the stack file was read without a result");

@@ -7,6 +7,8 @@ import { checkOwnPorts } from "./own-port.ts";
 import { checkProbePorts } from "./probe-ports.ts";
 import type { Finding, Report } from "./report.ts";
 import type { Resolved } from "./resolved.ts";
+import { checkScheduled } from "./schedule.ts";
+import { checkSharedData } from "./shared-data.ts";
 import { type Node, nodeAt, type Path, type Span } from "./source.ts";
 
 export type Services = ReadonlyMap<string, Resolved>;
@@ -20,6 +22,8 @@ export function checkTogether(all: Services, report: Report): void {
   checkInstances(active, report);
   checkProbePorts(active.values(), report);
   checkOwnPorts(active.values(), report);
+  checkScheduled(active, report);
+  checkSharedData(active.values(), report);
 }
 
 function checkDependencies(service: Resolved, all: Services, report: Report): void {

@@ -1,5 +1,6 @@
 import type { Diagnostic } from "../../kernel/errors.ts";
 import type { ServiceSpec } from "../spec.ts";
+import type { Look } from "./places.ts";
 import { type Loaded, loadStack, type LoadOptions } from "./load.ts";
 
 export interface LoadTextOptions extends LoadOptions {
@@ -10,7 +11,9 @@ export interface LoadTextOptions extends LoadOptions {
 
 /** For tests: loads a stack from memory. */
 export function loadText(source: string, { env = {}, files = {}, ...options }: LoadTextOptions = {}): Loaded {
-  return loadStack({ source, file: "/app/stack.yaml", workdir: "/app", env, readFile: (path) => files[path] }, options);
+  const look: Look = (path) =>
+    path in files ? "file" : Object.keys(files).some((name) => name.startsWith(`${path}/`)) ? "folder" : undefined;
+  return loadStack({ source, file: "/app/stack.yaml", workdir: "/app", env, readFile: (path) => files[path], look }, options);
 }
 
 /** A whole stack around the given services, whose lines are indented by two more than here. The first of them is on line 4. */

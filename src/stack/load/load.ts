@@ -9,6 +9,7 @@ import { Interpolator, type Vars } from "./interpolate.ts";
 import { LAUNCH_VARIABLES } from "./launch.ts";
 import { MAX_SERVICES, MAX_SOURCE_BYTES } from "./limits.ts";
 import { isBroken } from "./parse.ts";
+import type { Look } from "./places.ts";
 import { refuse } from "./refuse.ts";
 import { Report } from "./report.ts";
 import { type ResolveContext, resolveService } from "./resolve.ts";
@@ -25,11 +26,13 @@ export interface StackSource {
   /** Variables for interpolation; they win over `.env`. */
   readonly env: Vars;
   readonly readFile: ReadFile;
+  /** For paths that must be there; without it none is looked at. */
+  readonly look?: Look;
 }
 
 export interface LoadOptions {
   readonly profiles?: readonly string[];
-  /** false: an env file that cannot be read is a warning (lint on another machine). Default true. */
+  /** false: an env file that cannot be read is a warning, and no path is looked at (lint on another machine). Default true. */
   readonly checkFiles?: boolean;
 }
 
@@ -39,6 +42,7 @@ export interface Loaded {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+const BUDGET_WINDOW_MS = 10_000;
 const LAUNCH = new Set(LAUNCH_VARIABLES);
 const LAUNCH_WITHOUT_PORT = new Set(LAUNCH_VARIABLES.filter((name) => name !== "PORT"));
 
@@ -77,9 +81,10 @@ function read(file: SourceFile, loading: Loading): StackSpec | undefined {
   if (!root) return undefined;
   const head = readHead(root, interpolator, report);
   const workdir = resolve(from.workdir, head.stack?.workdir ?? ".");
+  const home = from.env["HOME"];
   const context = {
     report,
-    workdir,
+    places: { workdir, ...(home !== undefined && { home }), ...(options.checkFiles !== false && from.look && { look: from.look }) },
     profiles: new Set(options.profiles),
     readFile: from.readFile,
     checkFiles: options.checkFiles !== false,
@@ -89,7 +94,17 @@ function read(file: SourceFile, loading: Loading): StackSpec | undefined {
   const active = [...services.values()].filter((service) => service.leftOut === undefined);
   for (const service of active) refuse(service, report);
   const specs: Record<string, ServiceSpec> = Object.fromEntries(active.map(({ spec }) => [spec.name, spec]));
-  return { version: "0.1", name: head.stack?.name ?? "", workdir, services: specs, ...(from.file !== undefined && { file: from.file }) };
+  const { name = "", restartBudget } = head.stack ?? {};
+  return {
+    version: "0.1",
+    name,
+    workdir,
+    services: specs,
+    ...(from.file !== undefined && { file: from.file }),
+    ...(restartBudget?.restarts !== undefined && {
+      restartBudget: { restarts: restartBudget.restarts, windowMs: restartBudget.window ?? BUDGET_WINDOW_MS },
+    }),
+  };
 }
 
 /** Everything but the services, and `defaults` on their own so that what is wrong there is reported there. */

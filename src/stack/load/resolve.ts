@@ -4,14 +4,19 @@ import type { PortSpec, ServiceSpec } from "../spec.ts";
 import { Place } from "./field.ts";
 import { type ReadFile, readEnvFile } from "./files.ts";
 import { resolveHealth } from "./health.ts";
+import { resolveDocker } from "./docker.ts";
+import { type Places, resolveVolumes } from "./places.ts";
 import { MAX_REPLICAS } from "./limits.ts";
 import { bindsItself } from "./own-port.ts";
 import type { DeclaredPort } from "./ports.ts";
 import type { Report } from "./report.ts";
 import type { Resolved } from "./resolved.ts";
-import { resolveCommand, resolveDocker, resolveRuntime } from "./runtime.ts";
+import { resolveCommand, resolveRuntime } from "./runtime.ts";
 import { type DeclaredService, service } from "./shape.ts";
 import { type Mapping, nodeAt, type Path } from "./source.ts";
+import { resolveSchedule } from "./schedule.ts";
+import { keepsData } from "./shared-data.ts";
+import { resolveWatch } from "./watch.ts";
 import { resolveRestart, resolveUpdate } from "./update.ts";
 import { shellCommand } from "./words.ts";
 
@@ -19,8 +24,7 @@ const MI = 1024 * 1024;
 
 export interface ResolveContext {
   readonly report: Report;
-  /** Of the stack; absolute. */
-  readonly workdir: string;
+  readonly places: Places;
   readonly profiles: ReadonlySet<string>;
   readonly readFile: ReadFile;
   readonly checkFiles: boolean;
@@ -35,23 +39,31 @@ export function resolveService(name: string, node: Mapping, context: ResolveCont
   const runtime = resolveRuntime(declared, node, at);
   const ports = declared.ports ?? [];
   const replicas = checkReplicas(declared.replicas ?? 1, node, at);
-  const workdir = resolve(context.workdir, declared.workdir ?? ".");
+  const { places } = context;
+  const workdir = runtime === "docker" ? places.workdir : resolve(places.workdir, declared.workdir ?? ".");
+  const volumes = runtime === "docker" ? resolveVolumes(declared.volumes ?? [], node, { at, places }) : [];
   const health = declared.health && resolveHealth(declared.health, block(node, "health"), at.in("health"));
   const command = resolveCommand(declared.command, runtime);
-  const publishes = runtime === "process" && ports.some((port) => bindsItself(port, { health, command, env: declared.env ?? {} }));
+  const own = { runtime, health, command, env: declared.env ?? {} };
+  const alone = ports.some((port) => bindsItself(port, own)) || (keepsData(volumes) && ports.every(({ host }) => host === undefined));
+  const schedule = resolveSchedule(declared, { node, at });
   const spec: ServiceSpec = {
     name,
     runtime,
     command,
     workdir,
     env: { ...(leftOut === undefined ? envFromFiles(declared, node, { at, context }) : {}), ...declared.env },
-    secrets: resolveSecrets(declared, node, { at, workdir: context.workdir, runtime }),
+    secrets: resolveSecrets(declared, node, { at, workdir: places.workdir, runtime }),
     ports: ports.map(portSpec),
-    volumes: [],
+    volumes,
     dependsOn: (declared.dependsOn ?? []).map(dependency),
     replicas,
-    restartPolicy: resolveRestart(declared.restartPolicy ?? {}, block(node, "restartPolicy"), at.in("restartPolicy")),
-    update: resolveUpdate(declared.update ?? {}, { replicas, publishes, node: block(node, "update"), at: at.in("update") }),
+    restartPolicy: resolveRestart(
+      { ...(schedule && { condition: "never" }), ...declared.restartPolicy },
+      block(node, "restartPolicy"),
+      at.in("restartPolicy"),
+    ),
+    update: resolveUpdate(declared.update ?? {}, { replicas, alone, node: block(node, "update"), at: at.in("update") }),
     stop: resolveStop(declared),
     hooks: resolveHooks(declared),
     logging: resolveLogging(declared),
@@ -59,23 +71,21 @@ export function resolveService(name: string, node: Mapping, context: ResolveCont
     profiles: declared.profiles ?? [],
     disabled: declared.disabled ?? false,
     ...(health && { health }),
-    ...optional(declared, context.workdir, runtime),
+    ...optional(declared),
+    ...(schedule && { schedule }),
+    ...(declared.watch && { watch: resolveWatch(declared, { node, at, places }) }),
+    ...(runtime === "docker" && { docker: resolveDocker(declared, { node, at, places }) }),
   };
   return { spec, declared, ports, node, path, ...(leftOut !== undefined && { leftOut }) };
 }
 
-function optional(declared: DeclaredService, workdir: string, runtime: string): Partial<ServiceSpec> {
-  const { image, user, description, resources, watch, schedule } = declared;
+function optional(declared: DeclaredService): Partial<ServiceSpec> {
+  const { image, user, description, resources } = declared;
   return {
     ...(image !== undefined && { image }),
     ...(user !== undefined && { user }),
     ...(description !== undefined && { description }),
     ...(resources && Object.keys(resources).length > 0 && { limits: resources }),
-    ...(runtime === "docker" && { docker: resolveDocker(declared, workdir) }),
-    ...(watch && {
-      watch: watch.map(({ path = ".", action = "restart", ignore = [] }) => ({ path: resolve(workdir, path), action, ignore })),
-    }),
-    ...(schedule?.cron !== undefined && { schedule: { ...schedule, cron: schedule.cron, overlap: schedule.overlap ?? "skip" } }),
   };
 }
 
@@ -109,7 +119,7 @@ function envFromFiles(
     ...paths.map((path, index) => {
       const item = field.kind === "list" ? (field.items[index] ?? field) : field;
       const request = {
-        path: resolve(context.workdir, path),
+        path: resolve(context.places.workdir, path),
         at: item,
         field: [...at.path, "envFromFile", ...(item === field ? [] : [index])],
         lenient: !context.checkFiles,

@@ -1,10 +1,8 @@
-import type { DockerSpec } from "../spec.ts";
 import type { Place } from "./field.ts";
 import type { DeclaredService } from "./shape.ts";
 import { type Mapping, nodeAt } from "./source.ts";
 import type { Command } from "./units.ts";
 import { shellCommand, splitWords } from "./words.ts";
-import { resolve } from "node:path";
 
 /** Why a process cannot have what containers have. */
 const DOCKER_ONLY = {
@@ -46,17 +44,4 @@ export function resolveCommand(command: Command | undefined, runtime: "docker" |
   if (command === undefined) return [];
   if (typeof command === "string" && runtime === "docker") return splitWords(command);
   return shellCommand(command);
-}
-
-/** `workdir` of a service is a folder inside its container; that of the stack is the base of the build's context. */
-export function resolveDocker(declared: DeclaredService, workdir: string): DockerSpec {
-  const { build, entrypoint, init = false, pull = "missing", ulimits = {} } = declared;
-  return {
-    pull,
-    init,
-    ulimits: Object.fromEntries(Object.entries(ulimits).map(([name, { soft = -1, hard = soft }]) => [name, { soft, hard }])),
-    ...(entrypoint !== undefined && { entrypoint: resolveCommand(entrypoint, "docker") }),
-    ...(declared.workdir !== undefined && { workdir: declared.workdir }),
-    ...(build?.context !== undefined && { build: { ...build, context: resolve(workdir, build.context) } }),
-  };
 }

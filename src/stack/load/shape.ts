@@ -3,6 +3,7 @@ import { byForm, type Field, flag, list, mapped, number, object, oneOf, parsedTe
 import { health, timedCommand } from "./health-shape.ts";
 import { didYouMean } from "../../kernel/nearest.ts";
 import { ports } from "./ports.ts";
+import { volumes } from "./volumes.ts";
 import { amount, command, count, cpu, duration, positiveDuration, share, size } from "./units.ts";
 
 /** Everything a stack.yaml may say (design: stack.md, Schema), field by field. Defaults and what fields mean to each other are in `resolve.ts`. */
@@ -73,6 +74,8 @@ const restartPolicy = object({
   backoff,
 });
 
+const restartBudget = object({ restarts: count("a whole number from 1"), window: positiveDuration }, { required: ["restarts"] });
+
 const updateFields = {
   strategy: oneOf(["rolling", "canary", "blueGreen", "recreate"]),
   maxUnavailable: amount,
@@ -121,9 +124,7 @@ const watch = list(
   ),
   "a list of {path, action}",
 );
-const cron = parsedText("a cron expression of five or six fields", (raw) =>
-  /^(?:@[a-z]+|(?:[\w*?,/#-]+\s+){4,5}[\w*?,/#-]+)$/i.test(raw.trim()) ? raw.trim() : undefined,
-);
+const cron = text({ wanted: "a cron expression" });
 const scheduleFields = { cron, timezone: text({ wanted: "a time zone" }), overlap: oneOf(["skip", "queue", "replace"]) };
 const schedule = byForm<Read<typeof scheduleFields>>({
   scalar: mapped(cron, (found) => ({ cron: found })),
@@ -142,7 +143,7 @@ const serviceFields = {
   envFromFile: oneOrMore,
   secrets: record(secret, { wanted: "a mapping of names to secrets", key: variableProblem }),
   ports,
-  volumes: words,
+  volumes,
   dependsOn: list(byForm<DeclaredDependency>({ scalar: shortDependency, map: dependency }), "a list of services"),
   health,
   replicas: number({ wanted: "a whole number from 0", min: 0 }),
@@ -178,7 +179,7 @@ export const file = object(
   {
     version,
     includes: oneOrMore,
-    stack: object({ name: stackName, workdir: text({ wanted: "a path" }) }, { required: ["name"] }),
+    stack: object({ name: stackName, workdir: text({ wanted: "a path" }), restartBudget }, { required: ["name"] }),
     defaults,
     services: record(
       { json: { $ref: "#/$defs/service" }, read: (node) => node },

@@ -7,15 +7,15 @@ import type { Amount } from "./units.ts";
 
 interface UpdateContext {
   readonly replicas: number;
-  /** A single instance binds some port of the host itself. */
-  readonly publishes: boolean;
+  /** A single instance has something that it cannot share with its successor: a port of the host, data. */
+  readonly alone: boolean;
   readonly node: Mapping;
   readonly at: Place;
 }
 
-/** Default strategy: rolling. One replica that binds its own host port cannot run beside its successor, so there it is recreate. */
-export function resolveUpdate(declared: DeclaredUpdate, { replicas, publishes, node, at }: UpdateContext): UpdateSpec {
-  const strategy = declared.strategy ?? (replicas <= 1 && publishes ? "recreate" : "rolling");
+/** Default strategy: rolling; recreate for one replica that cannot run beside its successor. */
+export function resolveUpdate(declared: DeclaredUpdate, { replicas, alone, node, at }: UpdateContext): UpdateSpec {
+  const strategy = declared.strategy ?? (replicas <= 1 && alone ? "recreate" : "rolling");
   const maxUnavailable = counted(declared.maxUnavailable ?? { count: 0 }, replicas, Math.floor);
   const maxSurge = counted(declared.maxSurge ?? { count: 1 }, replicas, Math.ceil);
   if ((strategy === "rolling" || strategy === "canary") && maxUnavailable === 0 && maxSurge === 0 && replicas > 0) {
