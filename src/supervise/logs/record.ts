@@ -2,7 +2,7 @@ import type { JsonObject } from "../../kernel/event.ts";
 
 /** One log line: the same on disk, on the API and on `orco logs --json`. */
 export interface LogRecord {
-  /** RFC 3339 UTC with ms: when orco read the line; never decreases within a service. */
+  /** RFC 3339 UTC with ms: when orco read the line, for a container when docker did; never decreases within a service. */
   readonly timestamp: string;
   readonly service: string;
   readonly replica: number;

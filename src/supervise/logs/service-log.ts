@@ -2,6 +2,7 @@ import type { Clock } from "../../kernel/clock.ts";
 import type { JsonObject } from "../../kernel/event.ts";
 import { messageOf } from "../../kernel/errors.ts";
 import { Attachment } from "./attachment.ts";
+import { Convoy } from "./convoy.ts";
 import { instanceKey, STREAM } from "./entry.ts";
 import type { Level } from "./level.ts";
 import { type Note, Notes } from "./notes.ts";
@@ -12,7 +13,8 @@ import type { LoggingSpec } from "./record.ts";
 import { Redactor } from "./redact.ts";
 import type { Segment } from "./segment.ts";
 import { Spool } from "./spool.ts";
-import { type Scratch, type Sink, Stream } from "./stream.ts";
+import { type Scratch, type Sink, type SinkContext, Stream } from "./stream.ts";
+import { Times } from "./times.ts";
 import type { Trouble } from "./trouble.ts";
 import { type Batch, SegmentWriter } from "./writer.ts";
 
@@ -31,7 +33,8 @@ export interface ServiceLogOptions {
 export interface AttachTo {
   readonly instance: string;
   readonly replica: number;
-  readonly spools: { readonly stdout: string; readonly stderr: string };
+  /** `timed`: beside each spool stand the times of its lines. */
+  readonly spools: { readonly stdout: string; readonly stderr: string; readonly timed?: boolean };
 }
 
 const MAX_BATCH_BYTES = 1024 * 1024;
@@ -50,8 +53,10 @@ export class ServiceLog {
   private readonly notes = new Notes();
   private redactor: Redactor | undefined;
   private isClosed = false;
+  private readonly convoy: Convoy;
 
   constructor(private readonly options: ServiceLogOptions) {
+    this.convoy = new Convoy(options.pump, () => options.clock.monotonic());
     this.writer = new SegmentWriter(options.dir, options.logging);
   }
 
@@ -100,12 +105,13 @@ export class ServiceLog {
       hurry: () => pump.hurry(),
     });
     const sink = this.sinkFor(attachment);
+    const timed = spools.timed === true;
     const streams = (["stdout", "stderr"] as const).map((source) =>
-      this.streamOf(source, { spool: spools[source], instance, replica, sink }),
+      this.streamOf(source, { spool: spools[source], timed, instance, replica, sink }),
     );
     attachment.begin(streams);
     this.attachments.add(attachment);
-    for (const stream of streams) pump.add(stream);
+    for (const stream of streams) (timed ? this.convoy : pump).add(stream);
     return attachment;
   }
 
@@ -140,12 +146,16 @@ export class ServiceLog {
     this.tellFollowers();
   }
 
-  private streamOf(source: "stdout" | "stderr", of: { spool: string; instance: string; replica: number; sink: Sink }): Stream {
+  private streamOf(
+    source: "stdout" | "stderr",
+    of: { spool: string; timed: boolean; instance: string; replica: number; sink: Sink },
+  ): Stream {
     const { clock, punch, scratch } = this.options;
     const instance = instanceKey(of.instance);
     const stream = STREAM[source];
     const start = this.writer.cursor(instance, stream) ?? { instance, stream, replica: of.replica, offset: 0, midline: false };
-    return new Stream({ start, source, spool: new Spool(of.spool, punch), sink: of.sink, scratch, clock });
+    const times = of.timed ? new Times(of.spool, punch) : undefined;
+    return new Stream({ start, source, spool: new Spool(of.spool, punch), sink: of.sink, scratch, clock, ...(times && { times }) });
   }
 
   private sinkFor(attachment: Attachment): Sink {
@@ -153,7 +163,10 @@ export class ServiceLog {
       redactor: () => this.redactor,
       watched: () => attachment.watched || this.committed.size > 0,
       stalled: () => this.stalled,
-      maxBatchBytes: () => Math.min(MAX_BATCH_BYTES, Math.max(MIN_BATCH_BYTES, this.writer.limits.maxFileSizeBytes / 2)),
+      maxBatch: () => ({
+        bytes: Math.min(MAX_BATCH_BYTES, Math.max(MIN_BATCH_BYTES, this.writer.limits.maxFileSizeBytes / 2)),
+        ms: (this.writer.limits.maxAgeMs ?? Number.POSITIVE_INFINITY) / 4,
+      }),
       context: () => this.context(),
       append: (batch, json) => {
         const ok = this.append(batch);
@@ -168,9 +181,10 @@ export class ServiceLog {
     return this.options.trouble.stalled(this.options.clock.monotonic());
   }
 
-  private context(): { service: string; format: LoggingSpec["format"]; redactor: Redactor | undefined; ts: number; seq: number } {
-    const ts = Math.max(Math.trunc(this.options.clock.now()), this.writer.lastTs);
-    return { service: this.service, format: this.writer.limits.format, redactor: this.redactor, ts, seq: this.lastSeq + 1 };
+  private context(): SinkContext {
+    const floor = this.writer.lastTs;
+    const ts = Math.max(Math.trunc(this.options.clock.now()), floor);
+    return { service: this.service, format: this.writer.limits.format, redactor: this.redactor, ts, floor, seq: this.lastSeq + 1 };
   }
 
   private append(batch: Batch): boolean {
@@ -183,7 +197,7 @@ export class ServiceLog {
       return false;
     }
     trouble.written();
-    this.counts.lines += batch.lines;
+    for (const { lines } of batch.parts) this.counts.lines += lines;
     this.tellFollowers();
     return true;
   }
@@ -193,7 +207,7 @@ export class ServiceLog {
     this.notes.write((note: Note) => {
       const context = this.context();
       const bytes = this.notes.encode(note, context);
-      return this.append({ bytes, lines: 1, ts: context.ts, replica: note.replica });
+      return this.append({ bytes, replica: note.replica, parts: [{ size: bytes.length, lines: 1, ts: context.ts }] });
     });
   }
 
@@ -201,12 +215,15 @@ export class ServiceLog {
     // A service that never wrote a line needs no files to say so.
     if (this.writer.segments.length === 0) return;
     const cursor = { instance, stream: STREAM.stdout, replica, offset: 0, midline: false };
-    this.append({ bytes: new Uint8Array(0), lines: 0, ts: this.context().ts, cursor, replica, ended: true });
+    this.append({ bytes: new Uint8Array(0), replica, parts: [{ size: 0, lines: 0, ts: this.writer.lastTs, cursor, ended: true }] });
   }
 
   private detach(attachment: Attachment): void {
     this.attachments.delete(attachment);
-    for (const stream of attachment.open) this.options.pump.remove(stream);
+    for (const stream of attachment.open) {
+      this.options.pump.remove(stream);
+      this.convoy.remove(stream);
+    }
   }
 
   private tellFollowers(): void {

@@ -1,14 +1,16 @@
 import type { Clock } from "../../kernel/clock.ts";
 import { messageOf } from "../../kernel/errors.ts";
 import type { Cursor } from "./cursor.ts";
+import type { TimedSource } from "./convoy.ts";
 import { CutWatch } from "./cut-watch.ts";
 import { bytesToSplit, type Cut, cut } from "./cut.ts";
 import { type BatchContext, encodeLines, encodePiece } from "./encode.ts";
+import { type Group, groupsOf } from "./groups.ts";
 import { Pace } from "./pace.ts";
-import type { Source } from "./pump.ts";
 import type { Redactor } from "./redact.ts";
 import type { Spool } from "./spool.ts";
-import type { Batch } from "./writer.ts";
+import type { Times } from "./times.ts";
+import type { Batch, Part } from "./writer.ts";
 
 /** What a stream needs of its service. */
 export interface Sink {
@@ -17,13 +19,16 @@ export interface Sink {
   watched(): boolean;
   /** A write failed less than a second ago. */
   stalled(): boolean;
-  context(): Pick<BatchContext, "service" | "format" | "redactor" | "ts" | "seq">;
-  /** Largest batch of records in bytes, unless one record alone is larger. */
-  maxBatchBytes(): number;
+  context(): SinkContext;
+  /** Largest batch of records in bytes, unless one record alone is larger, and from its first line's time to its last's. */
+  maxBatch(): { bytes: number; ms: number };
   /** False while the log cannot be written; then the batch is not there and must be made again later. */
   append(batch: Batch, json: string): boolean;
   failed(what: string): void;
 }
+
+/** `ts`: now; `floor`: no record has an earlier time. */
+export type SinkContext = Pick<BatchContext, "service" | "format" | "redactor" | "ts" | "seq"> & { readonly floor: number };
 
 /** Buffers shared by all streams of a store: everything between a read and its checkpoint happens in one turn. */
 export interface Scratch {
@@ -36,6 +41,8 @@ export interface StreamOptions {
   readonly start: Cursor;
   readonly source: "stdout" | "stderr";
   readonly spool: Spool;
+  /** Of its lines; without, they have the time at which they are read. */
+  readonly times?: Times;
   readonly sink: Sink;
   readonly scratch: Scratch;
   readonly clock: Clock;
@@ -53,11 +60,13 @@ const LINE_FEED = 10;
 const CUT_LOOK_MS = 1000;
 
 /** Reads one spool from its cursor on and hands the lines to its service, one checkpoint a step. It keeps no bytes between steps. */
-export class Stream implements Source {
+export class Stream implements TimedSource {
   private cursor: Cursor;
   private chunkBytes = FIRST_CHUNK_BYTES;
   /** Bytes after the cursor that are known to decide nothing yet. */
   private waiting = 0;
+  /** Of this step: lines that are later stay. */
+  private until = Number.POSITIVE_INFINITY;
   private end: { readonly at: number; readonly done: () => void } | undefined;
   private readonly pace: Pace;
   private readonly cuts: CutWatch;
@@ -90,7 +99,13 @@ export class Stream implements Source {
     return output || this.end !== undefined;
   }
 
-  step(): boolean {
+  headMs(): number {
+    const { offset } = this.cursor;
+    return this.quietly(undefined, () => this.options.times?.marks(offset, offset)[0].ms) ?? Number.POSITIVE_INFINITY;
+  }
+
+  step(until = Number.POSITIVE_INFINITY): boolean {
+    this.until = until;
     try {
       return this.work();
     } catch (error) {
@@ -100,6 +115,7 @@ export class Stream implements Source {
   }
 
   close(): void {
+    this.options.times?.close();
     this.options.spool.close();
   }
 
@@ -178,43 +194,67 @@ export class Stream implements Source {
 
   private commitLines(bytes: Buffer, next: number): boolean {
     const started = this.options.clock.monotonic();
-    const context = this.context();
-    const text = bytes.toString("utf8", 0, next);
-    const { json, lines } = encodeLines(bytes[next - 1] === LINE_FEED ? text : `${text}\n`, context);
-    const maxBatchBytes = this.options.sink.maxBatchBytes();
+    const { json, parts, end } = this.encoded(bytes, next);
+    const lines = parts.reduce((sum, part) => sum + part.lines, 0);
+    const most = this.options.sink.maxBatch().bytes;
     const tookMs = this.options.clock.monotonic() - started;
-    const room = Math.min(STEP_LINES / lines, maxBatchBytes / json.length, STEP_MS / tookMs);
-    this.chunkBytes = Math.max(MIN_CHUNK_BYTES, Math.min(MAX_CHUNK_BYTES, this.chunkBytes * 4, Math.ceil(next * room)));
-    if (json.length > maxBatchBytes && lines > 1) {
-      const half = bytes.lastIndexOf(LINE_FEED, next >> 1) + 1 || bytes.indexOf(LINE_FEED) + 1;
+    const room = Math.min(STEP_LINES / lines, most / json.length, STEP_MS / tookMs);
+    this.chunkBytes = Math.max(MIN_CHUNK_BYTES, Math.min(MAX_CHUNK_BYTES, this.chunkBytes * 4, Math.ceil(end * room)));
+    if (json.length > most && lines > 1) {
+      const half = bytes.lastIndexOf(LINE_FEED, end >> 1) + 1 || bytes.indexOf(LINE_FEED) + 1;
       return this.commitLines(bytes, half);
     }
-    return this.commit({ json, lines, ts: context.ts }, { read: bytes.subarray(0, next), midline: false });
+    return this.commit(json, parts, bytes.subarray(0, end));
+  }
+
+  /** Records of the first lines: all before `next`, but for those that are not to be in one batch with them. */
+  private encoded(bytes: Buffer, next: number): { json: string; parts: Part[]; end: number } {
+    const context = this.context();
+    const parts: Part[] = [];
+    let { seq } = context;
+    let json = "";
+    let at = 0;
+    for (const { end, ts } of this.groups(bytes, next, context)) {
+      const text = bytes.toString("utf8", at, end);
+      const made = encodeLines(bytes[end - 1] === LINE_FEED ? text : `${text}\n`, { ...context, ts, seq });
+      const cursor = { ...this.cursor, offset: this.cursor.offset + end, midline: false };
+      parts.push({ size: Buffer.byteLength(made.json), lines: made.lines, ts, cursor });
+      json += made.json;
+      seq += made.lines;
+      at = end;
+    }
+    return { json, parts, end: at };
+  }
+
+  private groups(bytes: Buffer, next: number, { ts, floor }: SinkContext): Group[] {
+    const { times, sink } = this.options;
+    if (!times) return [{ end: next, ts }];
+    const { offset: base } = this.cursor;
+    return groupsOf(bytes, next, times.marks(base, base + next), { base, now: ts, floor, until: this.until, spanMs: sink.maxBatch().ms });
   }
 
   private commitPiece(bytes: Buffer, { end, next, last }: Extract<Cut, { kind: "piece" }>): boolean {
     const context = this.context();
-    const { json, lines } = encodePiece(bytes.toString("utf8", 0, end), last, context);
-    return this.commit({ json, lines, ts: context.ts }, { read: bytes.subarray(0, next), midline: !last });
+    const [{ ts }] = this.groups(bytes, 1, context) as [Group];
+    const { json, lines } = encodePiece(bytes.toString("utf8", 0, end), last, { ...context, ts });
+    const cursor = { ...this.cursor, offset: this.cursor.offset + next, midline: !last };
+    return this.commit(json, [{ size: Buffer.byteLength(json), lines, ts, cursor }], bytes.subarray(0, next));
   }
 
-  private commit(
-    { json, lines, ts }: { json: string; lines: number; ts: number },
-    { read, midline }: { read: Buffer; midline: boolean },
-  ): boolean {
-    const { scratch, sink } = this.options;
-    const size = Buffer.byteLength(json);
+  private commit(json: string, parts: readonly Part[], read: Buffer): boolean {
+    const { scratch, sink, times } = this.options;
+    const size = parts.reduce((sum, part) => sum + part.size, 0);
     if (scratch.out.length < size) scratch.out = new Uint8Array(size * 2);
     scratch.encoder.encodeInto(json, scratch.out);
-    const cursor = { ...this.cursor, offset: this.cursor.offset + read.length, midline };
-    if (!sink.append({ bytes: scratch.out.subarray(0, size), lines, ts, cursor, replica: cursor.replica }, json)) return false;
-    this.cursor = cursor;
+    if (!sink.append({ bytes: scratch.out.subarray(0, size), replica: this.cursor.replica, parts }, json)) return false;
+    this.cursor = parts.at(-1)?.cursor ?? this.cursor;
     this.cuts.read(read);
-    this.cuts.free(cursor.offset, sink.redactor() !== undefined);
+    this.cuts.free(this.cursor.offset, sink.redactor() !== undefined);
+    times?.free();
     return true;
   }
 
-  private context(): BatchContext {
+  private context(): SinkContext & BatchContext {
     const { sink, source } = this.options;
     return { ...sink.context(), source, replica: this.cursor.replica };
   }

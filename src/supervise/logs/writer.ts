@@ -11,11 +11,19 @@ import { type Segment, segmentPath } from "./segment.ts";
 /** Some records of one stream, or only the news that an instance has ended. */
 export interface Batch {
   readonly bytes: Uint8Array;
+  readonly replica: number;
+  /** In order, one entry of the index each; together they cover `bytes`. */
+  readonly parts: readonly Part[];
+}
+
+/** Records of one time. */
+export interface Part {
+  /** Of the bytes. */
+  readonly size: number;
   readonly lines: number;
   readonly ts: number;
   /** Absent for orco's own lines. */
   readonly cursor?: Cursor;
-  readonly replica: number;
   readonly ended?: boolean;
 }
 
@@ -64,19 +72,27 @@ export class SegmentWriter {
   append(batch: Batch): void {
     const files = this.filesFor(batch);
     const { segment } = files;
-    const seq = segment.lastSeq + batch.lines;
-    const end = segment.end + batch.bytes.length;
+    const at = { end: segment.end, seq: segment.lastSeq };
+    const entries = Buffer.allocUnsafe(batch.parts.length * ENTRY_BYTES);
+    for (const [i, part] of batch.parts.entries()) {
+      at.end += part.size;
+      at.seq += part.lines;
+      encodeEntry(entryOf(part, batch.replica, at), entries, i * ENTRY_BYTES);
+    }
     try {
       if (batch.bytes.length > 0) writeAll(files.log, batch.bytes, segment.end);
-      writeAll(files.idx, encodeEntry(entryOf(batch, { end, seq })), segment.entries * ENTRY_BYTES);
+      writeAll(files.idx, entries, segment.entries * ENTRY_BYTES);
     } catch (error) {
       this.cutBack();
       throw error;
     }
-    if (batch.lines > 0) segment.firstTs ??= batch.ts;
-    Object.assign(segment, { end, lastSeq: seq, lastTs: batch.ts, entries: segment.entries + 1 });
-    this.remember(batch);
-    this.maybeSnapshot();
+    for (const part of batch.parts) {
+      if (part.lines > 0) segment.firstTs ??= part.ts;
+      segment.lastTs = part.ts;
+      this.remember(part);
+    }
+    Object.assign(segment, { end: at.end, lastSeq: at.seq, entries: segment.entries + batch.parts.length });
+    this.maybeSnapshot(batch.parts.length);
   }
 
   /** Removes what is too much or too old; an active segment that is too old is closed first. True when something went. */
@@ -98,11 +114,11 @@ export class SegmentWriter {
 
   private filesFor(batch: Batch): NonNullable<typeof this.files> {
     const active = this.segments.at(-1);
-    const limits = { ...this.limits, now: batch.ts };
-    const bytes = batch.bytes.length;
-    if (!active || (batch.lines > 0 && mustRotate(active, bytes, limits))) {
+    const now = batch.parts[0]?.ts ?? this.lastTs;
+    const bytes = batch.bytes.length + (batch.parts.length - 1) * ENTRY_BYTES;
+    if (!active || (batch.bytes.length > 0 && mustRotate(active, bytes, { ...this.limits, now }))) {
       this.rotate();
-      this.sweep(batch.ts);
+      this.sweep(now);
     }
     const segment = this.segments.at(-1);
     if (!segment) throw new Error("a log without a segment");
@@ -161,8 +177,8 @@ export class SegmentWriter {
     return out;
   }
 
-  private maybeSnapshot(): void {
-    this.sinceSnapshot += 1;
+  private maybeSnapshot(entries: number): void {
+    this.sinceSnapshot += entries;
     if (this.sinceSnapshot < SNAPSHOT_EVERY || !this.files) return;
     this.sinceSnapshot = 0;
     const { segment, idx } = this.files;
@@ -175,7 +191,7 @@ export class SegmentWriter {
     }
   }
 
-  private remember({ cursor, ended }: Batch): void {
+  private remember({ cursor, ended }: Part): void {
     if (!cursor) return;
     if (ended) return this.retire(cursor.instance);
     keep(this.cursors, cursor, MAX_CURSORS);
@@ -217,7 +233,7 @@ function openForWriting(segment: Segment): { segment: Segment; log: number; idx:
   }
 }
 
-function entryOf({ ts, cursor, replica, ended }: Batch, { end, seq }: { end: number; seq: number }): Entry {
+function entryOf({ ts, cursor, ended }: Part, replica: number, { end, seq }: { end: number; seq: number }): Entry {
   const flags = (cursor?.midline ? FLAG.midline : 0) | (ended ? FLAG.ended : 0);
   const { instance = NO_INSTANCE, stream = STREAM.orco, offset: spool = 0 } = cursor ?? {};
   return { end, seq, ts, spool, instance, replica, stream, flags, left: 0 };
