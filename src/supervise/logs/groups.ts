@@ -10,6 +10,8 @@ export interface Group {
 export interface Bounds {
   /** Where the bytes stand in the spool. */
   readonly base: number;
+  /** So many of them are meant. */
+  readonly next: number;
   /** Lines whose time is not known have this one, and none a later one: nothing was written after it was read. */
   readonly now: number;
   /** No earlier one than this. */
@@ -22,8 +24,9 @@ export interface Bounds {
 
 const LINE_FEED = 10;
 
-/** Splits the first `next` bytes, which are whole lines, by the times of their first bytes; `marks` as `Times.marks` gives them. At least one group. */
-export function groupsOf(bytes: Buffer, next: number, marks: readonly [Mark, ...Mark[]], bounds: Bounds): Group[] {
+/** Splits whole lines by the times of their first bytes; `marks` as `Times.marks` gives them. At least one group. */
+export function groupsOf(bytes: Buffer, marks: readonly [Mark, ...Mark[]], bounds: Bounds): Group[] {
+  const { next } = bounds;
   const groups: Group[] = [];
   let ts = timeOf(marks[0], bounds);
   let { floor } = bounds;

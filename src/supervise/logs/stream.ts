@@ -230,7 +230,7 @@ export class Stream implements TimedSource {
     const { times, sink } = this.options;
     if (!times) return [{ end: next, ts }];
     const { offset: base } = this.cursor;
-    return groupsOf(bytes, next, times.marks(base, base + next), { base, now: ts, floor, until: this.until, spanMs: sink.maxBatch().ms });
+    return groupsOf(bytes, times.marks(base, base + next), { base, next, now: ts, floor, until: this.until, spanMs: sink.maxBatch().ms });
   }
 
   private commitPiece(bytes: Buffer, { end, next, last }: Extract<Cut, { kind: "piece" }>): boolean {
