@@ -51,7 +51,7 @@ export async function runCommand(spec: CommandSpec): Promise<CommandResult> {
   const argv = [...before, ...dyingWithUs(), findExecutable(name, spec), ...rest];
   const stdin = spec.stdin === undefined ? "ignore" : Buffer.from(spec.stdin);
   const child = Bun.spawn(argv, { cwd: spec.cwd, env: { ...spec.env }, stdin, stdout: "pipe", stderr: "pipe", detached: true });
-  const group = new Group(child.pid);
+  const group = new CommandGroup(child.pid);
   const tail = new Tail(spec.onOutput);
   const read = Promise.all([tail.take(child.stdout, "stdout"), tail.take(child.stderr, "stderr")]).then(() => true);
   // Looked at when the command is over.
@@ -81,7 +81,7 @@ function codeOf(child: Pick<Bun.Subprocess, "exitCode" | "signalCode">): Pick<Co
 }
 
 /** setpriv of util-linux; elsewhere the command outlives a daemon that is killed, until its own end. */
-function dyingWithUs(): string[] {
+export function dyingWithUs(): string[] {
   try {
     return [findExecutable(SETPRIV, { cwd: "/", env: {} }), "--pdeathsig", "KILL", "--"];
   } catch {
@@ -103,7 +103,7 @@ function raceOf({ clock, timeoutMs, signal }: CommandSpec, exited: Promise<numbe
 }
 
 /** The process group of a command, and at a timeout also those who left it but not their parent. */
-class Group {
+export class CommandGroup {
   private readonly boot = bootId();
   private readonly signals = new Signals(this.boot);
   private readonly leader;

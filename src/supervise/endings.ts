@@ -93,12 +93,13 @@ export class Endings {
 
   async exited(live: Live, exit: Exit, force: AbortSignal): Promise<void> {
     const { readyForMs } = this.cell;
-    const { ready, flaps } = this.cell.slot;
-    const flapped = ready && exit.code !== 0 && { flaps: withFlap(flaps, this.ports.clock.now()) };
-    void this.cell.change({ ...flapped, ready: false, readyAt: undefined });
+    const { ready } = this.cell.slot;
+    void this.cell.change({ ready: false, readyAt: undefined });
     this.ports.onEnd?.(this.cell.slot);
     // Who uses a database may notice before its own probes do.
     const strain = this.ports.strain?.(this.cell.slot) ?? (exit.code === 0 ? undefined : await this.ports.suspect?.(this.cell.slot));
+    if (ready && exit.code !== 0 && strain === undefined)
+      void this.cell.change({ flaps: withFlap(this.cell.slot.flaps, this.ports.clock.now()) });
     await this.leave(live, force, () => {
       // Its last line may have been the one its log probe waited for.
       if (live.takeVerdict()?.ready) void this.cell.change({ wasReady: true });

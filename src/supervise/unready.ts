@@ -31,12 +31,14 @@ export class Unready {
     const { cell, ports, endings } = this.parts;
     const message = `probe failing: ${detail}`;
     const { readyForMs } = cell;
-    const { ready, flaps } = cell.slot;
-    const flapped = ready && { flaps: withFlap(flaps, ports.clock.now()) };
-    await cell.change({ ...flapped, ready: false, readyAt: undefined, reason: "probe_unready", message }, "instance.unready");
-    if (live.prepared.health?.onUnready !== "restart" || leaving()) return;
+    const { ready } = cell.slot;
+    await cell.change({ ready: false, readyAt: undefined, reason: "probe_unready", message }, "instance.unready");
+    if (leaving()) return;
     // Who uses a database may notice before its own probes do.
-    if (this.isStrained || (await ports.suspect?.(cell.slot)) !== undefined) return this.defer(message);
+    const excused = this.isStrained || (await ports.suspect?.(cell.slot)) !== undefined;
+    if (ready && !excused) void cell.change({ flaps: withFlap(cell.slot.flaps, ports.clock.now()) });
+    if (live.prepared.health?.onUnready !== "restart" || leaving()) return;
+    if (excused) return this.defer(message);
     await endings.fail(live, { readyForMs, failure: "probe_unready", message }, force);
   }
 

@@ -1,4 +1,4 @@
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, beforeEach, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import type { ServiceView } from "../../src/stack/view.ts";
 import { sharedRig } from "./rig.ts";
@@ -12,6 +12,9 @@ const FLAPS = 6;
 const database = { up: true };
 const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => new Response("", { status: database.up ? 200 : 503 }) });
 afterAll(() => server.stop(true));
+beforeEach(() => {
+  database.up = true;
+});
 
 const probe = `{ http: { url: "http://127.0.0.1:${server.port}/" }, interval: 100ms, failureThreshold: 1`;
 const names = Array.from({ length: DEPENDENTS }, (_, n) => `web-${n}`);

@@ -42,6 +42,14 @@ export class Engine {
     this.base = this.socket === undefined ? `${url.protocol === "https:" ? "https" : "http"}://${url.host}` : "http://docker";
   }
 
+  /** Where a connection of one's own goes to. */
+  get address(): { readonly unix: string } | { readonly hostname: string; readonly port: number; readonly tls: boolean } {
+    if (this.socket !== undefined) return { unix: this.socket };
+    const { hostname, port, protocol } = new URL(this.base);
+    const tls = protocol === "https:";
+    return { hostname, port: Number(port || (tls ? 443 : 80)), tls };
+  }
+
   /** The version that is spoken, e.g. `1.41`: the newest that both know. */
   ping(options: CallOptions = {}): Promise<string> {
     return this.within("/_ping", options, async ({ signal }) => {
@@ -132,6 +140,7 @@ export class Engine {
     throw refusal(answer.status, path, await answer.text());
   }
 
+  /** What a failure of the connection means; refusals and what callers abort with stay as they are. */
   private trouble(error: unknown, { path, deadline }: { path: string; deadline: Deadline }): unknown {
     if (deadline.signal.aborted) return deadline.signal.reason;
     if (error instanceof OrcoError) return error;

@@ -6,10 +6,11 @@ import { messageOf, OrcoError } from "../../kernel/errors.ts";
 import { type CommandResult, runCommand } from "../command.ts";
 import { Cgroup, type CgroupPlaces, findCgroups, removeEmpty, unenforced } from "../cgroup.ts";
 import { findExecutable } from "../executable.ts";
+import { execProcess } from "../exec/process.ts";
 import { ExitPoll } from "../exit-poll.ts";
 import { MARKER, MarkerSweep } from "../identity.ts";
 import { bootId, readStat } from "../proc.ts";
-import type { Adopted, CommandRun, Identity, LaunchSpec, Limits, Runtime } from "../runtime.ts";
+import type { Adopted, CommandRun, Exec, ExecRun, Identity, LaunchSpec, Limits, Runtime } from "../runtime.ts";
 import { Signals } from "../signal.ts";
 import { killTree, purgeMarked } from "../tree.ts";
 import { type RunAs, runAs } from "../user.ts";
@@ -72,6 +73,10 @@ export class ProcessRuntime implements Runtime {
 
   command({ cwd, env, user }: LaunchSpec, { env: more, ...run }: CommandRun): Promise<CommandResult> {
     return runCommand({ ...run, cwd, env: { ...env, ...more }, clock: this.ports.clock, ...(user !== undefined && { user }) });
+  }
+
+  async exec(spec: LaunchSpec, run: ExecRun): Promise<Exec> {
+    return execProcess(spec, run, this.ports.clock);
   }
 
   purge(instance: string): Promise<void> {
