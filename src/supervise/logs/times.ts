@@ -27,7 +27,8 @@ export interface Mark {
 export class TimesWriter {
   private readonly fd: number;
   private end: number;
-  private lastMs: number | undefined;
+  /** The entry that counts last; with it whoever goes on knows where it stood. */
+  private lastMark: Mark | undefined;
 
   /** Goes on behind what speaks of bytes that are there: the rest is from a write that never came to be. */
   constructor(spool: string) {
@@ -38,19 +39,23 @@ export class TimesWriter {
     while (entries > 0 && (markAt(this.fd, entries - 1, block)?.offset ?? 0) >= written) entries -= 1;
     this.end = entries * ENTRY_BYTES;
     ftruncateSync(this.fd, this.end);
-    this.lastMs = entries > 0 ? markAt(this.fd, entries - 1, block)?.ms : undefined;
+    this.lastMark = entries > 0 ? markAt(this.fd, entries - 1, block) : undefined;
+  }
+
+  get last(): Mark | undefined {
+    return this.lastMark;
   }
 
   /** Lines that begin at `offset` or behind it have this time, epoch ms. Call it before those bytes are written, with offsets that do not fall. Throws the system's error. */
   note(offset: number, ms: number): void {
     const whole = Math.trunc(ms);
-    if (whole === this.lastMs) return;
+    if (whole === this.lastMark?.ms) return;
     const entry = Buffer.allocUnsafe(ENTRY_BYTES);
     entry.writeBigUInt64LE(BigInt(offset), 0);
     entry.writeDoubleLE(whole, 8);
     writeAll(this.fd, entry, this.end);
     this.end += ENTRY_BYTES;
-    this.lastMs = whole;
+    this.lastMark = { offset, ms: whole };
   }
 
   close(): void {
