@@ -45,7 +45,9 @@ test("a dependency on a left-out service says why it is out", () => {
 
 test("host ports are declared once per address and protocol", () => {
   const pair = (one: string, two: string): string[] => found(`a: {command: [x], ports: ["${one}"]}\nb: {command: [x], ports: ["${two}"]}`);
-  expect(pair("80:1", "80:2")).toEqual(["5:29 services.b.ports[0]: host port 80/tcp is declared by a (line 4) already"]);
+  expect(pair("80:1", "80:2")).toEqual([
+    "5:29 services.b.ports[0]: host port 80/tcp is declared by a (line 4) already [give one of them another host port, or an address of its own (127.0.0.2:…)]",
+  ]);
   expect(pair("80:1", "127.0.0.1:80:2")).toHaveLength(1);
   expect(pair("80-82:1-3", "81:2")).toHaveLength(1);
   expect(pair("127.0.0.1:80:1", "127.0.0.2:80:2")).toEqual([]);

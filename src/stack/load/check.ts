@@ -2,7 +2,7 @@ import { findCycle, formatCycle } from "../../kernel/graph.ts";
 import type { Dependency } from "../spec.ts";
 import { MAX_INSTANCES } from "./limits.ts";
 import { nearest } from "../../kernel/nearest.ts";
-import type { DeclaredPort } from "./ports.ts";
+import { checkPorts } from "./check-ports.ts";
 import { checkOwnPorts } from "./own-port.ts";
 import { checkProbePorts } from "./probe-ports.ts";
 import type { Finding, Report } from "./report.ts";
@@ -18,7 +18,7 @@ export function checkTogether(all: Services, report: Report): void {
   const active = new Map([...all].filter(([, service]) => service.leftOut === undefined));
   for (const service of active.values()) checkDependencies(service, all, report);
   checkCycle(active, report);
-  checkHostPorts(active, report);
+  checkPorts(active, report);
   checkInstances(active, report);
   checkProbePorts(active.values(), report);
   checkOwnPorts(active.values(), report);
@@ -91,33 +91,6 @@ function checkCycle(active: Services, report: Report): void {
     message: `dependency cycle: ${formatCycle(cycle)}`,
     hint: "a service cannot wait for one that waits for it",
   });
-}
-
-function checkHostPorts(active: Services, report: Report): void {
-  const taken = new Map<string, { service: Resolved; port: DeclaredPort }[]>();
-  for (const service of active.values()) {
-    for (const port of service.ports) {
-      if (port.host === undefined) continue;
-      const key = `${port.host}/${port.protocol === "udp" ? "udp" : "tcp"}`;
-      const others = taken.get(key) ?? [];
-      const other = others.find((one) => sameAddress(one.port, port));
-      if (other) reportTaken(service, port, { by: other.service, key, report });
-      taken.set(key, [...others, { service, port }]);
-    }
-  }
-}
-
-function reportTaken(service: Resolved, port: DeclaredPort, { by, key, report }: { by: Resolved; key: string; report: Report }): void {
-  const path = ["ports", port.index];
-  const { line } = by.node.file.locate(by.node.start);
-  const who = by === service ? "this service" : `${by.spec.name} (line ${line})`;
-  report.add([...service.path, ...path], nodeAt(service.node, path), { message: `host port ${key} is declared by ${who} already` });
-}
-
-/** Without an address a port may be bound on all of them. */
-function sameAddress(a: DeclaredPort, b: DeclaredPort): boolean {
-  const any = (ip: string | undefined): boolean => ip === undefined || ip === "0.0.0.0" || ip === "::";
-  return any(a.hostIp) || any(b.hostIp) || a.hostIp === b.hostIp;
 }
 
 function checkInstances(active: Services, report: Report): void {

@@ -1,26 +1,26 @@
 import { posix, resolve } from "node:path";
 import type { BuildSpec, DockerSpec } from "../spec.ts";
-import type { Place } from "./field.ts";
+import type { Declaration } from "./declaration.ts";
 import type { Places } from "./places.ts";
 import { resolveCommand } from "./runtime.ts";
 import type { DeclaredService } from "./shape.ts";
-import { type Mapping, nodeAt, type Path } from "./source.ts";
+import { openQuote, splitWords } from "./words.ts";
 
 interface DockerContext {
-  readonly node: Mapping;
-  readonly at: Place;
+  readonly here: Declaration;
   readonly places: Places;
 }
 
 /** `workdir` of a service is a folder inside its container; that of the stack is the base of the build's context. */
-export function resolveDocker(declared: DeclaredService, context: DockerContext): DockerSpec {
+export function resolveDocker(declared: DeclaredService, { here, places }: DockerContext): DockerSpec {
   const { entrypoint, init = false, pull = "missing", ulimits = {}, workdir } = declared;
-  const build = resolveBuild(declared, context);
+  const build = resolveBuild(declared, { here, places });
   if (workdir !== undefined && !posix.isAbsolute(workdir)) {
     const hint = `the path it has in the container, for example "${posix.join("/app", workdir)}"`;
-    fail(context, ["workdir"], `workdir of a container is an absolute path inside it, not "${workdir}"`, hint);
+    here.fail(["workdir"], `workdir of a container is an absolute path inside it, not "${workdir}"`, hint);
   }
-  if (build && declared.pull !== undefined) warn(context, ["pull"], "pull has no effect: the image is built here");
+  for (const field of ["command", "entrypoint"] as const) checkWords(field, declared[field], here);
+  if (build && declared.pull !== undefined) here.warn(["pull"], "pull has no effect: the image is built here", "take pull or build away");
   return {
     pull,
     init,
@@ -31,38 +31,41 @@ export function resolveDocker(declared: DeclaredService, context: DockerContext)
   };
 }
 
-function resolveBuild({ build }: DeclaredService, context: DockerContext): BuildSpec | undefined {
+const OPERATORS = new Set(["&&", "||", "|", ";", ">", ">>", "<", "&", "2>&1"]);
+
+/** A text is split as a shell would, but no shell runs it. */
+function checkWords(field: "command" | "entrypoint", written: DeclaredService["command"], here: Declaration): void {
+  if (typeof written !== "string") return;
+  const quote = openQuote(written);
+  if (quote !== undefined) return here.fail([field], `the quote ${quote} is never closed`);
+  const operator = splitWords(written).find((word) => OPERATORS.has(word));
+  if (operator === undefined) return;
+  here.warn(
+    [field],
+    `no shell runs this text in the container: ${operator} is given to the program as it is`,
+    '["/bin/sh", "-c", "…"] runs one',
+  );
+}
+
+function resolveBuild({ build }: DeclaredService, { here, places: { workdir, look } }: DockerContext): BuildSpec | undefined {
   if (build?.context === undefined) return undefined;
-  const { workdir, look } = context.places;
-  const written = context.node.entries.get("build")?.value.kind === "map" ? ["build", "context"] : ["build"];
+  const written = here.isMapping("build") ? ["build", "context"] : ["build"];
   if (/^[a-z][a-z0-9+.-]*:\/\/|^git@/i.test(build.context)) {
-    fail(context, written, "only a folder of this machine can be built", "fetch it first");
+    here.fail(written, "only a folder of this machine can be built", "fetch it first");
     return undefined;
   }
   const folder = resolve(workdir, build.context);
-  const found = look?.(folder);
   const file = resolve(folder, build.dockerfile ?? "Dockerfile");
-  if (look && found !== "folder")
-    fail(
-      context,
-      written,
-      `the build context ${folder} ${found === undefined ? "does not exist" : "is no folder"}`,
-      "it is relative to stack.workdir",
-    );
-  else if (look && look(file) !== "file")
-    fail(
-      context,
+  const found = look?.(folder);
+  if (look && found !== "folder") {
+    const problem = found === undefined ? "does not exist" : "is no folder";
+    here.fail(written, `the build context ${folder} ${problem}`, `relative paths begin at stack.workdir, ${workdir}`);
+  } else if (look && look(file) !== "file") {
+    here.fail(
       build.dockerfile === undefined ? written : ["build", "dockerfile"],
       `${file} does not exist`,
-      "build.dockerfile is relative to its context",
+      "dockerfile is a path in the build context",
     );
+  }
   return { ...build, context: folder };
-}
-
-function fail({ node, at }: DockerContext, field: Path, message: string, hint?: string): void {
-  at.report.add([...at.path, ...field], nodeAt(node, field), { message, hint });
-}
-
-function warn({ node, at }: DockerContext, field: Path, message: string): void {
-  at.report.add([...at.path, ...field], nodeAt(node, field), { severity: "warning", message });
 }

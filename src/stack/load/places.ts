@@ -2,8 +2,7 @@ import { statSync } from "node:fs";
 import { posix, resolve } from "node:path";
 import { errnoOf } from "../../kernel/errors.ts";
 import type { VolumeSpec } from "../spec.ts";
-import type { Place } from "./field.ts";
-import { type Mapping, nodeAt, type Path } from "./source.ts";
+import type { Declaration } from "./declaration.ts";
 import type { DeclaredVolume } from "./volumes.ts";
 
 /** What stands at an absolute path; undefined: nothing. What cannot be looked at counts as a file. */
@@ -31,15 +30,10 @@ export interface Places {
 }
 
 /** Volumes with absolute sources; a folder of this machine that is not there is reported: made by docker it would be root's, and empty. */
-export function resolveVolumes(
-  declared: readonly DeclaredVolume[],
-  node: Mapping,
-  { at, places }: { at: Place; places: Places },
-): VolumeSpec[] {
+export function resolveVolumes(declared: readonly DeclaredVolume[], here: Declaration, places: Places): VolumeSpec[] {
   const seen = new Set<string>();
   return declared.flatMap((volume): VolumeSpec[] => {
-    const path: Path = ["volumes", volume.index];
-    const fail = (message: string, hint?: string): void => at.report.add([...at.path, ...path], nodeAt(node, path), { message, hint });
+    const fail = (message: string, hint?: string): void => here.fail(["volumes", volume.index], message, hint);
     if (seen.has(volume.target)) fail(`two volumes at ${volume.target}`, "a place in the container has one volume");
     seen.add(volume.target);
     const { type, source, target, readOnly, external } = volume;

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
-import type { SecretRef } from "../../supervise/secrets.ts";
 import type { PortSpec, ServiceSpec } from "../spec.ts";
+import { Declaration } from "./declaration.ts";
 import { Place } from "./field.ts";
 import { type ReadFile, readEnvFile } from "./files.ts";
 import { resolveHealth } from "./health.ts";
@@ -14,6 +14,7 @@ import type { Resolved } from "./resolved.ts";
 import { resolveCommand, resolveRuntime } from "./runtime.ts";
 import { type DeclaredService, service } from "./shape.ts";
 import { type Mapping, nodeAt, type Path } from "./source.ts";
+import { resolveSecrets } from "./secrets.ts";
 import { resolveSchedule } from "./schedule.ts";
 import { keepsData } from "./shared-data.ts";
 import { resolveWatch } from "./watch.ts";
@@ -34,26 +35,29 @@ export interface ResolveContext {
 export function resolveService(name: string, node: Mapping, context: ResolveContext): Resolved {
   const path: Path = ["services", name];
   const at = new Place(path, context.report);
+  const here = new Declaration(node, at);
   const declared = service.read(node, at) ?? {};
   const leftOut = whyLeftOut(declared, context.profiles);
   const runtime = resolveRuntime(declared, node, at);
   const ports = declared.ports ?? [];
   const replicas = checkReplicas(declared.replicas ?? 1, node, at);
-  const { places } = context;
+  // Of what is left out no file is asked for.
+  const { look, ...blind } = context.places;
+  const places: Places = leftOut === undefined ? context.places : blind;
   const workdir = runtime === "docker" ? places.workdir : resolve(places.workdir, declared.workdir ?? ".");
-  const volumes = runtime === "docker" ? resolveVolumes(declared.volumes ?? [], node, { at, places }) : [];
+  const volumes = runtime === "docker" ? resolveVolumes(declared.volumes ?? [], here, places) : [];
   const health = declared.health && resolveHealth(declared.health, block(node, "health"), at.in("health"));
   const command = resolveCommand(declared.command, runtime);
   const own = { runtime, health, command, env: declared.env ?? {} };
   const alone = ports.some((port) => bindsItself(port, own)) || (keepsData(volumes) && ports.every(({ host }) => host === undefined));
-  const schedule = resolveSchedule(declared, { node, at });
+  const schedule = resolveSchedule(declared, here);
   const spec: ServiceSpec = {
     name,
     runtime,
     command,
     workdir,
     env: { ...(leftOut === undefined ? envFromFiles(declared, node, { at, context }) : {}), ...declared.env },
-    secrets: resolveSecrets(declared, node, { at, workdir: places.workdir, runtime }),
+    secrets: resolveSecrets(declared, { here, workdir: places.workdir, runtime }),
     ports: ports.map(portSpec),
     volumes,
     dependsOn: (declared.dependsOn ?? []).map(dependency),
@@ -73,8 +77,8 @@ export function resolveService(name: string, node: Mapping, context: ResolveCont
     ...(health && { health }),
     ...optional(declared),
     ...(schedule && { schedule }),
-    ...(declared.watch && { watch: resolveWatch(declared, { node, at, places }) }),
-    ...(runtime === "docker" && { docker: resolveDocker(declared, { node, at, places }) }),
+    ...(declared.watch && { watch: resolveWatch(declared, here, places) }),
+    ...(runtime === "docker" && { docker: resolveDocker(declared, { here, places }) }),
   };
   return { spec, declared, ports, node, path, ...(leftOut !== undefined && { leftOut }) };
 }
@@ -127,35 +131,6 @@ function envFromFiles(
       return readEnvFile(request, context.readFile, context.report);
     }),
   ) as Record<string, string>;
-}
-
-const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-
-function resolveSecrets(
-  declared: DeclaredService,
-  node: Mapping,
-  { at, workdir, runtime }: { at: Place; workdir: string; runtime: ServiceSpec["runtime"] },
-): Record<string, SecretRef> {
-  const found: Record<string, SecretRef> = {};
-  for (const [name, { file, env, as = "env", path }] of Object.entries(declared.secrets ?? {})) {
-    const place = at.in("secrets").in(name);
-    const span = nodeAt(node, ["secrets", name]);
-    if ((file === undefined) === (env === undefined))
-      place.fail(span, `secret ${name} comes from a file or from a variable (env): declare one of them`);
-    if (path !== undefined && as !== "file")
-      place.in("path").fail(nodeAt(node, ["secrets", name, "path"]), "path is for secrets that are files", { hint: "add as: file" });
-    if (as === "env" && declared.env && Object.hasOwn(declared.env, name)) place.fail(span, `${name} is declared under env as well`);
-    // A shell drops other names, and what carries them around it can be read in the process list.
-    if (runtime === "process" && as === "env" && !SHELL_NAME.test(name))
-      place.fail(span, `${name} cannot be the name of a variable that holds a secret`, { hint: "letters, digits and _; or add as: file" });
-    if (runtime === "process" && declared.user !== undefined && as === "file" && path === undefined)
-      place.fail(span, `${declared.user} cannot read secret ${name}: files of orco are for its own user`, {
-        hint: "add path: a place that user can reach, or as: env",
-      });
-    const from = file === undefined ? { env: env ?? "" } : { file: resolve(workdir, file) };
-    found[name] = { from, as, ...(path !== undefined && { path: resolve(workdir, path) }) };
-  }
-  return found;
 }
 
 function dependency({

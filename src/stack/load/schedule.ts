@@ -1,33 +1,26 @@
 import { assertFires, parseCron } from "../../kernel/cron.ts";
 import { messageOf } from "../../kernel/errors.ts";
 import type { ScheduleSpec } from "../spec.ts";
-import type { Place } from "./field.ts";
+import type { Declaration } from "./declaration.ts";
 import type { Report } from "./report.ts";
 import type { Resolved } from "./resolved.ts";
 import type { DeclaredService } from "./shape.ts";
-import { type Mapping, nodeAt, type Path } from "./source.ts";
-
-interface ScheduleContext {
-  readonly node: Mapping;
-  readonly at: Place;
-}
+import { nodeAt } from "./source.ts";
 
 /** Only what ends by itself can be started by the clock, one instance at a time. */
-export function resolveSchedule(declared: DeclaredService, { node, at }: ScheduleContext): ScheduleSpec | undefined {
+export function resolveSchedule(declared: DeclaredService, here: Declaration): ScheduleSpec | undefined {
   const { schedule, restartPolicy, replicas = 1 } = declared;
   if (schedule?.cron === undefined) return undefined;
-  const fail = (field: Path, message: string, hint?: string): void =>
-    at.report.add([...at.path, ...field], nodeAt(node, field), { message, hint });
-  const isMap = node.entries.get("schedule")?.value.kind === "map";
   const problem = timesProblem(schedule.cron, schedule.timezone);
-  if (problem) fail(isMap ? ["schedule", problem.field] : ["schedule"], problem.message);
+  if (problem) here.fail(here.isMapping("schedule") ? ["schedule", problem.field] : ["schedule"], problem.message);
   if (restartPolicy?.condition === "always")
-    fail(
+    here.fail(
       ["restartPolicy", "condition"],
-      `${at.name} has a schedule, but is started again whenever it ends (restartPolicy.condition: always)`,
+      `${here.at.name} has a schedule, but is started again whenever it ends (restartPolicy.condition: always)`,
       "use never (the default beside a schedule) or on-failure",
     );
-  if (replicas > 1) fail(["replicas"], `${replicas} replicas of a scheduled service: it runs once at a time`, "declare a service for each");
+  if (replicas > 1)
+    here.fail(["replicas"], `${replicas} replicas of a scheduled service: it runs once at a time`, "declare a service for each");
   return { ...schedule, cron: schedule.cron, overlap: schedule.overlap ?? "skip" };
 }
 

@@ -5,7 +5,10 @@ import { size } from "./units.ts";
 
 const WANTED = 'a volume such as "data:/var/lib/data", "./conf:/etc/app:ro" or "/var/cache"';
 const OPTIONS = ["ro", "rw", "z", "Z"];
-const WINDOWS = /^(?:[A-Za-z]:[\\/]|\\\\)/;
+/** `c:/x` alone is a volume of one letter. */
+const WINDOWS = /^(?:[A-Za-z]:\\|[A-Za-z]:\/[^:]*:\/|\\\\)/;
+const WINDOWS_SOURCE = /^(?:[A-Za-z]:[\\/]|\\\\)/;
+const OF_THIS_MACHINE = "write it as this machine has it: /c/data or ./data";
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
 /** A volume as the file has it; `index` is its place in the list. */
@@ -29,10 +32,10 @@ export function isHostPath(source: string): boolean {
 }
 
 const short: Field<Volume> = parsedText(WANTED, (raw, node, at) => {
-  if (WINDOWS.test(raw)) return refused(at, node, `${raw} is a path of Windows`, "write it as this machine has it: /c/data or ./data");
+  if (WINDOWS.test(raw)) return at.fail(node, `${raw} is a path of Windows`, { hint: OF_THIS_MACHINE }) ?? EMPTY;
   const parts = raw.split(":");
   if (parts.length > 3)
-    return refused(at, node, `${raw} has too many colons`, "write it as {type, source, target} when a path has a colon");
+    return at.fail(node, `${raw} has too many colons`, { hint: "write it as {type, source, target} when a path has a colon" }) ?? EMPTY;
   const [source, target, options] = parts.length === 1 ? [undefined, raw] : parts;
   if (target === undefined || source === "") return undefined;
   const place = targetOf(target, node, at);
@@ -41,7 +44,7 @@ const short: Field<Volume> = parsedText(WANTED, (raw, node, at) => {
   const type = source !== undefined && isHostPath(source) ? "bind" : "volume";
   if (type === "volume" && mode.selinux !== undefined) {
     const message = `${mode.selinux} labels folders of this machine for SELinux; volumes of docker have theirs`;
-    return refused(at, node, message, `take :${mode.selinux} away`);
+    return at.fail(node, message, { hint: `take :${mode.selinux} away` }) ?? EMPTY;
   }
   const volume: Volume = { type, target: place, readOnly: false, external: false, ...mode, ...(source !== undefined && { source }) };
   return checked(volume, node, at) ?? EMPTY;
@@ -49,11 +52,6 @@ const short: Field<Volume> = parsedText(WANTED, (raw, node, at) => {
 
 /** Stands for one that is reported already. */
 const EMPTY: Volume = { type: "volume", target: "", readOnly: false, external: false };
-
-function refused(at: Place, node: Node, message: string, hint: string): Volume {
-  at.fail(node, message, { hint });
-  return EMPTY;
-}
 
 function modeOf(options: string, node: Node, at: Place): Partial<Volume> | undefined {
   const given = options.split(",");
@@ -127,8 +125,7 @@ function contradiction({ source, external, size: bytes, readOnly, selinux }: Rea
 function checked(volume: Volume, node: Node, at: Place): Volume | undefined {
   const { type, source } = volume;
   if (source === undefined) return volume;
-  if (WINDOWS.test(source))
-    return at.fail(node, `${source} is a path of Windows`, { hint: "write it as this machine has it: /c/data or ./data" });
+  if (WINDOWS_SOURCE.test(source)) return at.fail(node, `${source} is a path of Windows`, { hint: OF_THIS_MACHINE });
   if (type === "bind") return volume;
   if (NAME.test(source)) return volume;
   const hint = source.includes("/") ? `a path of this machine begins with ./ or /: "./${source}"` : "letters, digits, _ . and -";

@@ -21,3 +21,9 @@ export function splitWords(text: string): string[] {
   if (word !== undefined) words.push(word);
   return words;
 }
+
+/** The quote that a text opens and never closes, or undefined. */
+export function openQuote(text: string): "'" | '"' | undefined {
+  const rest = text.replace(/\\[\s\S]|'[^']*'|"(?:\\[\s\S]|[^"\\])*"/g, "");
+  return /["']/.exec(rest)?.[0] as "'" | '"' | undefined;
+}
