@@ -60,6 +60,7 @@ export class Scan {
       this.seq = span.lastSeq;
       return { ...span, firstSeq, lost: Math.max(0, lost), lines: () => span.lines().slice(firstSeq - span.firstSeq) };
     }
+    file.rest();
     return undefined;
   }
 

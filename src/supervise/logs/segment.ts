@@ -21,6 +21,8 @@ export interface Segment {
 const SEQ_DIGITS = 16;
 /** Entries read at a time. */
 const BLOCK_ENTRIES = 64;
+const WINDOW_BYTES = 64 * 1024;
+const NO_WINDOW: { readonly start: number; readonly bytes: Buffer } = { start: 0, bytes: Buffer.alloc(0) };
 
 export function segmentPath(dir: string, firstSeq: number): string {
   return join(dir, String(firstSeq).padStart(SEQ_DIGITS, "0"));
@@ -34,6 +36,7 @@ export class SegmentFile {
   /** Entries in `block`: from … from + count. */
   private from = 0;
   private count = 0;
+  private window = NO_WINDOW;
 
   constructor(readonly segment: Segment) {
     this.idx = openSync(`${segment.path}.idx`, "r");
@@ -67,13 +70,30 @@ export class SegmentFile {
 
   /** The bytes of the log from `from` to `to`. */
   bytes(from: number, to: number): Buffer {
-    const bytes = Buffer.allocUnsafe(to - from);
-    return bytes.subarray(0, readUpTo(this.log, bytes, from));
+    if (to - from > WINDOW_BYTES) {
+      const bytes = Buffer.allocUnsafe(to - from);
+      return bytes.subarray(0, readUpTo(this.log, bytes, from));
+    }
+    const { start, bytes } = this.window;
+    if (from < start || to > start + bytes.length) this.slide(from, to);
+    return this.window.bytes.subarray(from - this.window.start, to - this.window.start);
+  }
+
+  /** Nothing is read for now: a follower of many quiet services holds no bytes of them. */
+  rest(): void {
+    this.window = NO_WINDOW;
   }
 
   close(): void {
     closeSync(this.log);
     closeSync(this.idx);
+  }
+
+  /** Small batches are read many at a time, in whichever direction they are asked for. */
+  private slide(from: number, to: number): void {
+    const start = from < this.window.start ? Math.max(0, to - WINDOW_BYTES) : from;
+    const wanted = Buffer.allocUnsafe(Math.min(WINDOW_BYTES, this.segment.end - start));
+    this.window = { start, bytes: wanted.subarray(0, readUpTo(this.log, wanted, start)) };
   }
 
   /** Blocks are aligned, so that reading backwards uses them as well as reading forwards. */
