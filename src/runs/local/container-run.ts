@@ -6,7 +6,7 @@ import { Redactor } from "../../supervise/logs/redact.ts";
 import { runError } from "../../workflow/run.ts";
 import type { StepEnd, StepExecution, StepHandle, StepOutput } from "../ports.ts";
 import { CursorFile } from "./container-cursor.ts";
-import { exitOf } from "./container-exit.ts";
+import { exitOf } from "../../supervise/docker/exit.ts";
 import { ContainerLog } from "./container-log.ts";
 import { ContainerStop } from "./container-stop.ts";
 import { watchContainer } from "./container-watch.ts";

@@ -5,7 +5,7 @@ import { type ContainerRow, createContainer, listContainers, removeContainer, st
 import type { Engine } from "../../supervise/docker/engine.ts";
 import type { StepExecution, StepHandle, StepOutput, StepRunner } from "../ports.ts";
 import { homeId } from "../home-id.ts";
-import { bootTime } from "./container-exit.ts";
+import { bootTime } from "../../supervise/docker/exit.ts";
 import { pullFor } from "./container-pull.ts";
 import { containerName, containerSpec, LABEL } from "./container-spec.ts";
 import { ContainerRun, type ContainerRunPorts } from "./container-run.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { ContainerState } from "../../supervise/docker/containers.ts";
-import { bootTime, exitOf } from "./container-exit.ts";
-import { percentOf } from "./container-pull.ts";
+import { bootTime, exitOf } from "../../supervise/docker/exit.ts";
+import { percentOf } from "../../supervise/docker/pull-progress.ts";
 import { Tail } from "./container-tail.ts";
 import { START } from "./read-cursor.ts";
 

@@ -1,6 +1,6 @@
 import { constants } from "node:os";
-import type { ContainerState } from "../../supervise/docker/containers.ts";
-import type { Exit } from "../../supervise/runtime.ts";
+import type { ContainerState } from "./containers.ts";
+import type { Exit } from "../runtime.ts";
 
 const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
 const SIGNALED = 128;
