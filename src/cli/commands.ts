@@ -15,6 +15,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       ["-d, --detach", "leave it running and return"],
       ["--wait", "return when everything is ready (implies --detach)"],
+      ["--watch", "restart, rebuild or apply when files change, as each service's watch says; in the foreground only"],
       ["--timeout <duration>", "with --wait: give up after this long (default: 5m)"],
       ["--profile <name...>", "also services of these profiles"],
       ["--adopt", "take over a stack of this name that another file started"],

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { formatDiagnostics } from "../kernel/diagnostic.ts";
 import type { Diagnostic } from "../kernel/errors.ts";
-import { loadStack } from "../stack/load/load.ts";
+import { loadStack, type LoadOptions } from "../stack/load/load.ts";
 import type { StackSpec } from "../stack/spec.ts";
 import type { Context } from "./context.ts";
 import { EXIT, nearby } from "./exit.ts";
@@ -25,13 +25,23 @@ function summary(name: string, services: number): string {
   return `${name}: valid, ${services} ${services === 1 ? "service" : "services"}`;
 }
 
+interface Offline {
+  readonly file: string;
+  readonly spec?: StackSpec;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Absolute paths of the other files it was read from, also of such that are not there. */
+  readonly read: readonly string[];
+}
+
 /** The file as the daemon would read it, without one. */
-export function loadOffline(context: Context): { file: string; spec?: StackSpec; diagnostics: readonly Diagnostic[] } {
+export function loadOffline(context: Context, options: Pick<LoadOptions, "profiles"> = {}): Offline {
   const { path, source } = context.stackFile();
+  const read: string[] = [];
+  const readFile = (name: string): string => {
+    read.push(name);
+    return readFileSync(name, "utf8");
+  };
   const env = Object.fromEntries(Object.entries(context.io.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
-  const loaded = loadStack(
-    { source, file: path, workdir: dirname(path), env, readFile: (name) => readFileSync(name, "utf8") },
-    { checkFiles: false },
-  );
-  return { file: path, ...loaded };
+  const loaded = loadStack({ source, file: path, workdir: dirname(path), env, readFile }, { ...options, checkFiles: false });
+  return { file: path, ...loaded, read };
 }

@@ -26,7 +26,7 @@ export function putRequest(context: Context): { name: string; body: PutStack } {
   };
 }
 
-function listOption({ options }: Context, name: string): string[] {
+export function listOption({ options }: Context, name: string): string[] {
   const value: unknown = options[name];
   return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
 }

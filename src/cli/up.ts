@@ -3,7 +3,7 @@ import { OrcoError } from "../kernel/errors.ts";
 import type { StackView } from "../stack/view.ts";
 import type { RunView } from "../workflow/view.ts";
 import { announce, settle, succeeded } from "./change.ts";
-import { textOption, type Context } from "./context.ts";
+import { textOption, type Context, type Options } from "./context.ts";
 import { ensureDaemon } from "./daemon-start.ts";
 import { usageError } from "./exit.ts";
 import { interrupt } from "./interrupt.ts";
@@ -16,6 +16,7 @@ export async function up(context: Context): Promise<number | undefined> {
   const { options } = context;
   const given = textOption(options, "timeout");
   if (given !== undefined && options["wait"] !== true) throw usageError("--timeout needs --wait");
+  if (options["watch"] === true) refuseWatch(options);
   const timeoutMs = durationOption(given ?? WAIT_TIMEOUT, "--timeout");
   const { name, body } = putRequest(context);
   const client = await ensureDaemon(context);
@@ -25,7 +26,22 @@ export async function up(context: Context): Promise<number | undefined> {
   if (options["wait"] === true) return waitReady(context, client, { ...change, timeoutMs });
   if (options["detach"] === true) return announce(context, run);
   const { foreground } = await import("./foreground.ts");
-  return foreground(context, client, change);
+  if (options["watch"] !== true) return foreground(context, client, change);
+  const { watchStack } = await import("./watch/watch.ts");
+  const watch = watchStack(context, client, { stack: name });
+  try {
+    return await foreground(context, client, { ...change, watch });
+  } finally {
+    await watch.close();
+  }
+}
+
+function refuseWatch({ detach, wait }: Options): void {
+  if (detach !== true && wait !== true) return;
+  const other = detach === true ? "-d" : "--wait";
+  throw usageError(
+    `--watch and ${other} exclude each other: files are watched by this very command, as long as it stays in the foreground`,
+  );
 }
 
 interface Waiting {

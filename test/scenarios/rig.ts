@@ -23,6 +23,8 @@ export interface Started {
   readonly pid: number;
   /** All of standard output so far. */
   out(): string;
+  /** All of standard error so far. */
+  err(): string;
   readonly ended: Promise<Said>;
   kill(signal: NodeJS.Signals): void;
 }
@@ -68,7 +70,7 @@ export class Rig {
     let [out, err] = ["", ""];
     const reading = Promise.all([collect(child.stdout, (text) => (out += text)), collect(child.stderr, (text) => (err += text))]);
     const ended = reading.then(async () => ({ code: await child.exited, out, err }));
-    const started = { pid: child.pid, out: () => out, ended, kill: (signal: NodeJS.Signals) => child.kill(signal) };
+    const started = { pid: child.pid, out: () => out, err: () => err, ended, kill: (signal: NodeJS.Signals) => child.kill(signal) };
     this.children.add(started);
     void ended.then(() => this.children.delete(started));
     return started;

@@ -1,0 +1,10 @@
+import { lstatSync, type Stats, statSync } from "node:fs";
+
+/** Undefined: it is not there, or not for us to see. */
+export function lookAt(path: string, { follow = true }: { follow?: boolean } = {}): Stats | undefined {
+  try {
+    return (follow ? statSync : lstatSync)(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined; // A part of the path is a file, or may not be entered.
+  }
+}
