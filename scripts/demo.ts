@@ -2,82 +2,10 @@
  * `npm run demo`: brings up examples/demo-stack in a folder and on ports of its own, breaks things, and takes it all down again.
  * Exit code 0 when every step held, 1 with the step that did not. ORCO_BIN chooses the orco to show (default: bin/orco).
  */
-import { rm } from "node:fs/promises";
-import { messageOf } from "../src/kernel/errors.ts";
-import { processesWith } from "./demo/processes.ts";
-import { buildStage, orco, type Stage } from "./demo/stage.ts";
+import { show } from "./demo/show.ts";
+import { buildStage } from "./demo/stage.ts";
 import { STEPS } from "./demo/steps.ts";
 
-const EVIDENCE_LINES = 15;
-const QUIET_LOOKS = 2;
-const LOOK_EVERY_MS = 50;
-
-const startedAt = performance.now();
 const stage = await buildStage();
-const leaving: { code?: number } = {};
-// A terminal and npm both pass Ctrl-C on: the second one must not cut the cleaning up short.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void leave(130));
-
 console.log(`orco demo: ${stage.command.join(" ")}\n  home ${stage.home}, web on ${stage.webUrl}`);
-await leave(await play());
-
-async function play(): Promise<number> {
-  for (const [index, { name, run }] of STEPS.entries()) {
-    console.log(`\n${stamp()}  ${index + 1}/${STEPS.length}  ${name}`);
-    try {
-      await run(stage, (text) => console.log(text.trimEnd().replaceAll(/^/gm, "         ")));
-    } catch (error) {
-      console.error(`\n${stamp()}  FAILED in step ${index + 1} (${name}):\n${messageOf(error)}${await evidence(stage)}`);
-      return 1;
-    }
-  }
-  console.log(`\n${stamp()}  all ${STEPS.length} steps held`);
-  return 0;
-}
-
-function stamp(): string {
-  return `[${((performance.now() - startedAt) / 1000).toFixed(1).padStart(4)} s]`;
-}
-
-async function leave(code: number): Promise<void> {
-  if (leaving.code !== undefined) return;
-  leaving.code = code;
-  await cleanUp(stage);
-  process.exit(code);
-}
-
-/** Whatever happened: nothing of the demo stays behind, not even a daemon that was just being started. */
-async function cleanUp({ folder }: Stage): Promise<void> {
-  if (processesWith(folder).length > 0) await orco(stage, "shutdown");
-  for (let quiet = 0; quiet < QUIET_LOOKS; await Bun.sleep(LOOK_EVERY_MS)) {
-    const left = processesWith(folder);
-    quiet = left.length === 0 ? quiet + 1 : 0;
-    left.forEach(kill);
-  }
-  await rm(folder, { recursive: true, force: true });
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // it ended meanwhile
-  }
-}
-
-/** The folder is about to go: what is known about the failure is shown now. */
-async function evidence({ home }: Stage): Promise<string> {
-  const file = Bun.file(`${home}/daemon.log`);
-  const log = (await file.exists()) ? (await file.text()).split("\n").filter((line) => !line.includes('"msg":"request"')) : [];
-  const { stdout: events } = await orco(stage, "events");
-  return [
-    ["the end of daemon.log:", ...tail(log)],
-    ["the last events:", ...tail(events.split("\n"))],
-  ]
-    .map((lines) => `\n${lines.join("\n  ")}`)
-    .join("");
-}
-
-function tail(lines: readonly string[]): string[] {
-  return lines.filter((line) => line !== "").slice(-EVIDENCE_LINES);
-}
+await show({ stage, steps: STEPS });

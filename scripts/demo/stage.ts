@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 const ROOT = resolve(import.meta.dir, "../..");
 const CALL_TIMEOUT_MS = 20_000;
 /** What a demo started from anywhere must not hand on: settings of the caller's own orco, and the switch that turns the binary into bun. */
-const NOT_INHERITED = /^(ORCO_|ORCHD_|ORCHESTRATOR_|LLORCH_|BUN_BE_BUN$|GUESTBOOK_)/;
+const NOT_INHERITED = /^(ORCO_|ORCHD_|ORCHESTRATOR_|LLORCH_|BUN_BE_BUN$|GUESTBOOK_|GREETING$)/;
 
 /** Where the demo plays: a folder and ports of its own. */
 export interface Stage {
@@ -26,7 +26,7 @@ export interface Answer {
   readonly stderr: string;
 }
 
-export async function buildStage(): Promise<Stage> {
+export async function buildStage(stack = "examples/demo-stack/stack.yaml"): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), "orco-demo-"));
   const [api, db, web, http, app] = freePorts(5);
   const inherited = Object.entries(process.env).filter(([name, value]) => value !== undefined && !NOT_INHERITED.test(name));
@@ -49,7 +49,7 @@ export async function buildStage(): Promise<Stage> {
     appUrl: `http://127.0.0.1:${app}`,
     slotPort: freePair(),
     env,
-    command: [binary, "-f", join(ROOT, "examples/demo-stack/stack.yaml")],
+    command: [binary, "-f", join(ROOT, stack)],
   };
 }
 

@@ -1,0 +1,101 @@
+import { startLoad } from "./load.ts";
+import { daemonPid } from "./processes.ts";
+import { orco, orcoOk, type Stage } from "./stage.ts";
+import { eventually, serviceOf, status } from "./state.ts";
+import type { Step } from "./steps.ts";
+
+const READY_WITHIN_MS = 30_000;
+
+const bringUp: Step = {
+  name: "bring up containers and a process: orco up -d --wait",
+  async run(stage, say) {
+    const { code, stderr } = await orco(stage, "up", "-d", "--wait");
+    if (code !== 0) throw new Error(`orco up exited with ${code}:\n${stderr}`);
+    say((await orcoOk(stage, "status")).stdout);
+    say(await ask(stage));
+  },
+};
+
+const byName: Step = {
+  name: "services find each other by name: orco exec api -- nc db 5432",
+  async run(stage, say) {
+    const { stdout } = await orcoOk(stage, "exec", "api", "--", "sh", "-c", "nc db 5432 </dev/null");
+    say(stdout);
+    if (stdout.trim() === "") throw new Error("db said nothing");
+  },
+};
+
+const update: Step = {
+  name: "change the API under load: orco apply replaces its containers one after the other",
+  async run(stage, say) {
+    const load = startLoad(stage.webUrl);
+    try {
+      await orcoOk({ ...stage, env: { ...stage.env, GREETING: "hello again" } }, "apply");
+    } finally {
+      await load.stop();
+    }
+    const { answered, failures } = await load.stop();
+    say(`${await ask(stage)}${answered} requests answered meanwhile, ${failures.length} failed`);
+    if (failures.length > 0) throw new Error(failures.slice(0, 3).join("; "));
+  },
+};
+
+const killDaemon: Step = {
+  name: "kill -9 the daemon: containers and traffic go on, the next one adopts them",
+  async run(stage, say) {
+    const before = await containers(stage);
+    const load = startLoad(stage.webUrl);
+    const daemon = daemonPid(stage.home);
+    process.kill(daemon, "SIGKILL");
+    const after = await containers(stage);
+    const { answered, failures } = await load.stop();
+    say(
+      `daemon ${daemon} is dead, ${daemonPid(stage.home)} has adopted ${after.size} containers; ${answered} requests, ${failures.length} failed`,
+    );
+    if (failures.length > 0) throw new Error(failures.slice(0, 3).join("; "));
+    if ([...before].some(([name, id]) => after.get(name) !== id)) throw new Error("a container was replaced");
+  },
+};
+
+const remove: Step = {
+  name: "remove a container by hand: docker rm -f; it comes back, and the status says why",
+  async run(stage, say) {
+    const [name = "", id = ""] = [...(await containers(stage))][1] ?? [];
+    const removed = Bun.spawnSync(["docker", "rm", "-f", id], { stdout: "ignore", stderr: "pipe" });
+    if (removed.exitCode !== 0) throw new Error(removed.stderr.toString());
+    await eventually(`${name} in another container`, READY_WITHIN_MS, async () => {
+      const { replicas } = serviceOf(await status(stage), "api");
+      const now = (await containers(stage)).get(name);
+      return now !== undefined && now !== id && replicas.ready === replicas.desired ? true : undefined;
+    });
+    const { stdout } = await orcoOk(stage, "events", "--json");
+    if (!stdout.includes('"reason":"removed"')) throw new Error("no event says that it was removed");
+    say((await orcoOk(stage, "status")).stdout);
+  },
+};
+
+const down: Step = {
+  name: "take everything down: orco down --volumes",
+  async run(stage, say) {
+    await orcoOk(stage, "down", "--volumes");
+    await orcoOk(stage, "shutdown");
+    const left = Bun.spawnSync(["docker", "ps", "-aq", "--filter", "label=orco.stack=mixed"]).stdout.toString().trim();
+    if (left !== "") throw new Error(`containers are left: ${left}`);
+    say("containers left: 0");
+  },
+};
+
+export const dockerSteps: readonly Step[] = [bringUp, byName, update, killDaemon, remove, down];
+
+async function ask({ webUrl }: Stage): Promise<string> {
+  return (await fetch(webUrl)).text();
+}
+
+/** `api/0 → id` of every container. */
+async function containers(stage: Stage): Promise<Map<string, string>> {
+  const { services } = await status(stage);
+  const rows = services.flatMap(({ service, instances }) =>
+    instances.flatMap(({ replica, container }) => (container === undefined ? [] : [[`${service}/${replica}`, container] as const])),
+  );
+  return new Map(rows);
+}
