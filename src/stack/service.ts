@@ -4,7 +4,7 @@ import type { JsonObject } from "../kernel/event.ts";
 import { dependenciesOf } from "../kernel/graph.ts";
 import { inherited } from "../kernel/inherited.ts";
 import type { Runs } from "../workflow/execute.ts";
-import { graphOf, serviceOf } from "./graph.ts";
+import { graphOf, serviceOf, unknownService } from "./graph.ts";
 import { refuseDecision } from "./changes/decide.ts";
 import { MAX_REPLICAS } from "./load/limits.ts";
 import { loadStack } from "./load/load.ts";
@@ -69,12 +69,7 @@ export class StackRequests {
 
   async act({ stack, service, action, replicas, queue = true }: ActRequest): Promise<RunView> {
     const spec = serviceOf(this.stacks.require(stack).record.spec, service);
-    if (!spec)
-      throw new OrcoError(
-        "not_found",
-        `stack ${stack} has no service ${service}; it has ${Object.keys(this.stacks.require(stack).record.spec.services).join(", ")}`,
-        { stack, service },
-      );
+    if (!spec) throw unknownService(this.stacks.require(stack).record.spec, service);
     if (action === "promote" || action === "abort") return this.decide({ stack, service, action });
     if (action === "scale") refuseScale(spec, replicas);
     const twin = COALESCED.has(action)
@@ -171,11 +166,7 @@ function readOrUndefined(path: string): string | undefined {
 /** The named services and everything they depend on. `not_found` names one that is not declared. */
 function closure(spec: StackSpec, services: readonly string[]): string[] {
   const unknown = services.find((service) => !serviceOf(spec, service));
-  if (unknown !== undefined)
-    throw new OrcoError("not_found", `stack ${spec.name} has no service ${unknown}; it has ${Object.keys(spec.services).join(", ")}`, {
-      stack: spec.name,
-      service: unknown,
-    });
+  if (unknown !== undefined) throw unknownService(spec, unknown);
   const graph = graphOf(spec);
   return [...new Set(services.flatMap((service) => [service, ...dependenciesOf(graph, service)]))];
 }

@@ -5,7 +5,7 @@ import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
 import type { Handle } from "../supervise/runtime.ts";
 import type { StackHost } from "./changes/host.ts";
 import { builtName, resourcesOf } from "./container-launch.ts";
-import { graphShape, serviceOf } from "./graph.ts";
+import { graphShape, serviceOf, unknownService } from "./graph.ts";
 import { reservations } from "./fronts/reserve.ts";
 import type { ServiceSpec, StackSpec } from "./spec.ts";
 import { Stack, type StackPorts } from "./stack.ts";
@@ -192,8 +192,7 @@ export class Stacks implements StackHost {
   ): AsyncIterable<LogRecord> {
     const spec = this.stacks.get(name)?.record.spec ?? (this.options.logs.has(name) ? undefined : this.require(name).record.spec);
     for (const service of services ?? [])
-      if (spec && !serviceOf(spec, service))
-        throw new OrcoError("not_found", `stack ${name} has no service ${service}`, { stack: name, service });
+      if (spec && !serviceOf(spec, service)) throw unknownService(spec, service);
     return this.options.logs.query({ stack: name, query, signal, ...(services && services.length > 0 && { services }) });
   }
 
