@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
-import { lstatSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, statfsSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { until } from "../until.ts";
 import { sharedRig } from "./rig.ts";
 
 const CANARY = "canary-8c1f-secret";
@@ -62,4 +63,48 @@ test("a secret placed as a file is its user's alone, and takes the place of a li
   const placed = lstatSync(join(stack.dir, "placed"));
   expect([placed.isSymbolicLink(), placed.mode & 0o777]).toEqual([false, 0o400]);
   expect([readFileSync(victim, "utf8"), readFileSync(join(stack.dir, "placed"), "utf8")]).toEqual(["precious", CANARY]);
+});
+
+test("secrets that are files lie in memory, for their user alone, and go with the instance, whatever becomes of the daemon", async () => {
+  const stack = rig.stack(`
+    services:
+      app:
+        command: 'echo "$$ORCO_SECRETS_DIR" > where; stat -c %a "$$ORCO_SECRETS_DIR/PW" >> where; cat "$$ORCO_SECRETS_DIR/PW" >> where; mv where seen; exec sleep 1000'
+        secrets: { PW: { file: ./pw, as: file } }
+        hooks: { preStart: "rm -f seen" }
+        health: { command: { command: [test, -e, seen] }, interval: 20ms }
+  `);
+  stack.write("pw", CANARY);
+  await stack.up();
+  const [folder = "", mode, value] = readFileSync(join(stack.dir, "seen"), "utf8").split("\n");
+  expect([mode, value, statfsSync(folder).type, statSync(folder).mode & 0o777]).toEqual(["400", CANARY, 0x01021994, 0o700]);
+  expect(folder.startsWith(rig.home)).toBe(false);
+  await rig.killDaemon();
+  await rig.serve();
+  await stack.ok("restart", "app");
+  await until("the old instance's secrets to be gone", () => !existsSync(folder));
+  const [next = ""] = readFileSync(join(stack.dir, "seen"), "utf8").split("\n");
+  expect(readFileSync(join(next, "PW"), "utf8")).toBe(CANARY);
+  await rig.killDaemon();
+  await rig.serve();
+  await stack.ok("down");
+  await until("the last secrets to be gone", () => !existsSync(next));
+});
+
+test("the value of a secret is in no answer: status, plan, events", async () => {
+  const body = (command: string): string => `
+    services:
+      app: { command: "${command}", env: { API_KEY: ${CANARY} }, secrets: { PW: { file: ./pw } } }`;
+  const stack = rig.stack(body("exec sleep 1000"));
+  stack.write("pw", CANARY);
+  await stack.up();
+  stack.write("stack.yaml", readFileSync(join(stack.dir, "stack.yaml"), "utf8").replace(`API_KEY: ${CANARY}`, `API_KEY: ${CANARY}-2`));
+  const said = await Promise.all([
+    stack.ok("apply", "--dry-run"),
+    stack.ok("apply", "--dry-run", "--json"),
+    stack.ok("status", "--json"),
+    stack.ok("events", "--json"),
+  ]);
+  expect(said.map((text) => text.includes(CANARY))).toEqual([false, false, false, false]);
+  expect(said[0]).toContain("***");
 });

@@ -26,7 +26,7 @@ export interface Places {
   /** Of `~`. */
   readonly home?: string;
   /** Absent: nothing is looked at (lint on another machine). */
-  readonly look?: Look;
+  readonly look?: Look | undefined;
 }
 
 /** Volumes with absolute sources; a folder of this machine that is not there is reported: made by docker it would be root's, and empty. */

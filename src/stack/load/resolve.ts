@@ -42,8 +42,7 @@ export function resolveService(name: string, node: Mapping, context: ResolveCont
   const ports = declared.ports ?? [];
   const replicas = checkReplicas(declared.replicas ?? 1, node, at);
   // Of what is left out no file is asked for.
-  const { look, ...blind } = context.places;
-  const places: Places = leftOut === undefined ? context.places : blind;
+  const places: Places = leftOut === undefined ? context.places : { ...context.places, look: undefined };
   const workdir = runtime === "docker" ? places.workdir : resolve(places.workdir, declared.workdir ?? ".");
   const volumes = runtime === "docker" ? resolveVolumes(declared.volumes ?? [], here, places) : [];
   const health = declared.health && resolveHealth(declared.health, block(node, "health"), at.in("health"));

@@ -13,6 +13,7 @@ import { bootId, readStat } from "../proc.ts";
 import type { Adopted, CommandRun, Exec, ExecRun, Identity, LaunchSpec, Limits, Runtime } from "../runtime.ts";
 import { Signals } from "../signal.ts";
 import { killTree, purgeMarked } from "../tree.ts";
+import { removePrivateFolder } from "../private-folder.ts";
 import { type RunAs, runAs } from "../user.ts";
 import { adoptInstance } from "./adopt.ts";
 import { InstanceProcess, type InstancePorts } from "./instance-process.ts";
@@ -85,7 +86,9 @@ export class ProcessRuntime implements Runtime {
 
   async forget(instance: string): Promise<void> {
     Cgroup.guess(this.places, instance).remove();
-    rmSync(this.folder(instance).dir, { recursive: true, force: true });
+    const { dir } = this.folder(instance);
+    removePrivateFolder(join(dir, "secrets"));
+    rmSync(dir, { recursive: true, force: true });
   }
 
   limitWarnings(limits: Limits): readonly string[] {
