@@ -37,6 +37,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./status.ts")).status,
   },
   {
+    name: "top",
+    summary: "the stack live: table, logs, and keys to change it; ? shows them",
+    load: async () => (await import("./top.ts")).top,
+  },
+  {
     name: "logs",
     args: "[services...]",
     summary: "what the services print",

@@ -1,5 +1,5 @@
 import type { Client } from "./client.ts";
-import { OrcoError } from "../kernel/errors.ts";
+import { messageOf, OrcoError } from "../kernel/errors.ts";
 import type { StackView } from "../stack/view.ts";
 
 interface LiveOptions {
@@ -10,6 +10,8 @@ interface LiveOptions {
   readonly everyMs?: number;
   /** A stack that is not there yet will be: its change was admitted a moment ago. */
   readonly mayAppear?: boolean;
+  /** The daemon does not answer; it is asked again. */
+  readonly onAway?: (why: string) => void;
 }
 
 /**
@@ -18,7 +20,7 @@ interface LiveOptions {
  */
 export async function* liveViews(
   client: Client,
-  { stack, signal, usage, everyMs, mayAppear = false }: LiveOptions,
+  { stack, signal, usage, everyMs, mayAppear = false, onAway }: LiveOptions,
 ): AsyncGenerator<StackView> {
   const wake = new Wake(signal);
   const failure = followTo(client, { stack, signal }, wake);
@@ -35,6 +37,7 @@ export async function* liveViews(
       // A daemon that is being restarted comes back; the event stream says when, or gives up.
       const passes = seen ? code === "unreachable" : mayAppear && code === "not_found";
       if (!passes) throw error;
+      if (code === "unreachable") onAway?.(messageOf(error));
     }
     const failed = await Promise.race([wake.next(everyMs), failure]);
     if (failed instanceof Error) throw failed;

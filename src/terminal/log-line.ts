@@ -10,12 +10,17 @@ const DIM = 2;
 export function logLine(record: LogRecord, options: { color?: boolean } = {}): string {
   const who = `${record.service}/${record.replica}`;
   const prefix = `${clockTime(record.timestamp)} ${paint(who, colorOf(record.service), options.color)} | `;
-  const text = sanitizeText([record.message, ...fields(record)].join(" "), options);
+  const text = sanitizeText(logText(record), options);
   const tint = record.source === "orco" ? DIM : LEVEL_COLORS[record.level ?? ""];
   return text
     .split("\n")
     .map((line) => prefix + (tint === undefined || line.includes("\x1b") ? line : paint(line, tint, options.color)))
     .join("\n");
+}
+
+/** The message and, behind it, the fields of a structured line. Not yet clean. */
+export function logText(record: LogRecord): string {
+  return [record.message, ...fields(record)].join(" ");
 }
 
 /** What a structured line says beside its message, as `name=value`. Orco's own marks (`partial`) are for programs. */
@@ -26,8 +31,8 @@ function fields({ meta, source }: LogRecord): string[] {
   );
 }
 
-/** The same service has the same colour in every terminal. */
-function colorOf(service: string): number {
+/** SGR code: the same service has the same colour in every terminal. */
+export function colorOf(service: string): number {
   let sum = 0;
   for (const char of service) sum = (sum * 31 + (char.codePointAt(0) ?? 0)) % 65_521;
   return SERVICE_COLORS[sum % SERVICE_COLORS.length] ?? 36;

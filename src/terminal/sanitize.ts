@@ -28,10 +28,20 @@ export function oneLine(text: string): string {
   return sanitizeText(text).replace(/[\n\t]+/g, " ");
 }
 
+const TAB_STOP = 8;
+const ASCII = /^[ -~]*$/;
+
+/** Tabs as the blanks a terminal would leave for them when the text began at a tab stop. */
+export function expandTabs(text: string): string {
+  if (!text.includes("\t")) return text;
+  return text.split("\t").reduce((line, part) => line + " ".repeat(TAB_STOP - (Bun.stringWidth(line) % TAB_STOP)) + part);
+}
+
 /** At most `columns` wide on a terminal, ended by `…` where something was cut. `text` is already clean. */
 export function fit(text: string, columns: number): string {
   if (Bun.stringWidth(text) <= columns) return text;
   if (columns < 1) return "";
+  if (ASCII.test(text)) return `${text.slice(0, columns - 1)}…`;
   let out = "";
   let width = 1;
   for (const { segment } of new Intl.Segmenter().segment(text)) {
