@@ -126,8 +126,9 @@ function openJournal(home: string, { clock, log }: { clock: Clock; log: ReturnTy
 }
 
 /** Lets go of what runs; it goes on. */
-function release({ runs, stacks, apps, edge, runtime }: Core): void {
+function release({ runs, stacks, execs, apps, edge, runtime }: Core): void {
   runs.abandon();
+  execs.close();
   stacks.close();
   apps.close();
   edge.close();

@@ -1,10 +1,12 @@
 import { type Clock, systemClock } from "../kernel/clock.ts";
 import type { JsonObject } from "../kernel/event.ts";
 import type { GraphView, ServiceAction } from "../http/services.ts";
+import type { ExecTarget } from "../stack/exec.ts";
 import type { PlanView, PutStack, StackSummary, StackView } from "../stack/view.ts";
 import type { RunView } from "../workflow/view.ts";
 import type { LogRecord } from "../supervise/logs/record.ts";
 import { followEvents, type Follow } from "./events.ts";
+import { type ExecConnection, type ExecRequest, openExec } from "./exec.ts";
 import { type LogRequest, readLogs } from "./logs.ts";
 import { RunClient } from "./runs.ts";
 import { type Ask, type Target, Transport } from "./transport.ts";
@@ -78,6 +80,11 @@ export class Client extends RunClient {
     const path = `${stackPath(target.stack)}/services/${encodeURIComponent(target.service)}/${target.action}`;
     const body = target.replicas === undefined ? {} : { replicas: target.replicas };
     return this.change(path, { method: "POST", body, query, ...(signal && { signal }) });
+  }
+
+  /** Resolves when the command runs. Leaving it (`signal`) ends it. */
+  exec(target: ExecTarget, body: ExecRequest, signal: AbortSignal): Promise<ExecConnection> {
+    return openExec(this.transport, `${stackPath(target.stack)}/services/${encodeURIComponent(target.service)}/exec`, { body, signal });
   }
 
   graph(name: string): Promise<GraphView> {

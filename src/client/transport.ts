@@ -14,6 +14,8 @@ export interface Ask {
   readonly method?: "GET" | "PUT" | "POST" | "DELETE";
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: unknown;
+  /** Instead of `body`. */
+  readonly bytes?: Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   /** Until the answer begins; 0 waits for ever. */
@@ -75,12 +77,14 @@ export class Transport {
     const headers: Record<string, string> = { accept: "application/json", ...ask.headers };
     if (this.target.apiKey) headers["authorization"] = `Bearer ${this.target.apiKey}`;
     if (ask.body !== undefined) headers["content-type"] = "application/json";
+    if (ask.bytes !== undefined) headers["content-type"] = "application/octet-stream";
     return {
       method: ask.method ?? "GET",
       headers,
       signal,
       redirect: "manual",
       ...(ask.body !== undefined && { body: JSON.stringify(ask.body) }),
+      ...(ask.bytes !== undefined && { body: ask.bytes }),
       ...(this.target.socket && { unix: this.target.socket }),
     };
   }

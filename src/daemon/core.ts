@@ -10,6 +10,7 @@ import type { Journal } from "../kernel/journal.ts";
 import { stackWorkflows } from "../stack/changes/workflows.ts";
 import { configHash } from "../stack/config-hash.ts";
 import { assignPorts, prepareLaunch } from "../stack/launch.ts";
+import { Execs } from "../stack/exec.ts";
 import { StackRequests } from "../stack/service.ts";
 import { Stacks } from "../stack/stacks.ts";
 import { StackStore } from "../stack/store.ts";
@@ -94,7 +95,8 @@ export function buildCore({ config, env, clock, journal, log, onError }: CoreOpt
   const runs = new Runs({ store: new RunStore(journal), clock, newId, workflows, onError });
   const appRequests = new AppRequests(apps, runs);
   const requests = new StackRequests(stacks, runs, { buildDigest });
-  return { metrics, logs, runtime, docker, edge, stacks, apps, runs, requests, appRequests };
+  const execs = new Execs({ stacks, runtimes: { process: runtime, docker }, journal, clock, newId, onError });
+  return { metrics, logs, runtime, docker, edge, stacks, execs, apps, runs, requests, appRequests };
 }
 
 /** Adopts what runs; then the edge forgets the fronts that belong to nobody any more. */

@@ -19,7 +19,7 @@ interface ServicesOptions {
 }
 
 /** The daemon as the HTTP layer sees it. */
-export function servicesOf({ stacks, edge, runs, requests, appRequests }: Core, options: ServicesOptions): Services {
+export function servicesOf({ stacks, execs, edge, runs, requests, appRequests }: Core, options: ServicesOptions): Services {
   const { journal, loaded, http, runParts } = options;
   const viewOf = (row: RunRow): RunView => runView(row, runs.steps(row.id));
   return {
@@ -33,6 +33,7 @@ export function servicesOf({ stacks, edge, runs, requests, appRequests }: Core, 
       graph: (name) => stacks.graph(name),
       logs: (name, request) => stacks.logs(name, request),
     },
+    execs,
     apps: {
       nameOf: (name) => appRequests.nameOf(name),
       put: (name, body) => appRequests.put(name, body),

@@ -4,6 +4,7 @@ import type { Deps, Env } from "./context.ts";
 import type { Operation, Site } from "./endpoint.ts";
 import { deployRoutes } from "./deploy.ts";
 import { eventRoutes } from "./events.ts";
+import { execRoutes } from "./exec.ts";
 import { admission, browserSafety, observe } from "./guard.ts";
 import { logRoutes } from "./logs.ts";
 import { asOrcoError, problemResponse } from "./problem.ts";
@@ -21,6 +22,7 @@ export function createApp(deps: Deps): App {
   const site: Site = { app, deps, operations: [] };
   app.use(observe(deps), browserSafety(deps), admission(deps));
   systemRoutes(site);
+  execRoutes(site);
   stackRoutes(site);
   deployRoutes(site);
   runRoutes(site);

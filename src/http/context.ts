@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { Clock } from "../kernel/clock.ts";
 import type { JsonObject } from "../kernel/event.ts";
 import type { HttpConfig } from "./bind.ts";
+import type { ExecSessions } from "./exec-sessions.ts";
 import type { UploadBudget } from "./upload-budget.ts";
 import type { HttpMetrics } from "./http-metrics.ts";
 import type { Services } from "./services.ts";
@@ -65,5 +66,6 @@ export interface Deps {
   readonly tickets: Tickets;
   readonly idempotent: ReturnType<typeof idempotent>;
   readonly uploads: UploadBudget;
+  readonly execs: ExecSessions;
   readonly schemas: Readonly<Record<string, () => JsonObject | Promise<JsonObject>>>;
 }

@@ -9,6 +9,8 @@ import { Journal } from "../kernel/journal.ts";
 import type { AppView } from "../deploy/view.ts";
 import type { PutStack, StackView } from "../stack/view.ts";
 import type { RunView } from "../workflow/view.ts";
+import { execProcess } from "../supervise/exec/process.ts";
+import type { Exec } from "../supervise/runtime.ts";
 import type { LogRecord } from "../supervise/logs/record.ts";
 import type { HttpConfig } from "./bind.ts";
 import { createServer, type HttpServer, type ServerOptions } from "./server.ts";
@@ -20,6 +22,7 @@ export class FakeDaemon implements Services {
   readonly puts: { name: string; body: PutStack }[] = [];
   readonly acts: object[] = [];
   readonly decisions: object[] = [];
+  readonly executed: { readonly id: string; readonly exec: Exec }[] = [];
   readonly lines: LogRecord[] = [];
   readonly saved = new Map<string, RunView>();
   shutdowns = 0;
@@ -54,6 +57,17 @@ export class FakeDaemon implements Services {
     logs: (name, { query, services, signal }) => {
       this.stackOf(name);
       return this.readLines({ after: query.after ?? {}, services, follow: query.follow ?? false, signal });
+    },
+  };
+
+  readonly execs: Services["execs"] = {
+    start: async ({ stack, service, replica = 0 }, run) => {
+      this.stackOf(stack);
+      const launch = { instance: "i", stack, service, replica, argv: [], cwd: "/", env: { PATH: process.env["PATH"] ?? "" } };
+      const exec = execProcess(launch, run, this.clock);
+      const id = uuidv7(this.clock);
+      this.executed.push({ id, exec });
+      return Object.assign(exec, { id });
     },
   };
 

@@ -100,8 +100,8 @@ export function admission(deps: Deps): Guard {
     const headers = new Headers();
     try {
       const fingerprint = door.open(c);
-      // Reports of a run come as fast as its steps talk; who may send them was limited when the run was claimed.
-      if (limit && !opensStream(c) && !door.isOfWorker(c))
+      // Reports of a run come as fast as its steps talk, input as fast as somebody types: that was limited when the run was claimed, the command begun.
+      if (limit && !opensStream(c) && !door.isOfWorker(c) && !deps.execs.knows(c.req.path))
         await limit.consume(fingerprint === undefined ? `ip:${c.env.peer}` : `key:${fingerprint}`, headers);
       await next();
     } catch (error) {

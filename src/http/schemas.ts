@@ -52,6 +52,24 @@ export const PutStackBody = z
 
 export const ActBody = z.strictObject({ replicas: z.number().int().min(0).max(10_000).optional() }).meta({ id: "ServiceAct" });
 
+export const TerminalBody = z
+  .strictObject({ columns: z.number().int().min(1).max(10_000), rows: z.number().int().min(1).max(10_000) })
+  .meta({ id: "TerminalSize" });
+
+export const ExecBody = z
+  .strictObject({
+    command: z.array(z.string()).min(1).max(10_000).describe("the program and its arguments; no shell"),
+    replica: z.number().int().min(0).optional().describe("default: the first that runs"),
+    user: z.string().min(1).max(200).optional(),
+    workdir: z.string().min(1).optional(),
+    env: z
+      .record(z.string().regex(/^[^=\0]+$/, "must be a name"), z.string())
+      .optional()
+      .describe("beside the instance's own"),
+    tty: TerminalBody.optional().describe("on a terminal of this size: all output is stdout"),
+  })
+  .meta({ id: "Exec" });
+
 const label = z.string().min(1).max(200);
 
 export const ApprovalBody = z

@@ -6,6 +6,7 @@ import { uuidv7 } from "../kernel/id.ts";
 import { type App, createApp } from "./app.ts";
 import { addressText, assertSafeBind, type BindAddress, type HttpConfig } from "./bind.ts";
 import { idempotent } from "./idempotency.ts";
+import { ExecSessions } from "./exec-sessions.ts";
 import { UploadBudget } from "./upload-budget.ts";
 import type { Connection, Deps, RequestRecord } from "./context.ts";
 import { callerOf, tokenOf } from "./caller.ts";
@@ -82,6 +83,7 @@ export function createServer(options: ServerOptions): HttpServer {
     }),
     tickets: ticketsOf({ apiKey: config.apiKey, clock }),
     uploads: new UploadBudget(),
+    execs: new ExecSessions(clock),
     schemas: { ...options.schemas, ...ofRuns() },
   };
   const app = createApp(deps);

@@ -3,6 +3,7 @@ import type { Journal } from "../kernel/journal.ts";
 import type { EventLog, Json, JsonObject } from "../kernel/event.ts";
 import type { AppStatus, AppView, PutApp, ReleaseView } from "../deploy/view.ts";
 import type { PlanView, PutStack, StackSummary, StackView } from "../stack/view.ts";
+import type { Execs } from "../stack/exec.ts";
 import type { CheckpointView, RunView } from "../workflow/view.ts";
 import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
 import type { RunLogRecord } from "../runs/logs/line.ts";
@@ -19,6 +20,8 @@ import type { Decision } from "../workflow/approval.ts";
 /** What the HTTP layer needs of the daemon; wired in `daemon.ts`. Every method throws `OrcoError`. */
 export interface Services {
   readonly stacks: StackService;
+  /** Commands beside instances. */
+  readonly execs: Pick<Execs, "start">;
   readonly apps: AppService;
   readonly runs: RunService;
   readonly schedules: ScheduleService;
