@@ -60,7 +60,7 @@ export function removePrivateFolder(at: string): void {
 
 function isInMemory(base: string): boolean {
   try {
-    return IN_MEMORY.has(Number(statfsSync(base).type));
+    return IN_MEMORY.has(statfsSync(base).type);
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     return false;

@@ -101,7 +101,9 @@ function written(part: string): string[] {
   const lower = url.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase());
   const form = url.replaceAll("%20", "+").replace(/[!'()*~]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
   const json = JSON.stringify(part).slice(1, -1);
-  const all = [part, json, json.replaceAll("/", "\\/"), url, lower, form, ...base64Forms(part)];
+  // As Python and PHP write it.
+  const ascii = json.replace(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  const all = [part, json, json.replaceAll("/", "\\/"), ascii, ascii.replaceAll("/", "\\/"), url, lower, form, ...base64Forms(part)];
   return all.filter((text) => text.length >= MIN_SECRET_CHARS && !text.includes("\n"));
 }
 
