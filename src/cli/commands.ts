@@ -146,6 +146,24 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: async () => (await import("./graph.ts")).graph,
   },
+  {
+    name: "import",
+    summary: "make a stack of what other tools read (works without a daemon)",
+    actions: [
+      {
+        name: "compose",
+        args: "<files...>",
+        summary: "a compose file (later ones are merged over it) → stack.yaml, with a report of what did not carry over",
+        options: [
+          ["-o, --output <file>", "write it there instead of standard output"],
+          ["--force", "also over a file that exists"],
+          ["--strict", "exit 1 when anything was left out"],
+        ],
+        example: "import compose docker-compose.yml -o stack.yaml",
+      },
+    ],
+    load: async () => (await import("./import.ts")).importStack,
+  },
   { name: "lint", summary: "check the file (works without a daemon)", load: async () => (await import("./lint.ts")).lint },
   {
     name: "events",
