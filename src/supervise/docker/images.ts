@@ -1,6 +1,7 @@
 import { OrcoError } from "../../kernel/errors.ts";
 import type { CallOptions, Engine } from "./engine.ts";
 import { jsonLines } from "./json-lines.ts";
+import { pullError } from "./pull-error.ts";
 
 export interface ImageInfo {
   readonly Id: string;
@@ -31,22 +32,27 @@ interface PullLine extends PullProgress {
   readonly error?: string;
 }
 
-/** A registry that refuses rather than fails: asking again is no use. */
-const REFUSED = /not found|manifest unknown|denied|unauthorized|no such|does not exist|invalid reference|no matching manifest/i;
-
 /** `not_found` when it is not on this machine. */
 export function inspectImage(engine: Engine, image: string, options: CallOptions = {}): Promise<ImageInfo> {
   return engine.call("GET", `/images/${encodeURIComponent(image)}/json`, options);
 }
 
-/** Gets it from its registry. Rejects with `not_found` when the registry does not give it out, `unavailable` when it cannot be reached now. */
+/**
+ * Gets it from its registry. Rejects with `not_found` when the registry does not have it (for this machine), `forbidden` when it wants credentials,
+ * `disk_full`, or `unavailable` when it cannot be reached now.
+ */
 export async function pullImage(
   engine: Engine,
   image: string,
-  { onProgress, ...options }: CallOptions & { onProgress?: (progress: PullProgress) => void },
+  { onProgress, auth, ...options }: CallOptions & { onProgress?: (progress: PullProgress) => void; auth?: string | undefined },
 ): Promise<void> {
   try {
-    const lines = jsonLines<PullLine>(engine.stream("POST", "/images/create", { ...options, query: { fromImage: tagged(image) } }));
+    const request = {
+      ...options,
+      query: { fromImage: tagged(image) },
+      ...(auth !== undefined && { headers: { "x-registry-auth": auth } }),
+    };
+    const lines = jsonLines<PullLine>(engine.stream("POST", "/images/create", request));
     for await (const line of lines) {
       if (line.error !== undefined) throw new OrcoError("internal", `docker: ${line.error}`, { status: 200 });
       onProgress?.(line);
@@ -56,19 +62,45 @@ export async function pullImage(
   }
 }
 
-function pullError(error: unknown, image: string): unknown {
-  if (!(error instanceof OrcoError) || error.facts["status"] === undefined) return error;
-  const refused = error.code === "not_found" || error.code === "invalid" || REFUSED.test(error.message);
-  return new OrcoError(
-    refused ? "not_found" : "unavailable",
-    `the image ${image} cannot be pulled: ${error.message}`,
-    { image },
-    { cause: error },
-  );
-}
-
 /** Without a tag docker would pull all of them. */
 function tagged(image: string): string {
   const name = image.slice(image.lastIndexOf("/") + 1);
   return /[:@]/.test(name) ? image : `${image}:latest`;
+}
+
+/** `os/architecture` of what a registry has of an image; nothing where it does not say. */
+export async function offeredPlatforms(
+  engine: Engine,
+  image: string,
+  { auth, ...options }: CallOptions & { auth?: string | undefined },
+): Promise<string[]> {
+  type Platform = { readonly os?: string; readonly architecture?: string; readonly variant?: string };
+  const request = { ...options, ...(auth !== undefined && { headers: { "x-registry-auth": auth } }) };
+  try {
+    const { Platforms } = await engine.call<{ Platforms: readonly Platform[] | null }>(
+      "GET",
+      `/distribution/${tagged(image)}/json`,
+      request,
+    );
+    const names = (Platforms ?? []).map(({ os, architecture, variant }) => [os, architecture, variant].filter(Boolean).join("/"));
+    return [...new Set(names)];
+  } catch (error) {
+    if (error instanceof OrcoError) return [];
+    throw error;
+  }
+}
+
+/** Ids of images with a label, newest first. */
+export async function imagesLabelled(engine: Engine, label: string, options: CallOptions = {}): Promise<string[]> {
+  const query = { filters: JSON.stringify({ label: [label] }) };
+  const rows = await engine.call<{ Id: string; Created: number }[]>("GET", "/images/json", { ...options, query });
+  return rows.toSorted((a, b) => b.Created - a.Created).map(({ Id }) => Id);
+}
+
+/** Gives an image one more name. */
+export async function tagImage(engine: Engine, id: string, { name, ...options }: CallOptions & { name: string }): Promise<void> {
+  const full = tagged(name);
+  const colon = full.lastIndexOf(":");
+  const query = { repo: full.slice(0, colon), tag: full.slice(colon + 1) };
+  await engine.call("POST", `/images/${encodeURIComponent(id)}/tag`, { ...options, query });
 }
