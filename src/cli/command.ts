@@ -3,7 +3,8 @@ import type { Context } from "./context.ts";
 /** A command: parse → one call → render. Resolves with the exit code, nothing for 0; throws `OrcoError`. */
 export type Command = (context: Context) => Promise<number | undefined>;
 
-export type Flag = readonly [flags: string, summary: string];
+/** `many`: it may be given again and again, each time with one value. */
+export type Flag = readonly [flags: string, summary: string, many?: "many"];
 
 /** What a command with several does, such as `run submit`. The command gets its name as the first argument. */
 export interface ActionSpec {
@@ -24,6 +25,10 @@ export interface CommandSpec {
   readonly summary: string;
   /** Flags and what they do. */
   readonly options?: readonly Flag[];
+  /** What follows `orco`. */
+  readonly example?: string;
+  /** Instead of the name and `args`, where the line is written otherwise. */
+  readonly usage?: string;
   /** Instead of arguments and options. */
   readonly actions?: readonly ActionSpec[];
   /** The action that is meant where none is named. */

@@ -42,6 +42,22 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./top.ts")).top,
   },
   {
+    name: "exec",
+    args: "<service> <command...>",
+    usage: "exec <service> [options] -- <command...>",
+    summary: "run a command beside a service: in its container, or with its environment and folder",
+    options: [
+      ["--replica <n>", "beside this replica (default: the first that runs)"],
+      ["-T, --no-tty", "no terminal (default: one where this is one)"],
+      ["-u, --user <user>", "as another user"],
+      ["-w, --workdir <folder>", "in another folder"],
+      ["-e, --env <NAME=value>", "another variable; may be given again", "many"],
+    ],
+    example: "exec db -- psql -U postgres",
+    completes: "services",
+    load: async () => (await import("./exec.ts")).exec,
+  },
+  {
     name: "logs",
     args: "[services...]",
     summary: "what the services print",

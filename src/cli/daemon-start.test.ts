@@ -12,7 +12,7 @@ let context: Context;
 beforeEach(() => {
   home = join(mkdtempSync(join(tmpdir(), "orco-start-")), "home");
   const io = { env: { PATH: process.env["PATH"], ORCO_INSTANCE: "i1" }, cwd: "/", tty: false, color: false, columns: () => undefined };
-  context = createContext({ ...io, out: () => undefined, err: () => undefined }, { home }, { args: [], options: {} });
+  context = createContext({ ...io, out: () => undefined, err: () => undefined, raw: () => undefined }, { home }, { args: [], options: {} });
 });
 afterEach(() => {
   const pid = daemonPid(home);

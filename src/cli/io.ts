@@ -13,6 +13,8 @@ export interface Io {
   columns(): number | undefined;
   out(text: string): void;
   err(text: string): void;
+  /** Bytes as they are. */
+  raw(stream: "stdout" | "stderr", bytes: Uint8Array): void;
 }
 
 /** Nobody reads our output any more (`orco logs | head`): a quiet end, not an error. */
@@ -32,8 +34,9 @@ export function processIo(options: { color: boolean }): Io {
     tty: tty && !dumb,
     color: tty && !dumb && options.color && !process.env["NO_COLOR"],
     columns: () => (tty ? process.stdout.columns || undefined : undefined),
-    out: (text) => writeAll(1, text),
-    err: (text) => writeAll(2, text),
+    out: (text) => writeAll(1, Buffer.from(text)),
+    err: (text) => writeAll(2, Buffer.from(text)),
+    raw: (stream, bytes) => writeAll(stream === "stdout" ? 1 : 2, bytes),
   };
 }
 
@@ -55,8 +58,7 @@ function fstatOf(fd: number): ReturnType<typeof fstatSync> | undefined {
   }
 }
 
-function writeAll(fd: number, text: string): void {
-  const bytes = Buffer.from(text);
+function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(fd, bytes, at);

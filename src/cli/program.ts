@@ -1,7 +1,7 @@
 import { Command as Program, CommanderError } from "commander";
 import { VERSION } from "../kernel/version.ts";
 import { addActions } from "./actions.ts";
-import type { CommandSpec } from "./command.ts";
+import type { CommandSpec, Flag } from "./command.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "./commands.ts";
 import { createContext, homeOf, type GlobalOptions, type Options } from "./context.ts";
 import { EXIT, exitCodeOf, report } from "./exit.ts";
@@ -9,7 +9,7 @@ import { processIo, type Io } from "./io.ts";
 
 /** Runs one command line and resolves with its exit code. Everything a user may see of an error is printed here. */
 export async function runCli(argv: readonly string[]): Promise<number> {
-  const io = processIo({ color: !argv.includes("--no-color") });
+  const io = processIo({ color: !own(argv).includes("--no-color") });
   const program = createProgram(io);
   try {
     return await parse(argv, io, program);
@@ -68,22 +68,40 @@ function addCommand(program: Program, spec: CommandSpec): Program {
   const command = program
     .command([spec.name, spec.args].filter(Boolean).join(" "), { hidden: spec.hidden ?? false })
     .description(spec.summary);
-  for (const [flags, summary] of spec.options ?? []) command.option(flags, summary);
+  addOptions(command, spec.options);
+  const { usage } = spec;
+  if (usage !== undefined) command.usage(usage.replace(`${spec.name} `, ""));
+  if (spec.example !== undefined) command.addHelpText("after", `\nExample:\n  orco ${spec.example}`);
   return command.showHelpAfterError(
-    `usage: orco ${[spec.name, spec.args].filter(Boolean).join(" ")} [options]      more: orco ${spec.name} --help`,
+    `usage: orco ${usage ?? `${[spec.name, spec.args].filter(Boolean).join(" ")} [options]`}      more: orco ${spec.name} --help`,
   );
+}
+
+function addOptions(command: Program, options: readonly Flag[] = []): void {
+  const collect = (one: string, before: string[] = []): string[] => [...before, one];
+  for (const [flags, summary, many] of options) {
+    if (many) command.option(flags, summary, collect);
+    else command.option(flags, summary);
+  }
 }
 
 /** Building all commands costs 3 ms a call: only those whose name occurs, all of them for help and for suggestions. */
 function mentioned(argv: readonly string[]): readonly CommandSpec[] {
-  if (argv.includes("help") || argv.includes("completion")) return COMMANDS;
-  const found = COMMANDS.filter((spec) => argv.includes(spec.name));
+  const words = own(argv);
+  if (words.includes("help") || words.includes("completion")) return COMMANDS;
+  const found = COMMANDS.filter((spec) => words.includes(spec.name));
   return found.length > 0 ? found : COMMANDS;
+}
+
+/** What is not the command line of somebody else. */
+function own(argv: readonly string[]): readonly string[] {
+  return argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv;
 }
 
 /** `-f` names the file everywhere, except behind `logs`, where it means follow (stack.md, Logs). */
 export function followFlag(argv: readonly string[]): string[] {
+  const end = own(argv).length;
   const at = argv.indexOf("logs");
-  if (at < 0 || argv[at - 1] === "-f" || argv[at - 1] === "--file" || argv[at - 1] === "--stack") return [...argv];
-  return argv.map((one, index) => (index > at && one === "-f" ? "-F" : one));
+  if (at < 0 || at > end || argv[at - 1] === "-f" || argv[at - 1] === "--file" || argv[at - 1] === "--stack") return [...argv];
+  return argv.map((one, index) => (index > at && index < end && one === "-f" ? "-F" : one));
 }
