@@ -2,7 +2,7 @@ import { afterEach, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FakeDaemon, problem, runView, sse, stackView } from "./daemon.fake.ts";
-import { isOver } from "./foreground.ts";
+import { overAs } from "./over.ts";
 
 const daemons: FakeDaemon[] = [];
 afterEach(async () => {
@@ -86,6 +86,6 @@ test("a second Ctrl-C forces it", async () => {
 test("it ends by itself when all services have", async () => {
   const ended = stackView({ state: "Stopped", ready: false, replicas: { ready: 0, live: 0, desired: 1 } });
   expect(await start(upped({ "GET /stacks/demo": () => Response.json(ended) })).exited).toBe(0);
-  expect(isOver(ended)).toBe(true);
-  expect(isOver(stackView())).toBe(false);
+  expect(overAs(ended)).toBe("ended");
+  expect(overAs(stackView())).toBeUndefined();
 });

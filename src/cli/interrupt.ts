@@ -6,6 +6,8 @@ export interface Interrupt {
   readonly signal: AbortSignal;
   /** Aborts at the second. */
   readonly again: AbortSignal;
+  /** As the signals: for a terminal that sends a character instead. */
+  press(): void;
   /** Gives the signals their usual meaning back. */
   release(): void;
 }
@@ -15,14 +17,15 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export function interrupt(): Interrupt {
   const first = new AbortController();
   const second = new AbortController();
-  const onSignal = (): void => (first.signal.aborted ? second : first).abort();
+  const press = (): void => (first.signal.aborted ? second : first).abort();
   const heard = SIGNALS.filter((name) => name !== "SIGHUP" || !outlivesTerminal());
-  for (const name of heard) process.on(name, onSignal);
+  for (const name of heard) process.on(name, press);
   return {
     signal: first.signal,
     again: second.signal,
+    press,
     release() {
-      for (const name of heard) process.off(name, onSignal);
+      for (const name of heard) process.off(name, press);
     },
   };
 }

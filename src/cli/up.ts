@@ -28,12 +28,7 @@ export async function up(context: Context): Promise<number | undefined> {
   const { foreground } = await import("./foreground.ts");
   if (options["watch"] !== true) return foreground(context, client, change);
   const { watchStack } = await import("./watch/watch.ts");
-  const watch = watchStack(context, client, { stack: name });
-  try {
-    return await foreground(context, client, { ...change, watch });
-  } finally {
-    await watch.close();
-  }
+  return foreground(context, client, { ...change, watch: (note) => watchStack(context, client, { stack: name, note }) });
 }
 
 function refuseWatch({ detach, wait }: Options): void {

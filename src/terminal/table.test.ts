@@ -69,13 +69,14 @@ test("a narrow terminal cuts only the message", () => {
   expect(lines.every((line) => line.length <= 60)).toBe(true);
 });
 
-test("on a narrower one columns go from the right, down to REPL", () => {
+test("on a narrower one columns go from the right, down to STATE", () => {
   const header = (columns: number, wide = false): string => (statusTable(demo, { columns, wide }).split("\n")[0] ?? "").trimEnd();
   expect(header(50)).toBe("SERVICE  STATE     READY  REPL  RESTARTS  AGE");
   expect(header(50, true)).toBe("SERVICE  STATE     READY  REPL  RESTARTS  AGE");
   expect(header(40)).toBe("SERVICE  STATE     READY  REPL  RESTARTS");
   expect(header(35)).toBe("SERVICE  STATE     READY  REPL");
-  expect(header(10)).toBe("SERVICE  STATE     READY  REPL");
+  expect(header(24)).toBe("SERVICE  STATE     READY");
+  expect(header(10)).toBe("SERVICE  STATE");
 });
 
 test("a message cannot break out of its row", () => {

@@ -5,15 +5,15 @@ import { fit, oneLine } from "./sanitize.ts";
 export interface TableOptions {
   /** Adds CPU and MEM. */
   readonly wide?: boolean;
-  /** Width of the terminal: MESSAGE is cut, then columns go from the right, REPL at last. Absent: nothing is cut. */
+  /** Width of the terminal: MESSAGE is cut, then columns go from the right, READY at last. Absent: nothing is cut. */
   readonly columns?: number;
 }
 
 const GAP = "  ";
 /** Of a MESSAGE that is cut, this much is still worth its column. */
 const LEAST_MESSAGE = 8;
-/** SERVICE to REPL: what is left on the narrowest terminal. */
-const LEAST_COLUMNS = 4;
+/** SERVICE and STATE: what is left on the narrowest terminal. */
+const LEAST_COLUMNS = 2;
 const HEADER = ["SERVICE", "STATE", "READY", "REPL", "RESTARTS", "AGE"];
 
 /** The status table (stack.md, CLI): columns padded to their widest cell, two spaces between, MESSAGE last and unpadded. */

@@ -1,6 +1,7 @@
 import type { Client } from "../client/client.ts";
 import { messageOf } from "../kernel/errors.ts";
 import type { StackView } from "../stack/view.ts";
+import { sanitizeText } from "../terminal/sanitize.ts";
 import { Actions } from "./actions.ts";
 import { commandOf, type Command } from "./command.ts";
 import { frame } from "./frame.ts";
@@ -17,7 +18,7 @@ export interface TuiOptions {
   readonly client: Client;
   readonly stack: string;
   readonly color: boolean;
-  /** `up`: Ctrl-C is its affair, each time; without, it leaves like q. */
+  /** `up`: Ctrl-C is its affair, each time, and so is SIGINT; without, both leave like q. */
   readonly onInterrupt?: () => void;
   readonly onView?: (view: StackView) => void;
   /** Of logs: only from then on, epoch ms. */
@@ -81,7 +82,7 @@ export class Tui {
 
   open(): void {
     for (const name of SIGNALS) process.on(name, this.onSignal);
-    process.on("SIGINT", this.onInterrupt);
+    if (!this.options.onInterrupt) process.on("SIGINT", this.onInterrupt);
     process.on("SIGCONT", this.onContinue);
     process.on("uncaughtException", this.onCrash);
     process.on("unhandledRejection", this.onCrash);
@@ -109,6 +110,18 @@ export class Tui {
 
   say(text: string, tone: "info" | "error"): void {
     this.dispatch({ type: "said", text, tone, nowMs: Date.now() });
+  }
+
+  /** Lines of orco's own, in the log and, the last, as a message. */
+  note(text: string): void {
+    const timestamp = new Date().toISOString();
+    const message = sanitizeText(text).trim();
+    this.dispatch({
+      type: "records",
+      fresh: false,
+      records: [{ timestamp, service: "orco", replica: 0, level: "info", message, source: "orco", seq: 0 }],
+    });
+    this.say(message.split("\n").at(-1) ?? "", "info");
   }
 
   /** Stands on the last line from now on. */

@@ -33,7 +33,7 @@ const OUTSIDE: Readonly<Record<string, { values: readonly string[]; types: reado
 /** Single files that may import more, and why. */
 const GRANTS: readonly { readonly file: RegExp; readonly folders: readonly string[]; readonly why: string }[] = [
   { file: /^src\/cli\/(graph|lint)(-[a-z]+)?\.ts$/, folders: ["stack"], why: "graph and lint work offline" },
-  { file: /^src\/cli\/(top|foreground)\.ts$/, folders: ["tui"], why: "`orco top`, and `orco up` on a terminal" },
+  { file: /^src\/cli\/(top|foreground(-screen)?)\.ts$/, folders: ["tui"], why: "`orco top`, and `orco up` on a terminal" },
   { file: /^src\/cli\/import(-[a-z]+)?\.ts$/, folders: ["stack"], why: "import works offline" },
   { file: /^src\/cli\/serve\.ts$/, folders: ["daemon"], why: "`orco serve` is the daemon" },
   { file: /^src\/cli\/edge-worker\.ts$/, folders: ["edge"], why: "`orco edge-worker` is a worker" },
