@@ -3,6 +3,7 @@ import type { HealthSpec, Verdict } from "./health.ts";
 import { runHook } from "./hook.ts";
 import type { Slot } from "./instance.ts";
 import type { Attachment } from "./logs/attachment.ts";
+import { endpointOf } from "./place.ts";
 import { type Probing, startProber } from "./prober.ts";
 import type { LogRecord } from "./logs/record.ts";
 import type { Exit, Handle, Runtime, StartOptions } from "./runtime.ts";
@@ -25,7 +26,8 @@ export class Live {
   ) {
     const { ports, slot } = options;
     this.attachment = ports.attach({ ...slot, instance: handle.instance }, handle.spools);
-    this.health = aimed(prepared, handle);
+    const { health, aim } = prepared;
+    this.health = health && aim ? aim(health, endpointOf(handle, options.slot, prepared)) : health;
     this.prober = this.probe();
     void handle.exited.then((exit) => {
       this.exit = exit;
@@ -130,10 +132,6 @@ export async function goLive(prepared: Prepared, options: LiveOptions, start: St
     await handle.stop(prepared.stop, AbortSignal.abort());
     throw error;
   }
-}
-
-function aimed({ health, aim, ports }: Prepared, { endpoint }: Handle): HealthSpec | undefined {
-  return health && aim ? aim(health, endpoint ?? { host: "127.0.0.1", ports }) : health;
 }
 
 /** The line a log probe waits for may have been stored by a daemon that died before it could act on it. */

@@ -1,6 +1,6 @@
 import type { SlotCell } from "./cell.ts";
 import type { Slot } from "./instance.ts";
-import type { Handle, StartOptions } from "./runtime.ts";
+import type { Endpoint, Handle, StartOptions } from "./runtime.ts";
 import type { Prepared, SupervisorPorts } from "./supervised.ts";
 
 /** Of the start before, and not of the one that begins. */
@@ -16,9 +16,15 @@ export const UNKNOWN_YET: Partial<Slot> = {
   container: undefined,
 };
 
-/** Where a running instance is found. */
+/** Where a running instance is found. One that was adopted while docker was away is where it was. */
 export function placeOf({ pid, container, endpoint }: Handle, { ports }: Prepared): Partial<Slot> {
-  return { pid, container, address: endpoint?.host, ports: endpoint?.ports ?? ports };
+  const at = endpoint && { address: endpoint.host, ports: endpoint.ports };
+  return { pid, ...(container === undefined ? { ports } : { container }), ...at };
+}
+
+/** Where it is dialled. */
+export function endpointOf({ endpoint }: Handle, { address, ports: known = {} }: Slot, { ports }: Prepared): Endpoint {
+  return endpoint ?? (address === undefined ? { host: "127.0.0.1", ports } : { host: address, ports: known });
 }
 
 /** What a start tells while it takes its time becomes the slot's message and its service's log. */
