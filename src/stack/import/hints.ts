@@ -1,4 +1,4 @@
-import { formatPath } from "../load/source.ts";
+import { findCycle, formatCycle } from "../../kernel/graph.ts";
 import type { Cursor } from "./cursor.ts";
 import type { Draft } from "./project.ts";
 
@@ -9,9 +9,10 @@ const SEARCHED = ["environment", "command", "entrypoint", "healthcheck", "build"
 export function addHints(drafts: readonly Draft[]): void {
   const gone = goneNames(drafts);
   for (const draft of drafts) {
+    renamePort(draft);
     for (const key of SEARCHED) {
       const at = draft.source.in(key);
-      for (const leaf of at ? leaves(at) : []) hintsFor(leaf, draft, gone);
+      for (const leaf of at ? leaves(at) : []) hintsFor(leaf, gone);
     }
   }
 }
@@ -39,18 +40,33 @@ function goneNames(drafts: readonly Draft[]): Map<string, string> {
   return found;
 }
 
-function hintsFor(leaf: Cursor, draft: Draft, gone: ReadonlyMap<string, string>): void {
-  const { ledger } = leaf.book;
-  const told = toldAt(leaf);
-  for (const [name, use] of gone) if (isHost(leaf, name)) ledger.note(told, `${name} leads nowhere here: the service is reached as ${use}`);
-  const givesPort = draft.fields["ports"] !== undefined && !draft.source.in("environment")?.text && !hasOwnPort(draft);
-  if (givesPort && /(?<!\$)\$(?:PORT\b|\{PORT\b)/.test(leaf.text))
-    ledger.note(told, "PORT is what orco says: the port of the container that is listed first");
+function hintsFor(leaf: Cursor, gone: ReadonlyMap<string, string>): void {
+  for (const [name, use] of gone)
+    if (isHost(leaf, name)) leaf.book.ledger.note(toldAt(leaf), `${name} leads nowhere here: the service is reached as ${use}`);
 }
 
-function hasOwnPort({ fields }: Draft): boolean {
+const PORT = /(?<!\$)((?:\$\$)*\$\{?)PORT\b/g;
+const INSTEAD = "COMPOSE_PORT";
+
+/** `${PORT}` of a service with ports is orco's own, known at the start of an instance; compose's is one of the caller's environment. */
+function renamePort({ name, fields, source }: Draft): void {
   const env = fields["env"];
-  return typeof env === "object" && env !== null && "PORT" in env;
+  if (fields["ports"] === undefined || (typeof env === "object" && env !== null && "PORT" in env)) return;
+  for (const leaf of leaves(source)) {
+    if (leaf.text.search(PORT) === -1) continue;
+    const { ledger } = leaf.book;
+    const line = ledger.of(toldAt(leaf));
+    const reason = `PORT is what orco gives each instance: the variable is ${INSTEAD} here`;
+    if (line && line.action !== "dropped") ledger.add({ to: ["services", name], ...line, action: "changed", reason });
+  }
+  for (const [key, value] of Object.entries(fields)) fields[key] = deeply(value, (text) => text.replace(PORT, `$1${INSTEAD}`));
+}
+
+function deeply(value: unknown, change: (text: string) => string): unknown {
+  if (typeof value === "string") return change(value);
+  if (Array.isArray(value)) return value.map((item) => deeply(item, change));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, deeply(item, change)]));
 }
 
 /** The line of the report that speaks for a place. */
@@ -104,6 +120,19 @@ export function settleDependencies(drafts: readonly Draft[]): void {
   }
 }
 
+/** Compose refuses it as well. Services of a profile may close one: all of it must be started together to be one. */
+export function refuseCycle(drafts: readonly Draft[]): void {
+  const always = drafts.filter(({ source }) => !source.in("profiles"));
+  const edges = always.flatMap(({ name, fields }) => {
+    const list = Array.isArray(fields["dependsOn"]) ? (fields["dependsOn"] as { target: string }[]) : [];
+    return list.map(({ target }) => ({ from: name, to: target }));
+  });
+  const nodes = always.map(({ name }) => name);
+  const cycle = findCycle({ nodes, edges: edges.filter((edge) => nodes.includes(edge.to)) });
+  const first = cycle && always.find(({ name }) => name === cycle[0]);
+  if (cycle) (first?.source.in("depends_on") ?? first?.source)?.fail(`dependency cycle: ${formatCycle(cycle)}`);
+}
+
 /** Variables without a default: compose takes them as empty, orco refuses. Names in order of the file. */
 export function bareVariables(text: string): string[] {
   const names = [...text.matchAll(/(?<!\$)(?:\$\$)*\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:\}|:?\?))/g)].map(
@@ -116,14 +145,13 @@ export function bareVariables(text: string): string[] {
 export function uncovered(root: Cursor): Cursor[] {
   const { ledger } = root.book;
   const visit = (at: Cursor): Cursor[] => {
-    if (ledger.has(at.path) && !(at.path.length === 2 && at.path[0] === "services" && at.fields().length > 0 && !isDropped(at))) return [];
+    if (
+      ledger.has(at.path) &&
+      !(at.path.length === 2 && at.path[0] === "services" && at.fields().length > 0 && ledger.of(at.path)?.action !== "dropped")
+    )
+      return [];
     const below = [...at.items(), ...at.fields().map(([, field]) => field)];
     return below.length === 0 ? [at] : below.flatMap(visit);
   };
   return visit(root);
-}
-
-function isDropped({ path, book }: Cursor): boolean {
-  const key = formatPath(path);
-  return book.ledger.all().some((line) => line.action === "dropped" && formatPath(line.at) === key);
 }

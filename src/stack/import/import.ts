@@ -5,7 +5,7 @@ import { Report } from "../load/report.ts";
 import type { Mapping } from "../load/source.ts";
 import { ComposeFiles } from "./compose-file.ts";
 import { Cursor } from "./cursor.ts";
-import { addHints, bareVariables, settleDependencies, uncovered } from "./hints.ts";
+import { addHints, bareVariables, refuseCycle, settleDependencies, uncovered } from "./hints.ts";
 import { type Kept, Ledger, type ReportLine, reportLine } from "./ledger.ts";
 import { mergeCompose } from "./merge.ts";
 import { NAME_RULE, orcoNames } from "./names.ts";
@@ -50,7 +50,7 @@ export function importCompose(from: ComposeSource): Imported {
   const root = tree && new Cursor([], tree, { ledger, problems });
   const made = root && convert(root, { folder, bases: files.bases, exists: from.exists });
   const lines = ledger.all();
-  const wanted = bareVariables(made ? JSON.stringify(made.services) : "");
+  const wanted = bareVariables(made ? JSON.stringify([made.name, made.services]) : "");
   const failed = problems.failed || !made;
   const result = {
     report: lines.map(reportLine),
@@ -101,6 +101,7 @@ function convert(root: Cursor, { folder, bases, exists }: Pick<Project, "folder"
   convertTop(root, { folder, stack: name });
   withoutMissing(drafts);
   settleDependencies(drafts);
+  refuseCycle(drafts);
   addHints(drafts);
   for (const at of uncovered(root)) at.dropped("orco has no place for it");
   return { name, services: Object.fromEntries(drafts.map((draft) => [draft.name, ordered(draft.fields)])) };

@@ -46,6 +46,11 @@ export class Ledger {
     return this.kept.has(formatPath(at));
   }
 
+  /** The line of that very path. */
+  of(at: Path): Kept | undefined {
+    return this.kept.get(formatPath(at));
+  }
+
   all(): Kept[] {
     return [...this.kept.values()];
   }

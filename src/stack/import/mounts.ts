@@ -35,7 +35,8 @@ function short(at: Cursor): Mount | undefined {
   if (WINDOWS.test(text)) return void at.dropped("a path of Windows: write it as this machine has it");
   const [first = "", target, mode] = splitColons(text);
   if (target === undefined) return { type: "volume", target: first };
-  const type = /^(?:\/|\.{1,2}(?:\/|$)|~)/.test(first) ? "bind" : "volume";
+  // The name of a volume has no slash: ${DATA}/db is a path.
+  const type = /^(?:\/|\.{1,2}(?:\/|$)|~)|^\$.*\//.test(first.replace(/:-[^}]*\}/, "}")) ? "bind" : "volume";
   return { type, source: first, target, options: mode?.split(",").filter(Boolean) ?? [] };
 }
 
@@ -56,6 +57,7 @@ function long(at: Cursor): Mount | undefined {
   if (target === "") return at.fail("a volume needs a target, its path in the container");
   const readOnly = at.in("read_only");
   const source = at.in("source")?.text;
+  if (WINDOWS.test(source ?? "") || WINDOWS.test(target)) return void at.dropped("a path of Windows: write it as this machine has it");
   const size = at.in("tmpfs")?.in("size");
   const selinux = at.in("bind")?.in("selinux")?.text;
   for (const [key, field] of at.fields()) if (LATER[key] !== undefined) rest(key, field);
