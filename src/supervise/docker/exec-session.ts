@@ -21,6 +21,8 @@ export interface ExecSession {
   readonly output: AsyncIterable<Frame>;
   /** Its exit code, once the output has been read to its end. 126 or 127 when it could not be started. */
   readonly exited: Promise<number>;
+  /** Whether it has run at all, known when it has exited: a program may end with 126 of its own. */
+  readonly ran: Promise<boolean>;
   /** Ends it and all it has started. */
   kill(): Promise<void>;
 }
@@ -31,8 +33,10 @@ export async function openExec(engine: Engine, container: string, spec: Omit<Exe
   const { tty = false } = spec;
   const exec = await createExec(engine, container, { ...spec, env: { ...spec.env, ...markOf(mark) }, stdin: true });
   const wire = await hijack(engine, `/exec/${exec}/start`, { Detach: false, Tty: tty });
-  const { promise: exited, resolve, reject } = Promise.withResolvers<number>();
-  exited.catch(() => undefined);
+  const { promise: ended, resolve, reject } = Promise.withResolvers<Ended>();
+  const exited = ended.then(({ code }) => code);
+  const ran = ended.then((end) => end.ran);
+  for (const one of [exited, ran]) one.catch(() => undefined);
   const kill = async (): Promise<void> => {
     await killExec(engine, { exec, container, mark });
     wire.close();
@@ -41,7 +45,7 @@ export async function openExec(engine: Engine, container: string, spec: Omit<Exe
     try {
       yield* framesOf(wire, tty);
     } finally {
-      exitCode(engine, exec).then(resolve, reject);
+      endOf(engine, exec).then(resolve, reject);
     }
   };
   return {
@@ -50,6 +54,7 @@ export async function openExec(engine: Engine, container: string, spec: Omit<Exe
     resize: async (w, h) => void (await engine.call("POST", `/exec/${exec}/resize`, { query: { w, h } })),
     output: output(),
     exited,
+    ran,
     kill,
   };
 }
@@ -62,10 +67,15 @@ async function* framesOf(wire: Hijacked, tty: boolean): AsyncGenerator<Frame, vo
   }
 }
 
-async function exitCode(engine: Engine, exec: string): Promise<number> {
+interface Ended {
+  readonly code: number;
+  readonly ran: boolean;
+}
+
+async function endOf(engine: Engine, exec: string): Promise<Ended> {
   for (const until = performance.now() + CODE_MS; ;) {
-    const { Running, ExitCode } = await inspectExec(engine, exec);
-    if (!Running && ExitCode !== null) return ExitCode;
+    const { Running, ExitCode, Pid } = await inspectExec(engine, exec);
+    if (!Running && ExitCode !== null) return { code: ExitCode, ran: Pid !== 0 || ExitCode === 0 };
     if (performance.now() > until) throw new OrcoError("internal", "docker does not say how the command ended");
     await Bun.sleep(LOOK_MS);
   }

@@ -91,7 +91,7 @@ class Output {
 }
 
 /** Docker says in the output of a command why it could not be started. */
-function neverRan({ argv: [name = ""], cwd }: ExecRun, output: string): OrcoError {
+export function neverRan({ argv: [name = ""], cwd }: Pick<ExecSpec, "argv" | "cwd">, output: string): OrcoError {
   const why = output.replace(/^.*(?:unable to start container process|starting container process caused): /s, "").replace(/: unknown$/, "");
   if (/executable file not found|stat .*no such file or directory|exec .*no such file or directory/.test(why) && !why.startsWith("chdir"))
     return new OrcoError("executable_not_found", `${name || "(empty command)"}: not found in the container`, { command: name, path: name });
