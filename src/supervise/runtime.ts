@@ -197,11 +197,11 @@ export interface Handle {
   /** The shim (leader of the session and process group) of a process. */
   readonly identity?: Identity;
   /** Id of the container. */
-  readonly container?: string;
+  readonly container?: string | undefined;
   /** Pid of the service itself on this machine, once known. */
   readonly pid: number | undefined;
   /** Where a container is dialled from this machine; a process listens on 127.0.0.1, on the ports it was assigned. */
-  readonly endpoint?: Endpoint;
+  readonly endpoint?: Endpoint | undefined;
   /** Spool files, appended to by the instance (or from docker's log of it) and read by the log store. */
   readonly spools: Spools;
   /** Epoch ms. */

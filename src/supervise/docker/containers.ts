@@ -62,8 +62,19 @@ export interface ContainerInfo {
   readonly Name: string;
   readonly Image: string;
   readonly State: ContainerState;
-  readonly Config: { readonly Image: string; readonly Labels: Readonly<Record<string, string>>; readonly Env: readonly string[] };
-  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, { readonly IPAddress: string }>> };
+  readonly Config: {
+    readonly Image: string;
+    readonly Labels: Readonly<Record<string, string>>;
+    readonly Env: readonly string[];
+    /** Empty: root. */
+    readonly User?: string;
+  };
+  readonly NetworkSettings: {
+    /** Of one that does not run: empty addresses. */
+    readonly Networks: Readonly<Record<string, { readonly IPAddress: string; readonly Gateway?: string }>>;
+    /** By `80/tcp`; null where it is only exposed. */
+    readonly Ports?: Readonly<Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[] | null>>;
+  };
 }
 
 /** A row of the list. */
@@ -91,7 +102,7 @@ export interface LogsOptions extends CallOptions {
 /** Returns its id. `not_found` when the image is missing, `conflict` when the name is taken. */
 export async function createContainer(
   engine: Engine,
-  name: string,
+  name: string | undefined,
   { spec, ...options }: CallOptions & { spec: ContainerSpec },
 ): Promise<string> {
   const { Id } = await engine.call<{ Id: string }>("POST", "/containers/create", { ...options, query: { name }, body: spec });
