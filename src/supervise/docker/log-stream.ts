@@ -1,9 +1,9 @@
 import type { Socket } from "bun";
 import { OrcoError } from "../../kernel/errors.ts";
+import type { Engine } from "./engine.ts";
 
 export interface LogRequest {
-  /** As of `Engine`. */
-  readonly host: string;
+  readonly engine: Engine;
   /** Id of the container. */
   readonly id: string;
   /** Go on until the container ends. */
@@ -17,6 +17,8 @@ export interface LogRequest {
 
 const HEAD_TIMEOUT_MS = 10_000;
 const MAX_HEAD_BYTES = 64 * 1024;
+/** There is no such container, or it is being removed. */
+const GONE: ReadonlySet<number> = new Set([404, 409]);
 const HEAD_END = "\r\n\r\n";
 
 /**
@@ -51,13 +53,14 @@ class Reading {
   }
 
   private async connect(): Promise<void> {
-    const handlers = {
-      open: (socket: Socket): void => void socket.write(requestText(this.request)),
-      data: (socket: Socket, bytes: Buffer): void => this.take(socket, bytes),
+    const socket = {
+      open: (opened: Socket): void => void opened.write(requestText(this.request)),
+      data: (from: Socket, bytes: Buffer): void => this.take(from, bytes),
       close: (): void => this.closed(),
       error: (_: Socket, error: Error): void => this.end(this.absence(error)),
     };
-    this.socket = await Bun.connect({ ...placeOf(this.request.host), socket: handlers });
+    const { address } = this.request.engine;
+    this.socket = await ("unix" in address ? Bun.connect({ ...address, socket }) : Bun.connect({ ...address, socket }));
     if (this.isOver) this.socket.terminate();
   }
 
@@ -88,11 +91,11 @@ class Reading {
   private closed(): void {
     if (this.status === 200) this.end();
     else if (this.status === 0) this.end(this.absence("the connection was closed"));
-    else this.end(new OrcoError(this.status === 404 ? "not_found" : "internal", `docker: ${this.head.trim()}`, { status: this.status }));
+    else this.end(new OrcoError(GONE.has(this.status) ? "not_found" : "internal", `docker: ${this.head.trim()}`, { status: this.status }));
   }
 
   private absence(cause: unknown): OrcoError {
-    return new OrcoError("unavailable", `docker does not answer at ${this.request.host}`, { away: true }, { cause });
+    return new OrcoError("unavailable", `docker does not answer at ${this.request.engine.host}`, { away: true }, { cause });
   }
 
   private end(error?: unknown): void {
@@ -106,17 +109,9 @@ class Reading {
   }
 }
 
-function requestText({ id, follow, sinceMs, host }: LogRequest): string {
+function requestText({ id, follow, sinceMs, engine: { address } }: LogRequest): string {
   const query = new URLSearchParams({ follow: String(follow), stdout: "true", stderr: "true", timestamps: "true" });
   if (sinceMs !== undefined) query.set("since", (sinceMs / 1000).toFixed(3));
-  const name = host.startsWith("unix:") ? "docker" : new URL(host).host;
+  const name = "unix" in address ? "docker" : address.hostname;
   return `GET /containers/${encodeURIComponent(id)}/logs?${query.toString()} HTTP/1.0\r\nHost: ${name}\r\n\r\n`;
-}
-
-function placeOf(host: string): { unix: string } | { hostname: string; port: number; tls: boolean } {
-  const url = new URL(host);
-  if (url.protocol === "unix:") return { unix: decodeURIComponent(url.pathname) };
-  const tls = url.protocol === "https:";
-  const port = url.port === "" ? (tls ? 443 : 80) : Number(url.port);
-  return { hostname: url.hostname, port, tls };
 }

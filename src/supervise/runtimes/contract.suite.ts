@@ -66,7 +66,7 @@ function startsAndEnds(under: () => RuntimeUnderTest, start: Start): void {
   });
 
   test("a missing executable is told with its name, and nothing is left", async () => {
-    const launch = { ...under().launch(""), argv: ["no-such-program-here"] };
+    const launch = under().launch("", { argv: ["no-such-program-here"] });
     const error = await under()
       .runtime.start(launch)
       .catch((thrown: unknown) => thrown);

@@ -1,7 +1,22 @@
+import { join } from "node:path";
 import type { Clock } from "../../kernel/clock.ts";
+import { OrcoError } from "../../kernel/errors.ts";
 import type { CommandResult } from "../command.ts";
 import type { Engine } from "../docker/engine.ts";
-import type { Adopted, Handle, LaunchSpec, Runtime } from "../runtime.ts";
+import { execInContainer } from "../docker/exec.ts";
+import { Images } from "../docker/provide.ts";
+import { claimResources, disposeResources } from "../docker/resources.ts";
+import { runHook } from "../hook.ts";
+import { bootId } from "../proc.ts";
+import type { Adopted, CommandRun, ContainerLaunch, LaunchSpec, Runtime, StartOptions } from "../runtime.ts";
+import { adoptContainer } from "./docker/adopt.ts";
+import { ContainerFolder, type ContainerMeta } from "./docker/folder.ts";
+import { ContainerInstance, type InstancePorts } from "./docker/instance.ts";
+import { Link } from "./docker/link.ts";
+import { runOneOff } from "./docker/one-off.ts";
+import { Removal } from "./docker/removal.ts";
+import { startInstance } from "./docker/start.ts";
+import { removeStrays, type Stray } from "./docker/strays.ts";
 
 export interface DockerRuntimeOptions {
   readonly engine: Engine;
@@ -15,51 +30,160 @@ export interface DockerRuntimeOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Instances as containers. */
+interface StackClaim {
+  readonly stack: string;
+  readonly network: string;
+  readonly volumes: readonly string[];
+}
+
+/** In a container the service is process 1, or stands below an init that passes signals on. */
+const INSIDE = { ORCO_PID: "1" };
+
+/** Instances as containers. Docker is not asked anything before the first of them. */
 export class DockerRuntime implements Runtime {
   readonly name = "docker";
+  private readonly instances = new Map<string, ContainerInstance>();
+  private readonly closing = new AbortController();
+  private readonly nonce = crypto.randomUUID();
+  private readonly bootId = bootId();
+  private readonly link: Link;
+  private readonly images: Images;
+  private readonly removal: Removal;
 
-  constructor(private readonly options: DockerRuntimeOptions) {}
-
-  start(_spec: LaunchSpec): Promise<Handle> {
-    throw new Error("not yet");
+  constructor(private readonly options: DockerRuntimeOptions) {
+    const { engine, clock } = options;
+    this.link = new Link(options);
+    this.images = new Images({ engine, clock });
+    this.removal = new Removal({ ...options, link: this.link, closing: this.closing.signal });
   }
 
-  adopt(_instance: string): Promise<Adopted> {
-    throw new Error("not yet");
+  async start(spec: LaunchSpec, options: StartOptions = {}): Promise<ContainerInstance> {
+    const { engine, clock } = this.options;
+    const { images, bootId: boot } = this;
+    const folder = this.folder(spec.instance);
+    const discard = (instance: string): Promise<void> => this.removal.instance(instance);
+    const ports = { engine, clock, images, bootId: boot, discard };
+    const meta = await this.link.with(() => startInstance(spec, { folder, options }, ports));
+    const instance = this.watch(folder, spec.instance, meta);
+    // It has ended already: nobody will tell.
+    if (meta.pid === undefined) instance.look();
+    return instance;
   }
 
-  command(): Promise<CommandResult> {
-    throw new Error("not yet");
+  adopt(instance: string): Promise<Adopted> {
+    const { engine, clock } = this.options;
+    const known = this.instances.get(instance);
+    if (known) return Promise.resolve({ kind: "running", handle: known });
+    return adoptContainer(instance, this.folder(instance), {
+      engine,
+      link: this.link,
+      removal: this.removal,
+      bootId: this.bootId,
+      watch: (folder, id, meta) => this.watch(folder, id, meta),
+      sleep: (ms) => clock.sleep(ms),
+    });
   }
 
+  command(spec: LaunchSpec, run: CommandRun): Promise<CommandResult> {
+    const { engine, clock } = this.options;
+    const live = this.instances.get(spec.instance);
+    if (live?.id !== undefined && !live.hasEnded) return this.inside(live.id, { ...run, pid: live.pid });
+    const ports = { engine, clock, images: this.images, nonce: this.nonce, remove: (id: string) => this.removal.container(id) };
+    return this.link.with(() => runOneOff(spec, run, ports));
+  }
+
+  /** Commands end with their container, or are ended by whoever ran them. */
   async purge(): Promise<void> {}
 
-  forget(): Promise<void> {
-    throw new Error("not yet");
+  async forget(instance: string): Promise<void> {
+    await this.removal.instance(instance);
+    this.folder(instance).remove();
   }
 
-  claim(): Promise<void> {
-    throw new Error("not yet");
+  /** While docker is away nothing is made, and nothing refused. */
+  async claim({ stack, network, volumes }: StackClaim): Promise<void> {
+    const { engine, homeId } = this.options;
+    try {
+      await this.link.with(() => claimResources(engine, { homeId, stack, network, volumes }));
+    } catch (error) {
+      if (!(error instanceof OrcoError) || error.code !== "engine_away") throw error;
+    }
   }
 
-  provide(): Promise<void> {
-    throw new Error("not yet");
+  async provide(image: Pick<ContainerLaunch, "image" | "pull" | "build">, options: StartOptions): Promise<void> {
+    await this.link.with(() => this.images.provide(image, options));
   }
 
-  dispose(): Promise<void> {
-    throw new Error("not yet");
+  dispose(stack: string, { volumes, signal }: { readonly volumes: boolean; readonly signal: AbortSignal }): Promise<void> {
+    const { engine, clock, homeId } = this.options;
+    return this.link.insist(() => disposeResources(engine, { homeId, stack, volumes, signal, clock }), signal);
   }
 
+  /** Containers of this home that no slot knows: what ended is removed, what runs is returned. Rejects with `engine_away`. */
+  strays(known: ReadonlySet<string>): Promise<readonly Stray[]> {
+    const { engine } = this.options;
+    return this.link.with(() => removeStrays(known, { engine, removal: this.removal, nonce: this.nonce }));
+  }
+
+  /** Docker enforces all of them. */
   limitWarnings(): readonly string[] {
     return [];
   }
 
   trouble(): string | undefined {
-    return undefined;
+    return this.link.presence.trouble;
   }
 
+  /** Stops watching; what runs goes on. */
   close(): void {
-    void this.options;
+    this.closing.abort(new OrcoError("cancelled", "the daemon stops"));
+    this.link.close();
+  }
+
+  private folder(instance: string): ContainerFolder {
+    return new ContainerFolder(join(this.options.home, "instances", instance));
+  }
+
+  private watch(folder: ContainerFolder, instance: string, meta?: ContainerMeta): ContainerInstance {
+    const watched = new ContainerInstance({ folder, instance, ...(meta && { meta }) }, this.instancePorts());
+    this.instances.set(instance, watched);
+    return watched;
+  }
+
+  private instancePorts(): InstancePorts {
+    const { engine, clock, onError } = this.options;
+    return {
+      engine,
+      clock,
+      link: this.link,
+      bootId: this.bootId,
+      onError,
+      closing: this.closing.signal,
+      find: async (instance) => (await this.removal.rows({ "orco.instance": instance }))[0]?.Id,
+      run: (id, run) => this.carriedOut(id, run),
+      onEnd: ({ instance }) => this.instances.delete(instance),
+    };
+  }
+
+  private inside(
+    id: string,
+    { argv, env, timeoutMs, signal, pid }: CommandRun & { readonly pid: number | undefined },
+  ): Promise<CommandResult> {
+    const { engine, clock } = this.options;
+    const here = "unix" in engine.address ? pid : undefined;
+    return this.link.with(() => execInContainer(engine, id, { argv, env: { ...env, ...INSIDE }, timeoutMs, signal, pid: here, clock }));
+  }
+
+  /** False when the command failed: then the signal has to do. */
+  private async carriedOut(id: string, { argv, timeoutMs, signal }: CommandRun): Promise<boolean> {
+    try {
+      await runHook({ name: "stop.command", command: argv, timeoutMs, ...(signal && { signal }) }, (run) =>
+        this.inside(id, { ...run, pid: undefined }),
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof OrcoError) return false;
+      throw error;
+    }
   }
 }

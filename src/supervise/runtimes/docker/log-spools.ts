@@ -43,16 +43,18 @@ export class LogSpools {
     this.frames.take(bytes);
   }
 
+  /** When it throws, what was held is lost to these spools: they are to be opened anew, and the log is read again. */
   flush(): void {
-    for (const [index, { stream, from, marks }] of this.runs.entries()) {
+    const { runs, used, held } = this;
+    this.runs = [];
+    this.used = 0;
+    for (const [index, { stream, from, marks }] of runs.entries()) {
       const end = this.ends[stream];
       for (const { at, ms } of marks) end.note(at, ms);
-      end.write(this.held.subarray(from, this.runs[index + 1]?.from ?? this.used));
+      end.write(held.subarray(from, runs[index + 1]?.from ?? used));
     }
-    this.runs = [];
     // A service that wrote much once does not hold on to the memory.
-    if (this.held.length > FIRST_BYTES && this.used < this.held.length / 8) this.held = Buffer.allocUnsafe(FIRST_BYTES);
-    this.used = 0;
+    if (held.length > FIRST_BYTES && used < held.length / 8) this.held = Buffer.allocUnsafe(FIRST_BYTES);
   }
 
   close(): void {

@@ -1,0 +1,53 @@
+import { OrcoError } from "../../../kernel/errors.ts";
+import { portHolder } from "../../port.ts";
+import type { LaunchSpec } from "../../runtime.ts";
+
+const NO_SPACE = /no space left on device|disk quota exceeded/i;
+const PORT =
+  /Bind for (?<host>[^ ]*):(?<port>\d+) failed: port is already allocated|listen (?:tcp|udp)\d? (?<host2>[^ ]*):(?<port2>\d+): bind: (?:address already in use|permission denied)/;
+const NO_PROGRAM =
+  /exec: "(?<name>(?:[^"\\]|\\.)*)": (?:executable file not found|stat .*no such file or directory)|exec (?<name2>\S+): no such file or directory/;
+const REFUSED_PROGRAM = /exec: "(?<name>(?:[^"\\]|\\.)*)": permission denied/;
+const NOISE =
+  /^docker: |failed to create shim(?: task)?: |OCI runtime create failed: |runc create failed: |container_linux\.go:\d+: |starting container process caused: |unable to start container process: |(?:: unknown)+$/g;
+
+/** The error of a start that docker refused, in the words of `Runtime.start`. */
+export function startError(error: unknown, { service, container }: Pick<LaunchSpec, "service" | "container">): unknown {
+  // Without a status it is no answer of docker, but orco's own word: docker is away, an object is somebody else's, a volume is missing.
+  if (!(error instanceof OrcoError) || error.facts["status"] === undefined) return error;
+  const text = error.message;
+  if (NO_SPACE.test(text)) return new OrcoError("disk_full", `docker has no space left: ${plain(text)}`, error.facts, { cause: error });
+  const port = PORT.exec(text)?.groups;
+  if (port) return portError(error, { port: Number(port["port"] ?? port["port2"]), host: port["host"] ?? port["host2"] ?? "" });
+  const found = NO_PROGRAM.exec(text)?.groups;
+  const missing = found?.["name"] ?? found?.["name2"];
+  if (missing !== undefined) return noProgram(missing, container?.image ?? "its image", error);
+  const refused = REFUSED_PROGRAM.exec(text)?.groups?.["name"];
+  if (refused !== undefined)
+    return new OrcoError(
+      "start_failed",
+      `${refused} is not executable in ${container?.image ?? "its image"}`,
+      { command: refused },
+      { cause: error },
+    );
+  return new OrcoError("start_failed", `${service} cannot be started: ${plain(text)}`, { ...error.facts }, { cause: error });
+}
+
+function noProgram(command: string, image: string, cause: OrcoError): OrcoError {
+  const where = command.includes("/") ? "no such file" : "not found in PATH";
+  return new OrcoError("executable_not_found", `${command}: ${where} in ${image}`, { command, path: command }, { cause });
+}
+
+/** Another container's port is held by docker's proxy, which has the port as its argument. */
+function portError(error: OrcoError, { port, host }: { port: number; host: string }): OrcoError {
+  const address = host === "" ? undefined : host;
+  if (/permission denied/.test(error.message))
+    return new OrcoError("start_failed", `port ${port} cannot be published: ${plain(error.message)}`, { port }, { cause: error });
+  const holder = portHolder(port, address);
+  const by = holder ? ` by ${holder.command}${holder.pid === undefined ? "" : ` (pid ${holder.pid})`}` : " by another container";
+  return new OrcoError("port_in_use", `port ${port} is in use${by}`, { port, ...holder }, { cause: error });
+}
+
+function plain(text: string): string {
+  return text.replaceAll(NOISE, "").trim();
+}
