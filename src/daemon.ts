@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { buildCore, type Core, restore, sweepLeftovers } from "./daemon/core.ts";
 import { buildRuns, closeRuns, startRuns } from "./daemon/runs.ts";
 import { servicesOf } from "./daemon/services.ts";
+import { stackSchedules } from "./daemon/stack-schedules.ts";
 import { contractSchema } from "./deploy/contract-schema.ts";
 import { addressText, anonymousWarning, assertSafeBind, type HttpConfig } from "./http/bind.ts";
 import { listenForMetrics, type MetricsListener } from "./http/metrics-listener.ts";
@@ -43,11 +44,21 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   survive(log);
   const { journal, failure, metrics } = openJournal(config.home, { clock, log });
   const onError = (error: unknown): void => log.error({ error: messageOf(error) }, "background work failed");
-  const core = buildCore({ config, env, clock, journal, log, onError });
   const address = { url: config.publicUrl };
   const apiUrl = (): string => address.url ?? `http://${addressText(config.bind)}`;
   const tell = (message: string, facts: object = {}): void => log.warn(facts, message);
-  const runParts = await buildRuns({ config, env, clock, journal, newId: () => uuidv7(clock), apiUrl, log: tell, onError });
+  const runParts = await buildRuns({
+    config,
+    env,
+    clock,
+    journal,
+    newId: () => uuidv7(clock),
+    onScheduled: (owner, run) => core.scheduled.fire({ ...owner, run }),
+    apiUrl,
+    log: tell,
+    onError,
+  });
+  const core: Core = buildCore({ config, env, clock, journal, log, schedules: stackSchedules(runParts.schedules), onError });
   await core.edge.start();
   const restored = await restore(core);
   await sweepLeftovers(core, (instance, pid) => tell(STRAY, { instance, pid }));

@@ -11,6 +11,8 @@ import { stackWorkflows } from "../stack/changes/workflows.ts";
 import { configHash } from "../stack/config-hash.ts";
 import { assignPorts, prepareLaunch } from "../stack/launch.ts";
 import { Execs } from "../stack/exec.ts";
+import { lastRunOf, type ScheduleBook, scheduleLane } from "../stack/scheduled/book.ts";
+import { ScheduledRuns } from "../stack/scheduled/fire.ts";
 import { StackRequests } from "../stack/service.ts";
 import { Stacks } from "../stack/stacks.ts";
 import { StackStore } from "../stack/store.ts";
@@ -23,9 +25,13 @@ import { FreePorts } from "../supervise/port.ts";
 import { secretValues } from "../supervise/secrets.ts";
 import { ProcessRuntime } from "../supervise/runtimes/process.ts";
 import { Runs } from "../workflow/execute.ts";
+import type { Workflows } from "../workflow/define.ts";
 import { RunStore } from "../workflow/store.ts";
 import { buildApps, deployWorkflows } from "./apps.ts";
 import { buildEdge } from "./edge.ts";
+
+/** Of the runs of a schedule: one runs, one waits, and the one before has ended. */
+const LOOKED_AT = 5;
 
 interface CoreOptions {
   readonly config: LoadedConfig["config"];
@@ -33,13 +39,14 @@ interface CoreOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly journal: Journal;
+  readonly schedules: ScheduleBook;
   readonly onError: (error: unknown) => void;
 }
 
 /** Every part of the control plane, wired. */
 export type Core = ReturnType<typeof buildCore>;
 
-export function buildCore({ config, env, clock, journal, log, onError }: CoreOptions) {
+export function buildCore({ config, env, clock, journal, log, schedules, onError }: CoreOptions) {
   const { home } = config;
   const newId = (): string => uuidv7(clock);
   const instances = join(home, "instances");
@@ -77,6 +84,8 @@ export function buildCore({ config, env, clock, journal, log, onError }: CoreOpt
     onProbe: (slot, probe, latencyMs) => metrics.probed(slot, probe, latencyMs),
     onTransition: (slot) => slot.state === "Starting" && slot.restarts > 0 && metrics.restarted(slot),
     onUpdate: (outcome) => metrics.updated(outcome),
+    schedules,
+    lastRun: (owner) => lastRunOf(runs.list(LOOKED_AT, { lane: scheduleLane(owner) })),
   });
   const apps: Apps = buildApps({
     home,
@@ -91,12 +100,13 @@ export function buildCore({ config, env, clock, journal, log, onError }: CoreOpt
     onSlot: (app, slot) => appRequests.watch(app, slot),
     onError,
   });
-  const workflows = { ...stackWorkflows(stacks), ...deployWorkflows(apps) };
-  const runs = new Runs({ store: new RunStore(journal), clock, newId, workflows, onError });
+  const workflows: Workflows = { ...stackWorkflows(stacks), ...deployWorkflows(apps) };
+  const runs: Runs = new Runs({ store: new RunStore(journal), clock, newId, workflows, onError });
   const appRequests = new AppRequests(apps, runs);
   const requests = new StackRequests(stacks, runs, { buildDigest });
   const execs = new Execs({ stacks, runtimes: { process: runtime, docker }, journal, clock, newId, onError });
-  return { metrics, logs, runtime, docker, edge, stacks, execs, apps, runs, requests, appRequests };
+  const scheduled = new ScheduledRuns(stacks, runs);
+  return { scheduled, metrics, logs, runtime, docker, edge, stacks, execs, apps, runs, requests, appRequests };
 }
 
 /** Adopts what runs; then the edge forgets the fronts that belong to nobody any more. */

@@ -11,6 +11,8 @@ import { RUN } from "../runs/record.ts";
 import { newRun, RunRequestBody } from "../runs/request.ts";
 import type { RedisDispatcher } from "../runs/redis/dispatcher.ts";
 import { homeId, queueName } from "../runs/redis/names.ts";
+import type { FireAnswer } from "../runs/schedules/fire.ts";
+import type { ScheduleOf } from "../runs/schedules/record.ts";
 import { Schedules } from "../runs/schedules/schedules.ts";
 import { Retention } from "../runs/retention.ts";
 import { runTokenSecret } from "../runs/token.ts";
@@ -26,6 +28,8 @@ interface RunPartsOptions {
   readonly clock: Clock;
   readonly journal: Journal;
   readonly newId: () => string;
+  /** A time of a schedule that a stack declares has come. Resolves when its run is on disk. */
+  readonly onScheduled: (owner: ScheduleOf, run: string) => Promise<FireAnswer>;
   /** How workers and steps reach this daemon; known when it listens. */
   readonly apiUrl: () => string;
   readonly log: (message: string, facts?: Readonly<Record<string, unknown>>) => void;
@@ -77,8 +81,13 @@ export async function buildRuns(options: RunPartsOptions) {
     newId,
     onError,
     check: (request, mode) => void newRun(request, { run: newId(), mode }, checks),
-    fire: ({ run, ...how }) => book.create(RunRequestBody.parse(run), how),
+    fire: async ({ run, of, ...how }) => {
+      if (of) return options.onScheduled(of, how.id);
+      await book.create(RunRequestBody.parse(run), how);
+      return {};
+    },
   });
+  schedules.load();
   const view = (id: string) => found(() => catalogue.get(id));
   const webhooks = new Webhooks({ journal, clock, env, allow: config.webhookAllow, view, log, onError });
   const retention = new Retention({

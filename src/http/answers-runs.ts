@@ -95,6 +95,8 @@ const Schedule = z
     last_fired_at: z.string().optional(),
     last_run_id: z.string().optional(),
     missed: z.number().int(),
+    stack: z.string().optional(),
+    service: z.string().optional(),
   })
   .openapi("Schedule");
 

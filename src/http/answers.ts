@@ -62,6 +62,14 @@ const Service = z
     message: z.string(),
     degraded: z.string().optional(),
     update: z.object({ strategy: z.string(), phase: z.string(), since_ms: z.number() }).optional(),
+    schedule: z
+      .object({
+        cron: z.string(),
+        timezone: z.string().optional(),
+        next: z.string().optional(),
+        last: z.object({ at: z.string(), outcome: z.enum(["completed", "failed", "canceled"]), run: z.string() }).optional(),
+      })
+      .optional(),
     instances: z.array(Instance),
   })
   .openapi("Service");

@@ -172,7 +172,15 @@ function closure(spec: StackSpec, services: readonly string[]): string[] {
 }
 
 /** As many as the file may say; UDP ports of the host have one owner. */
-function refuseScale({ name, ports }: ServiceSpec, replicas: number | undefined): void {
+function refuseScale({ name, ports, schedule }: ServiceSpec, replicas: number | undefined): void {
+  if (schedule)
+    throw new OrcoError(
+      "unsupported",
+      `${name} runs by its schedule, once at a time: there is nothing to scale (orco stop ${name} pauses it)`,
+      {
+        service: name,
+      },
+    );
   if (replicas === undefined || !Number.isInteger(replicas) || replicas < 0 || replicas > MAX_REPLICAS)
     throw new OrcoError("invalid", `replicas must be a whole number from 0 to ${MAX_REPLICAS}`, { replicas });
   const datagrams = ports.find(({ host, protocol }) => host !== undefined && protocol === "udp");

@@ -180,7 +180,7 @@ export class Stack {
       wanted,
       state: wanted === "run" ? "Pending" : "Stopped",
       ready: false,
-      reason: wanted === "run" ? reason : "stopped",
+      reason: wanted === "run" || spec.schedule ? reason : "stopped",
       restarts: 0,
       retries: 0,
       createdAt: clock.now(),

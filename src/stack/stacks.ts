@@ -6,6 +6,7 @@ import type { Handle } from "../supervise/runtime.ts";
 import type { StackHost } from "./changes/host.ts";
 import { builtName, resourcesOf } from "./container-launch.ts";
 import { graphShape, serviceOf, unknownService } from "./graph.ts";
+import { type LastRun, reconcile, type ScheduleBook, scheduledOf, type ScheduleOwner } from "./scheduled/book.ts";
 import { reservations } from "./fronts/reserve.ts";
 import type { ServiceSpec, StackSpec } from "./spec.ts";
 import { Stack, type StackPorts } from "./stack.ts";
@@ -14,6 +15,8 @@ import type { StackRecord } from "./store.ts";
 import type { StackSummary, StackView } from "./view.ts";
 
 interface StacksOptions extends StackPorts {
+  readonly schedules: ScheduleBook;
+  readonly lastRun: (owner: ScheduleOwner) => LastRun | undefined;
   readonly onUpdate: StackHost["onUpdate"];
 }
 
@@ -42,6 +45,9 @@ export class Stacks implements StackHost {
       ),
     );
     for (const { stack } of found) stack.fronts.start();
+    // A daemon may have died between a stack and its schedules.
+    const names = new Set([...this.stacks.keys(), ...this.schedules.all().map((one) => one.stack)]);
+    await Promise.all([...names].map((name) => reconcile(this.schedules, name, this.stacks.get(name)?.record.spec)));
     return {
       adopted: outcomes.filter((kind) => kind === "running").length,
       lost: outcomes.filter((kind) => kind === "exited" || kind === "gone").length,
@@ -58,6 +64,7 @@ export class Stacks implements StackHost {
     known?.use(record);
     const stack = known ?? this.put(record);
     stack.fronts.start();
+    await reconcile(this.schedules, stack.name, record.spec);
     return stack;
   }
 
@@ -104,6 +111,10 @@ export class Stacks implements StackHost {
     return Array.fromAsync(this.options.logs.query({ stack, services: [service], query, signal: new AbortController().signal }));
   }
 
+  get schedules(): ScheduleBook {
+    return this.options.schedules;
+  }
+
   get onUpdate(): StackHost["onUpdate"] {
     return this.options.onUpdate;
   }
@@ -140,7 +151,8 @@ export class Stacks implements StackHost {
         stack: name,
         ...(record.spec.file !== undefined && { file: record.spec.file }),
         services: views.length,
-        ready: views.filter(({ ready, message }) => ready || message === "completed").length,
+        ready: views.filter(({ ready, message, state, schedule }) => ready || message === "completed" || (schedule && state === "Stopped"))
+          .length,
         desired: "up" as const,
       };
     });
@@ -170,8 +182,14 @@ export class Stacks implements StackHost {
         const update = stack.updates.get(service);
         const trouble = stack.fronts.trouble(service);
         const engine = snapshot.get(service)?.spec.runtime === "docker" ? this.options.runtimes.docker.trouble?.() : undefined;
+        const owner = { stack: name, service };
+        const scheduled = snapshot.get(service)?.spec.schedule && {
+          kept: scheduledOf(this.schedules, owner),
+          last: this.options.lastRun(owner),
+        };
         return serviceView(service, snapshot, {
           now,
+          ...(scheduled && { scheduled }),
           observe,
           ...(trouble !== undefined && { trouble: messageOf(trouble) }),
           ...(engine !== undefined && { engine }),
@@ -191,8 +209,7 @@ export class Stacks implements StackHost {
     { services, query, signal }: { services?: readonly string[]; query: LogQuery; signal: AbortSignal },
   ): AsyncIterable<LogRecord> {
     const spec = this.stacks.get(name)?.record.spec ?? (this.options.logs.has(name) ? undefined : this.require(name).record.spec);
-    for (const service of services ?? [])
-      if (spec && !serviceOf(spec, service)) throw unknownService(spec, service);
+    for (const service of services ?? []) if (spec && !serviceOf(spec, service)) throw unknownService(spec, service);
     return this.options.logs.query({ stack: name, query, signal, ...(services && services.length > 0 && { services }) });
   }
 

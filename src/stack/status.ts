@@ -1,7 +1,10 @@
-import { isCompleted, isLive, type InstanceState, type Slot } from "../supervise/instance.ts";
+import { rfc3339 } from "../kernel/rfc3339.ts";
+import { hasEnded, isCompleted, isLive, type InstanceState, type Slot } from "../supervise/instance.ts";
 import type { Usage } from "../supervise/runtime.ts";
 import { degraded, gateOf, isReady, type ServiceSnapshot, type Snapshot } from "./gate.ts";
-import type { InstanceView, ServiceView } from "./view.ts";
+import { scheduleMessage } from "./scheduled/message.ts";
+import type { ScheduleSpec } from "./spec.ts";
+import type { InstanceView, ScheduledView, ServiceView } from "./view.ts";
 
 /** What of an instance is known only by the process that watches it. */
 export interface Observed {
@@ -14,6 +17,8 @@ interface ViewOptions {
   readonly now: number;
   readonly observe: (slot: Slot) => Observed;
   readonly update?: ServiceView["update"];
+  /** Of a service that has a schedule. */
+  readonly scheduled?: Pick<Parameters<typeof scheduleMessage>[0], "kept" | "last">;
   /** Why the edge does not serve it. */
   readonly trouble?: string;
   /** Why nothing of it can be learned just now. */
@@ -39,6 +44,7 @@ export function serviceView(name: string, snapshot: Snapshot, options: ViewOptio
     message: messageOf(name, snapshot, options),
     ...(weakened !== undefined && { degraded: weakened }),
     ...(options.update && { update: options.update }),
+    ...(spec.schedule && options.scheduled && { schedule: scheduledView(spec.schedule, options.scheduled) }),
     instances: slots.map((slot) => instanceView(slot, options)),
   };
 }
@@ -53,13 +59,15 @@ function ageMs(slot: Slot, now: number): number {
   return Math.max(0, now - (slot.startedAt ?? slot.createdAt));
 }
 
-function messageOf(name: string, snapshot: Snapshot, { now, observe, trouble, engine }: ViewOptions): string {
+function messageOf(name: string, snapshot: Snapshot, { now, observe, trouble, engine, scheduled }: ViewOptions): string {
   const found = snapshot.get(name) as ServiceSnapshot;
   if (engine !== undefined) return `degraded: ${engine}`;
   if (trouble !== undefined) return trouble;
   const { slots } = found;
   const state = stateOf(found);
   const worst = slots.find((slot) => slot.state === state && !slot.ready) ?? slots[0];
+  if (found.spec.schedule && scheduled && slots.every(hasEnded))
+    return scheduleMessage({ service: name, spec: found.spec.schedule, ...scheduled, slot: slots[0], now });
   if (!worst) return state === "Pending" ? "about to start" : "no instance";
   const weakened = degraded(name, snapshot, now);
   if (weakened !== undefined) return `degraded: ${weakened}`;
@@ -70,6 +78,15 @@ function messageOf(name: string, snapshot: Snapshot, { now, observe, trouble, en
   if (isCompleted(worst)) return "completed";
   if (worst.state === "Running" && worst.ready) return observe(worst).detail || worst.message || "";
   return worst.message ?? (observe(worst).detail || worst.reason.replaceAll("_", " "));
+}
+
+function scheduledView({ cron, timezone }: ScheduleSpec, { kept, last }: NonNullable<ViewOptions["scheduled"]>): ScheduledView {
+  return {
+    cron,
+    ...(timezone !== undefined && { timezone }),
+    ...(kept?.nextAt !== undefined && !kept.paused && { next: rfc3339(kept.nextAt) }),
+    ...(last && { last: { at: rfc3339(last.at), outcome: last.outcome, run: last.run } }),
+  };
 }
 
 function instanceView(slot: Slot, { now, observe }: ViewOptions): InstanceView {

@@ -22,7 +22,18 @@ export interface ServiceView {
   readonly message: string;
   readonly degraded?: string;
   readonly update?: { readonly strategy: string; readonly phase: string; readonly since_ms: number };
+  readonly schedule?: ScheduledView;
   readonly instances: readonly InstanceView[];
+}
+
+/** Of a service that runs when its schedule says so. Times are RFC 3339. */
+export interface ScheduledView {
+  readonly cron: string;
+  readonly timezone?: string;
+  /** Absent while it is paused. */
+  readonly next?: string;
+  /** The last run that has ended; `at`: when. */
+  readonly last?: { readonly at: string; readonly outcome: "completed" | "failed" | "canceled"; readonly run: string };
 }
 
 export interface InstanceView {

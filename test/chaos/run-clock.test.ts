@@ -106,7 +106,7 @@ describe.each(JUMPS)("a wall clock that jumps by %d ms", (jumpMs) => {
       clock,
       newId: () => uuidv7(clock),
       check: () => undefined,
-      fire: ({ run, ...rest }) => book.create(RunRequestBody.parse(run), rest),
+      fire: async ({ run, ...rest }) => void (await book.create(RunRequestBody.parse(run), rest)),
       onError: (error) => expect(error).toBeUndefined(),
     });
     schedules.start();

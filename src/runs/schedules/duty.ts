@@ -20,13 +20,15 @@ export interface DutyPorts extends Pick<FirePorts, "fire" | "exists"> {
   readonly onError: (error: unknown) => void;
 }
 
+export type DutyTimes = Pick<ScheduleRecord, "cron" | "timezone" | "enabled">;
+
 /**
  * One schedule at work. A firing is decided on disk, with the id of its run and the next time, before the run is made; whoever finds a decided one makes
  * the run unless it is there. So a crash neither loses nor doubles one.
  */
 export class Duty {
   /** Undefined: what a former version took cannot be read any more; it rests. */
-  private readonly times: CronTimes | undefined;
+  private times: CronTimes | undefined;
   /** The two clocks at the last decision that is on disk; undefined: that was a former daemon's. */
   private decided: Moment | undefined;
   /** Monotonic; what failed for now rests until then. */
@@ -75,12 +77,27 @@ export class Duty {
     });
   }
 
+  /** Another time, or whether it is at work at all. What comes is reckoned from now on, and nothing is owed for before. `invalid`. */
+  set({ cron, timezone, enabled }: DutyTimes): Promise<void> {
+    return this.inTurn(async () => {
+      const { nextAt: _, ...record } = this.record;
+      if (record.cron === cron && record.timezone === timezone && record.enabled === enabled) return;
+      const moment = momentOf(this.ports.clock);
+      const times = parseCron(cron, timezone);
+      const nextAt = times.next(moment.now);
+      const changed = { ...record, cron, timezone, enabled, ...(nextAt !== undefined && { nextAt }), firing: enabled ? record.firing : [] };
+      await this.save(changed, [scheduleEvent(changed, "changed", { cron, timezone, enabled })]);
+      this.times = times;
+      this.decided = moment;
+    });
+  }
+
   /** After what is being made now. `not_found` the second time. */
   remove(): Promise<void> {
     return this.inTurn(async () => {
       const { id } = this.record;
       if (this.removed) throw noSchedule(id);
-      await this.ports.journal.append([scheduleEvent(id, "removed")], [deleteWrite(id)]);
+      await this.ports.journal.append([scheduleEvent(this.record, "removed")], [deleteWrite(id)]);
       this.removed = true;
       this.record = { ...this.record, enabled: false, firing: [] };
     });
@@ -113,7 +130,7 @@ export class Duty {
     const kept = record.firing.slice(-MAX_FIRING);
     const given = record.firing.slice(0, record.firing.length - kept.length);
     const lost = given.map(({ at }) =>
-      scheduleEvent(record.id, "failed", { at: rfc3339(at), code: "unavailable", message: "too many runs could not be made" }),
+      scheduleEvent(record, "failed", { at: rfc3339(at), code: "unavailable", message: "too many runs could not be made" }),
     );
     if (events.length > 0 || lost.length > 0) await this.save({ ...record, firing: kept }, [...events, ...lost]);
     if (again) this.rest();
@@ -128,7 +145,7 @@ export class Duty {
   private missedEvents({ missed }: Due): NewEvent[] {
     const [first, last] = [missed[0], missed.at(-1)];
     if (first === undefined || last === undefined) return [];
-    return [scheduleEvent(this.record.id, "missed", { count: missed.length, from: rfc3339(first), to: rfc3339(last) })];
+    return [scheduleEvent(this.record, "missed", { count: missed.length, from: rfc3339(first), to: rfc3339(last) })];
   }
 
   /** By a former daemon's clock, too. */

@@ -1,7 +1,7 @@
 import { messageOf, OrcoError } from "../../kernel/errors.ts";
 import type { JsonObject, NewEvent } from "../../kernel/event.ts";
 import type { RunMode } from "../record.ts";
-import type { Firing, ScheduleRecord } from "./record.ts";
+import type { Firing, ScheduleOf, ScheduleRecord } from "./record.ts";
 import { scheduleEvent } from "./store.ts";
 import { rfc3339 } from "../../kernel/rfc3339.ts";
 
@@ -17,6 +17,7 @@ export interface FireRequest {
   readonly id: string;
   readonly scheduleId: string;
   readonly owner: string;
+  readonly of?: ScheduleOf;
   readonly mode: RunMode;
   /** The body of `POST /runs`. */
   readonly run: JsonObject;
@@ -24,9 +25,12 @@ export interface FireRequest {
   readonly at: number;
 }
 
+/** `skipped`: no run was made, and why none was wanted. */
+export type FireAnswer = { readonly skipped?: string };
+
 export interface FirePorts {
   /** Makes the run; resolves when it is on disk. Rejects with `OrcoError`, and then there is none of this id. */
-  readonly fire: (request: FireRequest) => Promise<unknown>;
+  readonly fire: (request: FireRequest) => Promise<FireAnswer | void>;
   readonly exists: (run: string) => boolean;
   readonly now: () => number;
 }
@@ -38,7 +42,11 @@ export interface Fired {
   readonly again: boolean;
 }
 
-type Outcome = { readonly kind: "fired" } | { readonly kind: "again" } | { readonly kind: "failed"; readonly data: JsonObject };
+type Outcome =
+  | { readonly kind: "fired" }
+  | { readonly kind: "skipped"; readonly reason: string }
+  | { readonly kind: "again" }
+  | { readonly kind: "failed"; readonly data: JsonObject };
 
 /** Makes the runs of the oldest decided firings, whichever are not there; the record and events that say so are not yet on disk. Never rejects. */
 export async function fireSome(record: ScheduleRecord, ports: FirePorts): Promise<Fired> {
@@ -49,8 +57,9 @@ export async function fireSome(record: ScheduleRecord, ports: FirePorts): Promis
   const last = fired.at(-1);
   const events = batch.flatMap(({ at, run }, n) => {
     const outcome = outcomes[n];
-    if (outcome?.kind === "fired") return [scheduleEvent(record.id, "fired", { at: rfc3339(at), runId: run })];
-    return outcome?.kind === "failed" ? [scheduleEvent(record.id, "failed", { at: rfc3339(at), ...outcome.data })] : [];
+    if (outcome?.kind === "fired") return [scheduleEvent(record, "fired", { at: rfc3339(at), runId: run })];
+    if (outcome?.kind === "skipped") return [scheduleEvent(record, "skipped", { at: rfc3339(at), reason: outcome.reason })];
+    return outcome?.kind === "failed" ? [scheduleEvent(record, "failed", { at: rfc3339(at), ...outcome.data })] : [];
   });
   return {
     record: {
@@ -64,13 +73,14 @@ export async function fireSome(record: ScheduleRecord, ports: FirePorts): Promis
 }
 
 async function fireOne(
-  { id: scheduleId, owner, mode, run }: ScheduleRecord,
+  { id: scheduleId, owner, mode, run, of }: ScheduleRecord,
   { at, run: id, since }: Firing,
   { fire, exists, now }: FirePorts,
 ): Promise<Outcome> {
   try {
-    if (!exists(id)) await fire({ id, scheduleId, owner, mode, run, at });
-    return { kind: "fired" };
+    if (exists(id)) return { kind: "fired" };
+    const answer = await fire({ id, scheduleId, owner, mode, run, at, ...(of && { of }) });
+    return answer?.skipped === undefined ? { kind: "fired" } : { kind: "skipped", reason: answer.skipped };
   } catch (error) {
     const code = error instanceof OrcoError ? error.code : "internal";
     if (TEMPORARY.has(code) && Math.abs(now() - since) < PATIENCE_MS) return { kind: "again" };

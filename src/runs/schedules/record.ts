@@ -13,6 +13,8 @@ export interface ScheduleRecord {
   readonly run: JsonObject;
   readonly enabled: boolean;
   readonly owner: string;
+  /** The service of a stack whose file declares it: it comes and goes with that, and its runs are starts of the service. */
+  readonly of?: ScheduleOf;
   readonly createdAt: number;
   /** Absent: it never fires again. */
   readonly nextAt?: number;
@@ -23,6 +25,11 @@ export interface ScheduleRecord {
   readonly missed: number;
   /** Decided, and perhaps not yet made: whoever finds one makes its run unless it is there. Oldest first. */
   readonly firing: readonly Firing[];
+}
+
+export interface ScheduleOf {
+  readonly stack: string;
+  readonly service: string;
 }
 
 export interface Firing {

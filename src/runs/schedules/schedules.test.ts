@@ -44,6 +44,7 @@ class Place {
       onError: (error) => this.errors.push(error),
       ...over,
     });
+    schedules.load();
     schedules.start();
     return schedules;
   }

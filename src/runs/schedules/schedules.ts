@@ -5,8 +5,8 @@ import type { Queryable } from "../../kernel/rows.ts";
 import type { RunMode } from "../record.ts";
 import type { RunRequest } from "../request.ts";
 import { assertFires, parseCron } from "../../kernel/cron.ts";
-import { Duty, type DutyPorts } from "./duty.ts";
-import type { ScheduleRecord } from "./record.ts";
+import { Duty, type DutyPorts, type DutyTimes } from "./duty.ts";
+import type { ScheduleOf, ScheduleRecord } from "./record.ts";
 import type { NewSchedule } from "./body.ts";
 import { insertWrite, noSchedule, readSchedules, scheduleEvent } from "./store.ts";
 import { type ScheduleView, scheduleView } from "./view.ts";
@@ -28,17 +28,24 @@ export class Schedules {
   private readonly duties = new Map<string, Duty>();
   private readonly ports: DutyPorts;
   private cancelTimer: CancelTimer = () => undefined;
+  private started = false;
   private closed = false;
   private working = 0;
+  private turn: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: SchedulesPorts) {
     const exists = (run: string): boolean => options.journal.query("SELECT 1 FROM runs WHERE id = ?", [run]).length > 0;
     this.ports = { ...options, exists };
   }
 
-  /** Goes on where a former daemon stopped; what it missed is made up for as each schedule wants it. */
-  start(): void {
+  /** Takes over what a former daemon knew. */
+  load(): void {
     for (const record of readSchedules(this.options.journal)) this.duties.set(record.id, new Duty(record, this.ports, { isNew: false }));
+  }
+
+  /** Goes on where the former daemon stopped; what it missed is made up for as each schedule wants it. */
+  start(): void {
+    this.started = true;
     this.look();
   }
 
@@ -57,16 +64,21 @@ export class Schedules {
   async create(request: NewSchedule, owner: string, id: string = this.ports.newId()): Promise<ScheduleView> {
     const known = this.duties.get(id);
     if (known) return scheduleView(known.record);
+    const record = this.recordOf(request, { owner, id });
+    await this.add(record);
+    return scheduleView(record);
+  }
+
+  private async add(record: ScheduleRecord): Promise<void> {
+    const { id } = record;
     if (this.duties.size >= MAX_SCHEDULES)
       throw new OrcoError("unprocessable", `there are ${MAX_SCHEDULES} schedules, and no more are kept; remove some first`);
-    const record = this.recordOf(request, { owner, id });
     await this.ports.journal.append(
-      [scheduleEvent(id, "created", { cron: record.cron, timezone: record.timezone })],
+      [scheduleEvent(record, "created", { cron: record.cron, timezone: record.timezone })],
       [insertWrite(record)],
     );
     this.duties.set(id, new Duty(record, this.ports, { isNew: true }));
     this.look();
-    return scheduleView(record);
   }
 
   /** Newest first, those before the id `before`. */
@@ -79,11 +91,62 @@ export class Schedules {
     return scheduleView(this.duty(id).record);
   }
 
-  /** The runs it has made go on. */
+  /** The runs it has made go on. `conflict` for one that a stack declares. */
   async remove(id: string): Promise<void> {
+    const { of } = this.duty(id).record;
+    if (of)
+      throw new OrcoError(
+        "conflict",
+        `schedule ${id} is that of ${of.service} in stack ${of.stack}, whose file declares it: take it out there and apply, or pause it: orco stop ${of.service}`,
+        { schedule: id, ...of },
+      );
+    await this.drop(id);
+  }
+
+  /** Those that stacks declare. */
+  declared(): readonly ScheduleRecord[] {
+    return [...this.duties.values()].map(({ record }) => record).filter(({ of }) => of !== undefined);
+  }
+
+  /** Makes the schedule of a service what its stack declares; `enabled` absent: as it was. `invalid`, `unprocessable` as `create`. */
+  declare(of: ScheduleOf, { cron, timezone, enabled }: Pick<DutyTimes, "cron" | "timezone"> & { enabled?: boolean }): Promise<void> {
+    return this.inTurn(async () => {
+      const known = this.dutyOf(of);
+      if (known) await known.set({ cron, timezone, enabled: enabled ?? known.record.enabled });
+      else await this.add(this.recordFor(of, { cron, timezone, enabled: enabled ?? true }));
+      this.look();
+    });
+  }
+
+  undeclare(of: ScheduleOf): Promise<void> {
+    return this.inTurn(async () => {
+      const known = this.dutyOf(of);
+      if (known) await this.drop(known.record.id);
+    });
+  }
+
+  /** Of one service there is one schedule, whoever declares it at the same moment. */
+  private inTurn(act: () => Promise<void>): Promise<void> {
+    const turn = this.turn.then(act);
+    this.turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async drop(id: string): Promise<void> {
     const duty = this.duty(id);
     await duty.remove();
     this.duties.delete(id);
+  }
+
+  private dutyOf({ stack, service }: ScheduleOf): Duty | undefined {
+    return [...this.duties.values()].find(({ record: { of } }) => of?.stack === stack && of.service === service);
+  }
+
+  private recordFor(of: ScheduleOf, { cron, timezone, enabled }: DutyTimes): ScheduleRecord {
+    const now = this.ports.clock.now();
+    const nextAt = assertFires(parseCron(cron, timezone), cron, now);
+    const about = { name: `${of.stack}/${of.service}`, owner: `stack/${of.stack}`, catchUp: "one", mode: "local", run: {} } as const;
+    return { id: this.ports.newId(), ...about, of, cron, timezone, enabled, createdAt: now, nextAt, missed: 0, firing: [] };
   }
 
   private recordOf({ cron, timezone, run, ...request }: NewSchedule, who: { owner: string; id: string }): ScheduleRecord {
@@ -119,7 +182,7 @@ export class Schedules {
   }
 
   private look(): void {
-    if (this.closed) return;
+    if (this.closed || !this.started) return;
     this.cancelTimer();
     let waitMs = MAX_WAIT_MS;
     for (const duty of this.duties.values()) {

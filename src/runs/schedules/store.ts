@@ -19,9 +19,15 @@ export function deleteWrite(id: string): Write {
   return { sql: "DELETE FROM schedules WHERE id = ?", params: [id] };
 }
 
-/** `schedule.created`, `schedule.fired` {at, runId}, `schedule.missed` {count, from, to}, `schedule.failed` {at, code, message}, `schedule.removed`. */
-export function scheduleEvent(id: string, what: "created" | "fired" | "missed" | "failed" | "removed", data: JsonObject = {}): NewEvent {
-  return { topic: `schedule/${id}`, type: `schedule.${what}`, data: { scheduleId: id, ...data } };
+type What = "created" | "changed" | "fired" | "skipped" | "missed" | "failed" | "removed";
+
+/**
+ * `schedule.created` and `changed` {cron, timezone, enabled?}, `fired` {at, runId}, `skipped` {at, reason}, `missed` {count, from, to}, `failed` {at, code, message},
+ * `removed`. Those of a stack are events of that stack, with its service.
+ */
+export function scheduleEvent({ id, of }: Pick<ScheduleRecord, "id" | "of">, what: What, data: JsonObject = {}): NewEvent {
+  const topic = of ? `stack/${of.stack}` : `schedule/${id}`;
+  return { topic, type: `schedule.${what}`, data: { scheduleId: id, ...(of && { stack: of.stack, service: of.service }), ...data } };
 }
 
 export function noSchedule(id: string): OrcoError {

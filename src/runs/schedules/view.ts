@@ -25,10 +25,13 @@ export interface ScheduleView {
   readonly last_run_id?: string;
   /** Times that were left out so far. */
   readonly missed: number;
+  /** Whose file declares it; it cannot be removed here. */
+  readonly stack?: string;
+  readonly service?: string;
 }
 
 export function scheduleView(record: ScheduleRecord): ScheduleView {
-  const { id, name, cron, timezone, catchUp, mode, run, enabled, createdAt, nextAt, lastFiredAt, lastRunId, missed } = record;
+  const { id, name, cron, timezone, catchUp, mode, run, enabled, createdAt, nextAt, lastFiredAt, lastRunId, missed, of } = record;
   return {
     id,
     ...(name !== undefined && { name }),
@@ -43,5 +46,6 @@ export function scheduleView(record: ScheduleRecord): ScheduleView {
     ...(lastFiredAt !== undefined && { last_fired_at: rfc3339(lastFiredAt) }),
     ...(lastRunId !== undefined && { last_run_id: lastRunId }),
     missed,
+    ...of,
   };
 }

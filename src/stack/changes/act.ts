@@ -30,11 +30,22 @@ export function actWorkflows(host: StackHost): Readonly<Record<"start" | "stop" 
     };
   };
   return {
-    start: on(start),
-    stop: on(stop),
+    start: on(async (stack, service, call) => {
+      if (isScheduled(stack, service)) await host.schedules.pause({ stack: stack.name, service }, false);
+      await start(stack, service, call);
+    }),
+    stop: on(async (stack, service, call) => {
+      // Before it stops: no run begins afterwards.
+      if (isScheduled(stack, service)) await host.schedules.pause({ stack: stack.name, service }, true);
+      await stop(stack, service, call);
+    }),
     restart: on(restart),
     scale: on((stack, service, call) => scale(host, { stack, service, ...call })),
   };
+}
+
+function isScheduled(stack: Stack, service: string): boolean {
+  return serviceOf(stack.record.spec, service)?.schedule !== undefined;
 }
 
 async function start(stack: Stack, service: string, { context }: { context: RunContext }): Promise<void> {

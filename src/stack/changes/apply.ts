@@ -4,13 +4,14 @@ import { dependenciesOf } from "../../kernel/graph.ts";
 import type { RunContext, Workflow } from "../../workflow/define.ts";
 import { graphOf, serviceOf } from "../graph.ts";
 import { planChanges } from "../plan.ts";
+import { renew } from "../scheduled/renew.ts";
 import type { ServiceSpec } from "../spec.ts";
 import type { Stack } from "../stack.ts";
 import type { StackRecord } from "../store.ts";
 import { stopInOrder } from "./down.ts";
 import type { StackHost } from "./host.ts";
 import { settle } from "./settle.ts";
-import { fill } from "./slots.ts";
+import { fill, stopped } from "./slots.ts";
 import { replace } from "./replace.ts";
 
 /** Input of a run of kind `apply`. */
@@ -26,6 +27,8 @@ interface Moves {
   readonly removed: readonly string[];
   /** Services whose instances must be replaced, with the spec they leave. */
   readonly changed: readonly { readonly service: string; readonly from: ServiceSpec }[];
+  /** Running services that from now on run by a schedule. */
+  readonly scheduled?: readonly string[];
   readonly count: number;
 }
 
@@ -38,19 +41,26 @@ export function applyWorkflow(host: StackHost): Workflow {
     const input = raw as unknown as ApplyInput;
     const { record } = input;
     const moves = await context.step("plan", async () => movesOf(host, record) as unknown as JsonObject);
-    const { removed, changed, count } = moves as unknown as Moves;
+    const { removed, changed, scheduled = [], count } = moves as unknown as Moves;
     await removeServices(host, context, { name: record.spec.name, removed });
     await desire(host, context, record);
     const stack = host.find(record.spec.name);
     if (!stack) throw new OrcoError("internal", `stack ${record.spec.name} vanished while it was applied`);
     const replaced = new Set(changed.map(({ service }) => service));
     await context.step("slots", async () => {
-      await fillAll(stack, input, { replaced, signal: context.signal });
+      const halted = scheduled.flatMap((service) => stack.supervisorsOf(service));
+      await stopped(stack, halted, { reason: "scheduled", signal: context.signal });
+      await fillAll(host, input, { stack, replaced, signal: context.signal });
       return null;
     });
     await updateAll(host, context, { stack, changed, input });
     context.releaseLane();
-    await settle(stack, input.selected ?? Object.keys(record.spec.services), context);
+    const awaited = input.selected ?? Object.keys(record.spec.services);
+    await settle(
+      stack,
+      awaited.filter((service) => serviceOf(record.spec, service)?.schedule === undefined),
+      context,
+    );
     return { changes: count };
   };
 }
@@ -77,10 +87,20 @@ function movesOf(host: StackHost, record: StackRecord): Moves {
   const current = host.find(record.spec.name)?.carriedOut(record.spec);
   const plan = planChanges(current, record.spec);
   const changed = Object.values(record.spec.services).flatMap((spec) => {
+    if (spec.schedule) return [];
     const from = host.find(record.spec.name)?.outdated(spec) ?? serviceOf(current, spec.name);
     return from && host.configHash(from) !== host.configHash(spec) ? [{ service: spec.name, from }] : [];
   });
-  return { removed: plan.services.filter(({ action }) => action === "remove").map(({ service }) => service), changed, count: plan.changes };
+  const formerly = host.find(record.spec.name)?.record.spec;
+  const scheduled = Object.values(record.spec.services)
+    .filter(({ name, schedule }) => schedule && serviceOf(formerly, name)?.schedule === undefined)
+    .map(({ name }) => name);
+  return {
+    scheduled,
+    removed: plan.services.filter(({ action }) => action === "remove").map(({ service }) => service),
+    changed,
+    count: plan.changes,
+  };
 }
 
 async function removeServices(
@@ -99,23 +119,35 @@ async function removeServices(
 
 /** Slots of services that need no replacement: as many as wanted, started where that was asked. */
 async function fillAll(
-  stack: Stack,
+  host: StackHost,
   input: ApplyInput,
-  { replaced, signal }: { replaced: ReadonlySet<string>; signal: AbortSignal },
+  { stack, replaced, signal }: { stack: Stack; replaced: ReadonlySet<string>; signal: AbortSignal },
 ): Promise<void> {
   const chosen = new Set(input.selected ?? Object.keys(stack.record.spec.services));
   const kept = Object.values(stack.record.spec.services).filter(({ name }) => !replaced.has(name));
   await Promise.all(
     kept.map(async (spec) => {
       const present = stack.supervisorsOf(spec.name);
-      const stoppedByHand = present.length > 0 && present.every(({ slot }) => slot.wanted === "stop");
+      if (spec.schedule) return fillScheduled(host, { stack, spec, signal, resume: input.start && chosen.has(spec.name) });
+      // What its schedule has not started yet, and never will again, nobody has stopped.
+      const stoppedByHand = present.length > 0 && present.every(({ slot }) => slot.wanted === "stop" && slot.reason !== "scheduled");
       const run = chosen.has(spec.name) && (input.start || !stoppedByHand);
       await fill(stack, { spec, wanted: run ? "run" : "stop", reason: present.length > 0 ? "scaled" : "initial_start", signal });
       // One-shots that completed stay completed: `up` a second time does nothing.
       const resting = stack.supervisorsOf(spec.name).filter(({ slot }) => slot.wanted === "stop" || slot.state === "Failed");
-      if (run && input.start) await Promise.all(resting.map((supervisor) => supervisor.want("run", "start")));
+      if (run && (input.start || resting.every(({ slot }) => slot.reason === "scheduled")))
+        await Promise.all(resting.map((supervisor) => supervisor.want("run", "start")));
     }),
   );
+}
+
+async function fillScheduled(
+  host: StackHost,
+  { stack, spec, signal, resume }: { stack: Stack; spec: ServiceSpec; signal: AbortSignal; resume: boolean },
+): Promise<void> {
+  await renew(host, stack, spec.name);
+  await fill(stack, { spec, wanted: "stop", reason: "scheduled", signal });
+  if (resume) await host.schedules.pause({ stack: stack.name, service: spec.name }, false);
 }
 
 interface UpdateAll {

@@ -1,6 +1,7 @@
 import { dependentsOf } from "../../kernel/graph.ts";
 import type { Workflow } from "../../workflow/define.ts";
 import { graphOf } from "../graph.ts";
+import { reconcile } from "../scheduled/book.ts";
 import type { Stack } from "../stack.ts";
 import type { StackHost } from "./host.ts";
 import { stopped } from "./slots.ts";
@@ -11,6 +12,10 @@ export function downWorkflow(host: StackHost): Workflow {
     const { stack: name, volumes = false } = input as unknown as { readonly stack: string; readonly volumes?: boolean };
     const stack = host.find(name);
     if (!stack) return { stack: name };
+    await context.step("schedules", async () => {
+      await reconcile(host.schedules, name, undefined);
+      return null;
+    });
     await context.step("stop", async () => {
       await stopInOrder(stack, Object.keys(stack.record.spec.services), { reason: "shutdown", signal: context.signal });
       return null;

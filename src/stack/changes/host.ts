@@ -1,5 +1,6 @@
 import type { Clock } from "../../kernel/clock.ts";
 import type { LogRecord } from "../../supervise/logs/record.ts";
+import type { ScheduleBook } from "../scheduled/book.ts";
 import type { ServiceSpec, StackSpec } from "../spec.ts";
 import type { Stack } from "../stack.ts";
 import type { StackRecord } from "../store.ts";
@@ -7,6 +8,7 @@ import type { StackRecord } from "../store.ts";
 /** What the workflows of stacks may do to the daemon's stacks. */
 export interface StackHost {
   readonly clock: Clock;
+  readonly schedules: ScheduleBook;
   find(name: string): Stack | undefined;
   /** Opens the edge's ports of services that come, before anything of them starts; returns what it opened. Throws `port_in_use`, `conflict`, and opens none. */
   reserve(spec: StackSpec): Promise<string[]>;

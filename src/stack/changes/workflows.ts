@@ -3,6 +3,7 @@ import { actWorkflows } from "./act.ts";
 import { applyWorkflow } from "./apply.ts";
 import { decideWorkflow } from "./decide.ts";
 import { downWorkflow } from "./down.ts";
+import { SCHEDULED, scheduledWorkflow } from "../scheduled/workflow.ts";
 import type { StackHost } from "./host.ts";
 
 /** Every kind of run that changes a stack. */
@@ -12,6 +13,7 @@ export function stackWorkflows(host: StackHost): Workflows {
     down: downWorkflow(host),
     promote: decideWorkflow(host, "promote"),
     abort: decideWorkflow(host, "abort"),
+    [SCHEDULED]: scheduledWorkflow(host),
     ...actWorkflows(host),
   };
 }
