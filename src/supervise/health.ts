@@ -42,7 +42,7 @@ export interface LogProbe {
 
 export type ProbeAlias = "http" | "tcp" | "cmd" | "log";
 
-/** One run of one probe. `detail` is what a status line shows: `200 OK /health (3ms)`, `tcp connect 127.0.0.1:5432 refused`. */
+/** One run of one probe. `detail` is what a status line shows: `200 OK /health (avg 3ms)`, `tcp connect 127.0.0.1:5432 refused`. */
 export interface ProbeResult {
   readonly ok: boolean;
   readonly detail: string;

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { systemClock } from "../../kernel/clock.ts";
+import { FakeClock, systemClock } from "../../kernel/clock.ts";
 import type { HttpProbe } from "../health.ts";
 import { runCommand } from "../command.ts";
 import { commandProbe } from "./command.ts";
@@ -17,7 +17,7 @@ function http(over: Partial<HttpProbe>, timeoutMs = 1000) {
   return httpProbe({ ...spec, ...over }, { ...ports, timeoutMs })(signal);
 }
 
-function serve(options: { fetch: (request: Request) => Response }): Disposable & { readonly port: number | undefined } {
+function serve(options: { fetch: (request: Request) => Response | Promise<Response> }): Disposable & { readonly port: number | undefined } {
   const server = Bun.serve({ hostname: "127.0.0.1", port: 0, ...options });
   return { port: server.port, [Symbol.dispose]: () => void server.stop(true) };
 }
@@ -43,6 +43,30 @@ test("http: method, headers, host and path as declared; a redirect is an answer"
     detail: expect.stringMatching(/^302 Found \/up/),
   });
   expect(seen).toEqual([`HEAD /up svc.test b Basic ${btoa("me:pw")}`]);
+});
+
+test("http: an answer as expected is told with the average of recent latencies, another with its own", async () => {
+  const clock = new FakeClock();
+  let answer = { afterMs: 10, status: 200 };
+  using server = serve({
+    fetch: async () => {
+      await clock.advance(answer.afterMs);
+      return new Response(null, { status: answer.status });
+    },
+  });
+  const probe = httpProbe({ ...spec, url: `http://127.0.0.1:${server.port}/health` }, { clock, timeoutMs: 1000 });
+  const after = async (afterMs: number, status = 200): Promise<string> => {
+    answer = { afterMs, status };
+    return (await probe(signal)).detail;
+  };
+  expect([await after(10), await after(40), await after(90, 503), await after(40)]).toEqual([
+    "200 OK /health (avg 10ms)",
+    "200 OK /health (avg 25ms)",
+    "503 Service Unavailable /health (90ms)",
+    "200 OK /health (avg 30ms)",
+  ]);
+  for (let times = 0; times < 9; times++) await after(100);
+  expect(await after(100)).toBe("200 OK /health (avg 100ms)");
 });
 
 test("http: bodyPattern is looked for in the first 64 KiB, chunked or not", async () => {
