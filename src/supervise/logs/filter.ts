@@ -3,22 +3,27 @@ import { messageOf, OrcoError } from "../../kernel/errors.ts";
 import { LEVELS, levelNamed, rankOf } from "./level.ts";
 import type { LogQuery, LogRecord } from "./record.ts";
 
-/** Reads one line of a segment; undefined when the query does not want it. */
-export type Accept = (line: string) => LogRecord | undefined;
+export interface ContentFilter {
+  /** Reads one line of a segment; undefined when the query does not want it. */
+  readonly accept: (line: string) => LogRecord | undefined;
+  /** Lines without these bytes are not wanted: spares most of a log the decoding. */
+  readonly needle: Buffer | undefined;
+}
 
 const LITERAL = /^[^\\.+*?()|[\]{}^$]+$/;
 
 /** What a query says about a record's content. `undefined`: it wants all of them. Throws `invalid` for a bad pattern or level. */
-export function contentFilter({ grep, level }: LogQuery): Accept | undefined {
+export function contentFilter({ grep, level }: LogQuery): ContentFilter | undefined {
   const matches = grep === undefined || grep === "" ? undefined : matcher(grep);
   const least = level === undefined ? 0 : threshold(level);
   if (!matches && least === 0) return undefined;
-  return (line) => {
+  const accept = (line: string): LogRecord | undefined => {
     if (least > 0 && rankOf(statedLevel(line)) < least) return undefined;
-    if (matches && !matches.mayMatch(line)) return undefined;
+    if (matches?.literal !== undefined && !line.includes(matches.literal)) return undefined;
     const record = parseRecord(line);
     return !matches || matches.test(record.message) ? record : undefined;
   };
+  return { accept, needle: matches?.literal === undefined ? undefined : Buffer.from(matches.literal) };
 }
 
 export function parseRecord(line: string): LogRecord {
@@ -26,16 +31,15 @@ export function parseRecord(line: string): LogRecord {
 }
 
 interface Matcher {
-  /** A look at the undecoded line that spares most of them the decoding. */
-  readonly mayMatch: (line: string) => boolean;
+  /** As it stands in the undecoded line, where the pattern is no more than that. */
+  readonly literal: string | undefined;
   readonly test: (message: string) => boolean;
 }
 
 function matcher(pattern: string): Matcher {
   const compiled = compile(pattern);
-  if (!LITERAL.test(pattern) || !pattern.isWellFormed()) return { mayMatch: () => true, test: (message) => compiled.test(message) };
-  const escaped = JSON.stringify(pattern).slice(1, -1);
-  return { mayMatch: (line) => line.includes(escaped), test: (message) => message.includes(pattern) };
+  if (!LITERAL.test(pattern) || !pattern.isWellFormed()) return { literal: undefined, test: (message) => compiled.test(message) };
+  return { literal: JSON.stringify(pattern).slice(1, -1), test: (message) => message.includes(pattern) };
 }
 
 function compile(pattern: string): RE2JS {

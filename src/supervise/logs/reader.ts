@@ -1,4 +1,4 @@
-import { contentFilter, parseRecord, type Accept } from "./filter.ts";
+import { type ContentFilter, contentFilter, parseRecord } from "./filter.ts";
 import { instanceKey } from "./entry.ts";
 import { previousRuns } from "./previous.ts";
 import type { LogQuery, LogRecord } from "./record.ts";
@@ -8,11 +8,11 @@ import type { ServiceLog } from "./service-log.ts";
 /** The part of a query that one service's reader needs. */
 export interface Wanted {
   readonly query: LogQuery;
-  readonly accept: Accept | undefined;
+  readonly filter: ContentFilter | undefined;
 }
 
 export function wantedBy(query: LogQuery): Wanted {
-  return { query, accept: contentFilter(query) };
+  return { query, filter: contentFilter(query) };
 }
 
 /** A record with what the merge goes by. */
@@ -76,25 +76,26 @@ export class Reader {
 
   /** Lines stay undecoded until they are taken, unless a filter had to look. */
   private select(span: Span): (LogRecord | string)[] {
-    if (!wants(span, this.wanted.query, this.runs)) return [];
+    const { query, filter } = this.wanted;
+    if (!wants(span, query, this.runs) || !mayHold(span, filter)) return [];
     const lines = span.lines();
     const kept = this.until - span.firstSeq + 1;
-    const { accept } = this.wanted;
     const inRange = kept < lines.length ? lines.slice(0, kept) : lines;
-    return accept ? inRange.flatMap((line) => accept(line) ?? []) : inRange;
+    return filter ? inRange.flatMap((line) => filter.accept(line) ?? []) : inRange;
   }
 }
 
 /** Matching records newest first, without their content. */
-export function* newestFirst(log: ServiceLog, { query, accept }: Wanted, until: number): Generator<Ranked | undefined> {
+export function* newestFirst(log: ServiceLog, { query, filter }: Wanted, until: number): Generator<Ranked | undefined> {
   const runs = runsMeant(log, query);
   const after = afterOf(log, query);
   for (const span of backwards(log.segments)) {
     if (span.lastSeq <= after) return;
     if (span.firstSeq > until || span.ts > (query.untilMs ?? Number.POSITIVE_INFINITY) || !wants(span, query, runs)) continue;
-    const lines = accept ? span.lines() : undefined;
+    const lines = !filter ? undefined : mayHold(span, filter) ? span.lines() : [];
     for (let seq = Math.min(span.lastSeq, until); seq >= Math.max(span.firstSeq, after + 1); seq--) {
-      if (!lines || accept?.(lines[seq - span.firstSeq] ?? "")) yield { ts: span.ts, service: log.service, seq };
+      const line = lines?.[seq - span.firstSeq];
+      if (!lines || (line !== undefined && filter?.accept(line))) yield { ts: span.ts, service: log.service, seq };
     }
     yield undefined; // a place to let others have their turn
   }
@@ -112,6 +113,10 @@ export function afterOf(log: ServiceLog, { after, sinceMs }: LogQuery): number {
 function runsMeant(log: ServiceLog, { previous, instance }: LogQuery): Set<string> | undefined {
   if (instance !== undefined) return new Set([instanceKey(instance)]);
   return previous ? previousRuns(log) : undefined;
+}
+
+function mayHold(span: Span, filter: ContentFilter | undefined): boolean {
+  return filter?.needle === undefined || span.bytes().includes(filter.needle);
 }
 
 function wants(span: Span, { replica }: LogQuery, runs: Set<string> | undefined): boolean {

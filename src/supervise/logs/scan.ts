@@ -14,6 +14,8 @@ export interface Span {
   /** Records right before these that are gone. */
   readonly lost: number;
   readonly lines: () => string[];
+  /** All of its lines and maybe some before them, undecoded. */
+  readonly bytes: () => Buffer;
 }
 
 /** Walks a service's log batch by batch, forward from a seq, also while it grows and its old segments are removed. */
@@ -116,7 +118,8 @@ function spanOf(file: SegmentFile, at: number, entry: Entry): Span {
   const from = before?.end ?? 0;
   const firstSeq = (before?.seq ?? file.segment.firstSeq - 1) + 1;
   const { seq: lastSeq, ts, instance, replica, flags } = entry;
-  return { firstSeq, lastSeq, ts, instance, replica, flags, lost: 0, lines: () => linesOf(file.bytes(from, entry.end)) };
+  const bytes = (): Buffer => file.bytes(from, entry.end);
+  return { firstSeq, lastSeq, ts, instance, replica, flags, lost: 0, bytes, lines: () => linesOf(bytes()) };
 }
 
 function linesOf(bytes: Buffer): string[] {
