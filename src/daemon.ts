@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { buildCore, type Core, restore, sweepLeftovers } from "./daemon/core.ts";
-import { buildRuns, closeRuns, startRuns } from "./daemon/runs.ts";
+import { buildRuns, closeRuns, type RunPartsOptions, startRuns } from "./daemon/runs.ts";
 import { servicesOf } from "./daemon/services.ts";
 import { stackSchedules } from "./daemon/stack-schedules.ts";
 import { contractSchema } from "./deploy/contract-schema.ts";
@@ -47,18 +47,10 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   const address = { url: config.publicUrl };
   const apiUrl = (): string => address.url ?? `http://${addressText(config.bind)}`;
   const tell = (message: string, facts: object = {}): void => log.warn(facts, message);
-  const runParts = await buildRuns({
-    config,
-    env,
-    clock,
-    journal,
-    newId: () => uuidv7(clock),
-    onScheduled: (owner, run) => core.scheduled.fire({ ...owner, run }),
-    apiUrl,
-    log: tell,
-    onError,
-  });
-  const core: Core = buildCore({ config, env, clock, journal, log, schedules: stackSchedules(runParts.schedules), onError });
+  const parts = { config, env, clock, journal, newId: () => uuidv7(clock), onError };
+  const onScheduled: RunPartsOptions["onScheduled"] = (owner, run) => core.scheduled.fire({ ...owner, run });
+  const runParts = await buildRuns({ ...parts, onScheduled, apiUrl, log: tell });
+  const core: Core = buildCore({ ...parts, log, schedules: stackSchedules(runParts.schedules) });
   await core.edge.start();
   const restored = await restore(core);
   await sweepLeftovers(core, (instance, pid) => tell(STRAY, { instance, pid }));

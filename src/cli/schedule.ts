@@ -49,7 +49,7 @@ async function list(context: Context): Promise<undefined> {
       one.timezone,
       one.next_at ?? "-",
       one.last_fired_at ?? "-",
-      oneLine(one.name ?? ""),
+      oneLine(one.stack === undefined ? (one.name ?? "") : `${one.stack}/${one.service ?? ""} (stack)`),
     ]);
     io.out(`${alignRows([["SCHEDULE", "CRON", "TIMEZONE", "NEXT", "LAST", "NAME"], ...rows], io.columns())}\n`);
   }

@@ -72,6 +72,6 @@ async function waitReady(context: Context, client: Client, { run, stack, sinceMs
 /** One line for each service that is not ready and should be, as its message says why. */
 export function blockedChain(view: StackView): string[] {
   return view.services
-    .filter((service) => !service.ready && !(service.state === "Stopped" && service.message === "completed"))
+    .filter((service) => !service.ready && !service.schedule && !(service.state === "Stopped" && service.message === "completed"))
     .map((service) => `${service.service} ${service.state === "Failed" ? "failed" : "blocked"}: ${service.message || service.state}`);
 }

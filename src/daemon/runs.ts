@@ -22,7 +22,7 @@ import { Webhooks } from "../runs/webhooks.ts";
 import { Drivers } from "./drivers.ts";
 import { RunSteps } from "./run-steps.ts";
 
-interface RunPartsOptions {
+export interface RunPartsOptions {
   readonly config: LoadedConfig["config"];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;

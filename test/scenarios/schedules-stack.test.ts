@@ -60,3 +60,101 @@ test("each time makes one run, which ends as its service does", async () => {
   expect(of("good").length).toBe(linesOf(stack, "good").length);
   expect(of("bad").length).toBe(linesOf(stack, "bad").length);
 });
+
+/** Begins, and ends when somebody makes the file `go`. */
+const SLOW = `"echo begin >> log; while [ ! -e go ]; do sleep 0.02; done; echo end >> log"`;
+
+function slow(overlap: string): StackUnderTest {
+  return rig.stack(`
+    services:
+      job: { command: ${SLOW}, stop: { timeout: 1s }, schedule: { cron: "* * * * * *", overlap: ${overlap} } }
+  `);
+}
+
+async function skips(stack: StackUnderTest, count: number): Promise<string[]> {
+  return until(
+    `${count} skipped`,
+    async () => {
+      const found = (await stack.history()).filter(({ type }) => type === "schedule.skipped");
+      return found.length >= count ? found.map(({ reason }) => String(reason)) : undefined;
+    },
+    15_000,
+  );
+}
+
+test("overlap skip: while a run goes on, times are passed over, and each is told", async () => {
+  const stack = slow("skip");
+  await stack.up();
+  expect(new Set(await skips(stack, 2))).toEqual(new Set(["the run before it has not ended (overlap: skip)"]));
+  expect(linesOf(stack, "log")).toEqual(["begin"]);
+  stack.write("go", "");
+  await until("the next", () => linesOf(stack, "log").length >= 4 || undefined, 10_000);
+  await stack.ok("down");
+  expect(linesOf(stack, "log").slice(0, 4)).toEqual(["begin", "end", "begin", "end"]);
+});
+
+test("overlap queue: one more run after the present one, and not two", async () => {
+  const stack = slow("queue");
+  await stack.up();
+  expect((await skips(stack, 2))[0]).toBe("a run waits already for the one before it to end (overlap: queue keeps one)");
+  const open = (await scheduledRuns(stack)).filter(({ endedAt }) => endedAt === undefined);
+  expect(open.length).toBe(2);
+  expect(linesOf(stack, "log")).toEqual(["begin"]);
+  await stack.ok("stop", "job");
+  await until("neither to go on", async () => (await scheduledRuns(stack)).every(({ endedAt }) => endedAt !== undefined) || undefined);
+  expect(linesOf(stack, "log")).toEqual(["begin"]);
+});
+
+test("overlap replace: the present run is stopped, and the next one begins", async () => {
+  const stack = slow("replace");
+  await stack.up();
+  await until("three to have begun", () => linesOf(stack, "log").length >= 3 || undefined, 15_000);
+  await stack.ok("stop", "job");
+  expect(linesOf(stack, "log").every((line) => line === "begin")).toBe(true);
+  const replaced = (await scheduledRuns(stack)).filter(({ status }) => status === "canceled");
+  expect(replaced.length).toBeGreaterThanOrEqual(2);
+  expect(replaced.at(-1)?.error?.message).toBe("its next run replaces it (overlap: replace)");
+});
+
+test("a stop by hand pauses it, start goes on; the stack file owns it, and what it no longer declares is gone", async () => {
+  const job = (schedule: string): string => `
+    services:
+      job: { command: "echo ran >> ran"${schedule} }
+      web: { command: [sleep, "1000"] }
+  `;
+  const stack = rig.stack(job(`, schedule: "* * * * * *"`));
+  await stack.up();
+  await until("a run", () => linesOf(stack, "ran").length > 0 || undefined, 10_000);
+  await stack.ok("stop", "job");
+  const before = linesOf(stack, "ran").length;
+  const paused = await stack.service("job");
+  expect(paused.message).toContain("paused; orco start job runs it");
+  expect(paused.schedule?.next).toBeUndefined();
+
+  const listed = (await rig.client.schedules({})).find((one) => one.stack === stack.name);
+  expect(listed).toMatchObject({ service: "job", enabled: false, cron: "* * * * * *" });
+  const refused = await stack.orco("schedule", "remove", listed?.id ?? "");
+  expect([refused.code, refused.err]).toEqual([5, expect.stringContaining("whose file declares it")]);
+
+  await stack.ok("apply");
+  expect((await stack.service("job")).message).toContain("paused");
+  expect(linesOf(stack, "ran").length).toBe(before);
+  await stack.ok("start", "job");
+  await until("runs again", () => linesOf(stack, "ran").length >= before + 2 || undefined, 10_000);
+
+  stack.edit(job(`, schedule: { cron: "0 4 * * *", overlap: queue }`));
+  await stack.ok("apply");
+  expect((await stack.service("job")).message).toContain("next run at");
+  expect((await stack.service("job")).schedule?.cron).toBe("0 4 * * *");
+  expect((await rig.client.schedules({})).filter((one) => one.stack === stack.name).length).toBe(1);
+
+  stack.edit(job(", restartPolicy: { condition: never }"));
+  await stack.ok("apply");
+  expect((await rig.client.schedules({})).some((one) => one.stack === stack.name)).toBe(false);
+  expect((await stack.service("job")).schedule).toBeUndefined();
+  stack.edit(job(`, schedule: "0 5 * * *"`));
+  await stack.ok("apply");
+  expect((await rig.client.schedules({})).some((one) => one.stack === stack.name)).toBe(true);
+  await stack.ok("down");
+  expect((await rig.client.schedules({})).some((one) => one.stack === stack.name)).toBe(false);
+});
