@@ -1,5 +1,6 @@
 import type { JsonObject } from "../kernel/event.ts";
-import { file, NAME_PATTERN, service } from "./load/shape.ts";
+import { NAME_PATTERN } from "./load/names.ts";
+import { file, service } from "./load/shape.ts";
 
 /** JSON Schema 2020-12 of stack.yaml, from the same fields that read it: `GET /schemas/stack.json`, and editors. */
 export function stackSchema(): JsonObject {
@@ -11,7 +12,11 @@ export function stackSchema(): JsonObject {
     ...file.json,
     properties: {
       ...properties,
-      services: { type: "object", propertyNames: { pattern: NAME_PATTERN }, additionalProperties: { $ref: "#/$defs/service" } },
+      services: {
+        ...(properties["services"] as JsonObject),
+        propertyNames: { pattern: NAME_PATTERN },
+        additionalProperties: { $ref: "#/$defs/service" },
+      },
     },
     $defs: { service: service.json },
   };

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { expand } from "./template.ts";
 
 /** Interpolation as the specification of compose has it, for a variable that is set, empty and unset. `!`: refused with this text. */
-const TABLE: readonly (readonly [text: string, set: string, empty: string, unset: string])[] = [
+const TABLE: [text: string, set: string, empty: string, unset: string][] = [
   ["${A}", "a", "", "!variable A is not set"],
   ["$A", "a", "", "!variable A is not set"],
   ["${A:-d}", "a", "d", "d"],
@@ -28,13 +28,13 @@ const TABLE: readonly (readonly [text: string, set: string, empty: string, unset
   ["pre-${A:-d}-post", "pre-a-post", "pre-d-post", "pre-d-post"],
 ];
 
-test.each(TABLE)("%s", (text, ...expected) => {
+test.each(TABLE)("%s", (text, set, empty, unset) => {
   const states: readonly Readonly<Record<string, string>>[] = [{ A: "a", B: "b" }, { A: "", B: "b" }, { B: "b" }];
   const found = states.map((vars) => {
     const { text: expanded, problems } = expand(text, (name) => vars[name]);
     return problems.length > 0 ? `!${problems[0]?.message}` : expanded;
   });
-  expect(found).toEqual(expected);
+  expect(found).toEqual([set, empty, unset]);
 });
 
 test.each(["${A", "${A:-d", "${}", "${1}", "${A!x}", "${ A }"])("%s is refused", (text) => {

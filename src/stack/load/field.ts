@@ -1,4 +1,4 @@
-import type { JsonObject } from "../../kernel/event.ts";
+import type { Json, JsonObject } from "../../kernel/event.ts";
 import { hasLaunchMark, shownText } from "./launch.ts";
 import { didYouMean } from "../../kernel/nearest.ts";
 import type { Finding, Report } from "./report.ts";
@@ -12,6 +12,28 @@ export interface Field<T> {
 }
 
 export type Of<F> = F extends Field<infer T> ? T : never;
+
+/** What people and editors are told of a field. A default that depends on other fields is told in words. */
+export interface About {
+  readonly default?: Json;
+  readonly example?: Json;
+}
+
+export function told<T>(description: string, field: Field<T>, about: About = {}): Field<T> {
+  const { example, default: fallback } = about;
+  const json = {
+    ...field.json,
+    description,
+    ...(fallback !== undefined && { default: fallback }),
+    ...(example !== undefined && { examples: [example] }),
+  };
+  return { json, read: (node, at) => field.read(node, at) };
+}
+
+/** A short name of the kind of value, for editors and the reference. */
+export function titled<T>(title: string, field: Field<T>): Field<T> {
+  return { json: { ...field.json, title }, read: (node, at) => field.read(node, at) };
+}
 
 export class Place {
   constructor(

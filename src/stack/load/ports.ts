@@ -1,5 +1,5 @@
 import type { PortSpec } from "../spec.ts";
-import { byForm, type Field, list, mapped, number, object, oneOf, parsedText, text } from "./field.ts";
+import { byForm, type Field, list, mapped, number, object, oneOf, parsedText, text, titled, told } from "./field.ts";
 import { MAX_PORTS_PER_SERVICE } from "./limits.ts";
 
 const WANTED = 'a port such as "8080:80", "8080", "127.0.0.1:8080:80/udp" or "8000-8003:80-83"';
@@ -43,18 +43,31 @@ function isAddress(ip: string): boolean {
 
 const portNumber = number({ wanted: "a port from 1 to 65535", min: 1, max: 65_535 });
 
-const short: Field<PortSpec[]> = parsedText(WANTED, (raw, node, at) => {
-  if (raw.endsWith("/http"))
-    return at.fail(node, "http is declared in the long form", { hint: "{host: …, container: …, protocol: http}" }) ?? [];
-  return parsePorts(raw);
-});
+const short: Field<PortSpec[]> = titled(
+  "port",
+  parsedText(WANTED, (raw, node, at) => {
+    if (raw.endsWith("/http"))
+      return at.fail(node, "http is declared in the long form", { hint: "{host: …, container: …, protocol: http}" }) ?? [];
+    return parsePorts(raw);
+  }),
+);
 
-const address: Field<string> = parsedText("an IP address", (raw) =>
-  isAddress(raw) || isAddress(`[${raw}]`) ? raw.replace(/^\[|\]$/g, "") : undefined,
+const address: Field<string> = titled(
+  "IP address",
+  parsedText("an IP address", (raw) => (isAddress(raw) || isAddress(`[${raw}]`) ? raw.replace(/^\[|\]$/g, "") : undefined)),
 );
 
 const long: Field<PortSpec[]> = mapped(
-  object({ host: portNumber, container: portNumber, protocol: oneOf(["tcp", "udp", "http"]), hostIp: address, description: text() }),
+  object({
+    host: told("Port of this machine. Default: none, or one of orco's choice for processes.", portNumber, { example: 8080 }),
+    container: told("Port the service listens on. Default: the same as host.", portNumber, { example: 80 }),
+    protocol: told("http shares out each request, tcp each connection; udp is never shared.", oneOf(["tcp", "udp", "http"]), {
+      default: "tcp",
+      example: "http",
+    }),
+    hostIp: told("Address of this machine to listen on.", address, { default: "127.0.0.1", example: "0.0.0.0" }),
+    description: told("For people.", text(), { example: "public API" }),
+  }),
   ({ host, container = host, protocol = "tcp", hostIp }, node, at) => {
     if (container === undefined) return at.fail(node, "a port needs a container port, the one the service listens on");
     return [{ ...(host !== undefined && { host }), ...(hostIp !== undefined && { hostIp }), container, protocol }];

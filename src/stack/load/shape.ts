@@ -1,172 +1,151 @@
-import { constants } from "node:os";
-import { byForm, type Field, flag, list, mapped, number, object, oneOf, parsedText, type Read, record, text } from "./field.ts";
-import { health, timedCommand } from "./health-shape.ts";
-import { didYouMean } from "../../kernel/nearest.ts";
+import { dockerFields } from "./docker-shape.ts";
+import { byForm, type Field, flag, list, mapped, number, object, oneOf, parsedText, type Read, record, text, told } from "./field.ts";
+import { health } from "./health-shape.ts";
+import { env, serviceNameProblem, stackName, variableProblem } from "./names.ts";
+import { hooks, logging, resources, restartBudget, restartPolicy, stop, update } from "./policy-shape.ts";
 import { ports } from "./ports.ts";
-import { volumes } from "./volumes.ts";
-import { amount, command, count, cpu, duration, positiveDuration, share, size } from "./units.ts";
+import { command, positiveDuration } from "./units.ts";
 
-/** Everything a stack.yaml may say (design: stack.md, Schema), field by field. Defaults and what fields mean to each other are in `resolve.ts`. */
+/** Everything a stack.yaml may say (design: stack.md, Schema), field by field. Defaults are held in `resolve.ts`, and told here. */
 
-export const NAME_PATTERN = "^[a-z0-9][a-z0-9-]{0,62}$";
-const NAME = new RegExp(NAME_PATTERN);
-const NAME_RULE = "1 to 63 of a-z, 0-9 and -, not starting with -";
-const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
-const RESERVED = new Set(["ORCO_STACK", "ORCO_SERVICE", "ORCO_REPLICA", "ORCO_INSTANCE", "ORCO_SECRETS_DIR"]);
-
-const stackName: Field<string> = parsedText(`a name (${NAME_RULE})`, (raw) => (NAME.test(raw) ? raw : undefined), {
-  pattern: NAME_PATTERN,
-});
-
-function serviceNameProblem(name: string): string | undefined {
-  return NAME.test(name) ? undefined : `"${name}" cannot be the name of a service: use ${NAME_RULE}`;
-}
-
-function variableProblem(name: string): string | undefined {
-  if (RESERVED.has(name)) return `${name} is set by orco`;
-  return VARIABLE_NAME.test(name) ? undefined : `"${name}" cannot be the name of a variable`;
-}
-
-const env = record(text({ launch: true, empty: true, wanted: 'a value (write "" for an empty one)' }), {
-  wanted: "a mapping of names to values",
-  key: variableProblem,
-});
 const words = list(text(), "a list of texts");
 const oneOrMore: Field<string[]> = byForm<string[]>({
   scalar: mapped(text({ wanted: "a path" }), (path) => [path]),
   list: list(text({ wanted: "a path" }), "a list of paths"),
 });
 
-const SIGNALS = Object.keys(constants.signals);
-const signal: Field<string> = parsedText("a signal such as SIGTERM", (raw, node, at) => {
-  const name = raw.toUpperCase().startsWith("SIG") ? raw.toUpperCase() : `SIG${raw.toUpperCase()}`;
-  return SIGNALS.includes(name) ? name : (at.fail(node, `${raw} is no signal`, { hint: didYouMean(name, SIGNALS) }) ?? "SIGTERM");
-});
-
 const secret = object({
-  file: text({ wanted: "a path" }),
-  env: text({ wanted: "the name of a variable" }),
-  as: oneOf(["env", "file"]),
-  path: text({ wanted: "a path" }),
+  file: told("File that holds the value; read at each start.", text({ wanted: "a path" }), { example: "./secrets/db" }),
+  env: told("Variable of the daemon that holds the value.", text({ wanted: "the name of a variable" }), { example: "DB_PASSWORD" }),
+  as: told("How the service gets it: as a variable of this name, or as a file.", oneOf(["env", "file"]), {
+    default: "env",
+    example: "file",
+  }),
+  path: told(
+    "Where the file is put. Default: `$ORCO_SECRETS_DIR/NAME`, in containers `/run/secrets/NAME`. A file of a process stays at a path given here.",
+    text({ wanted: "a path" }),
+    { example: "/etc/app/db-password" },
+  ),
 });
 
+const target = text({ wanted: "the name of a service" });
 const dependency = object(
   {
-    target: text({ wanted: "the name of a service" }),
-    require: oneOf(["exists", "started", "ready", "completed"]),
-    timeout: positiveDuration,
+    target: told("The service that is needed.", target, { example: "db" }),
+    require: told("What of it: declared; running; ready; ended with exit code 0.", oneOf(["exists", "started", "ready", "completed"]), {
+      default: "ready",
+      example: "completed",
+    }),
+    timeout: told("How long to wait; then the start has failed. Default: as long as it takes.", positiveDuration, { example: "60s" }),
   },
   { required: ["target"] },
 );
 type DeclaredDependency = NonNullable<ReturnType<typeof dependency.read>>;
-const shortDependency: Field<DeclaredDependency> = mapped(text({ wanted: "the name of a service" }), (target) => ({ target }));
-
-const backoff = object({
-  min: duration,
-  max: positiveDuration,
-  factor: number({ wanted: "a number from 1", min: 1, max: 1000, integer: false }),
-});
-
-const restartPolicy = object({
-  condition: oneOf(["always", "on-failure", "never"]),
-  maxRetries: number({ wanted: "a whole number, -1 for no limit", min: -1 }),
-  resetAfter: duration,
-  backoff,
-});
-
-const restartBudget = object({ restarts: count("a whole number from 1"), window: positiveDuration }, { required: ["restarts"] });
-
-const updateFields = {
-  strategy: oneOf(["rolling", "canary", "blueGreen", "recreate"]),
-  maxUnavailable: amount,
-  maxSurge: amount,
-  promoteAfter: duration,
-  abortAfterFailures: count("a whole number from 1"),
-  observationWindow: duration,
-  drainTimeout: duration,
-  autoRollback: flag,
-  weight: share,
-};
-const update = object(updateFields);
-export type DeclaredUpdate = Read<typeof updateFields>;
-
-const resources = object({ cpu, memory: size, pids: count("a whole number from 1") });
-const logging = object({
-  maxFileSize: size,
-  maxFiles: count("a whole number from 1"),
-  maxAge: positiveDuration,
-  format: oneOf(["auto", "json", "text"]),
-});
-const hooks = object({ preStart: timedCommand, postStart: timedCommand, preStop: timedCommand, postStop: timedCommand });
-const buildFields = {
-  context: text({ wanted: "a path" }),
-  dockerfile: text(),
-  args: record(text({ empty: true }), { wanted: "a mapping" }),
-  target: text(),
-};
-const build = byForm<Read<typeof buildFields>>({
-  scalar: mapped(text({ wanted: "a path" }), (context) => ({ context })),
-  map: object(buildFields, { required: ["context"] }),
-});
-
-const ulimit = byForm<{ soft?: number; hard?: number }>({
-  scalar: mapped(number({ wanted: "a whole number, -1 for no limit", min: -1 }), (limit) => ({ soft: limit, hard: limit })),
-  map: object(
-    { soft: number({ wanted: "a whole number", min: -1 }), hard: number({ wanted: "a whole number", min: -1 }) },
-    { required: ["soft", "hard"] },
-  ),
-});
+const shortDependency: Field<DeclaredDependency> = mapped(target, (name) => ({ target: name }));
 
 const watch = list(
   object(
-    { path: text({ wanted: "a path" }), action: oneOf(["restart", "rebuild", "apply"]), ignore: words },
+    {
+      path: told("File or folder, relative to stack.workdir; it must exist.", text({ wanted: "a path" }), { example: "./src" }),
+      action: told("restart it, rebuild its image, or apply the stack file anew.", oneOf(["restart", "rebuild", "apply"]), {
+        example: "restart",
+      }),
+      ignore: told("Patterns as in .gitignore.", words, { example: ["*.test.ts", "dist/"] }),
+    },
     { required: ["path", "action"] },
   ),
   "a list of {path, action}",
 );
+
 const cron = text({ wanted: "a cron expression" });
-const scheduleFields = { cron, timezone: text({ wanted: "a time zone" }), overlap: oneOf(["skip", "queue", "replace"]) };
+const scheduleFields = {
+  cron: told("Five fields, six with seconds in front, or @daily and its like.", cron, { example: "0 3 * * *" }),
+  timezone: told("On whose clock.", text({ wanted: "a time zone" }), { default: "UTC", example: "Europe/Berlin" }),
+  overlap: told(
+    "When the one before still runs: leave this one out, run it afterwards, or stop the other.",
+    oneOf(["skip", "queue", "replace"]),
+    {
+      default: "skip",
+      example: "queue",
+    },
+  ),
+};
 const schedule = byForm<Read<typeof scheduleFields>>({
   scalar: mapped(cron, (found) => ({ cron: found })),
   map: object(scheduleFields, { required: ["cron"] }),
 });
 
 const serviceFields = {
-  runtime: oneOf(["docker", "process"]),
-  image: text({ wanted: "an image" }),
-  command,
-  entrypoint: command,
-  workdir: text({ wanted: "a path" }),
-  user: text({ wanted: "a user" }),
-  build,
-  env,
-  envFromFile: oneOrMore,
-  secrets: record(secret, { wanted: "a mapping of names to secrets", key: variableProblem }),
-  ports,
-  volumes,
-  dependsOn: list(byForm<DeclaredDependency>({ scalar: shortDependency, map: dependency }), "a list of services"),
-  health,
-  replicas: number({ wanted: "a whole number from 0", min: 0 }),
-  restartPolicy,
-  update,
-  stop: object({ signal, timeout: duration, command }),
-  resources,
-  hooks,
-  logging,
-  labels: record(text({ empty: true }), { wanted: "a mapping of labels" }),
-  description: text({ empty: true }),
-  profiles: list(text({ wanted: "the name of a profile" }), "a list of profiles"),
-  disabled: flag,
-  watch,
-  schedule,
-  init: flag,
-  ulimits: record(ulimit, { wanted: "a mapping of limits" }),
-  pull: oneOf(["missing", "always", "never"]),
+  runtime: told("Where it runs. Default: docker with image or build, else process.", oneOf(["docker", "process"]), { example: "process" }),
+  command: told(
+    "What runs. A text is a command of /bin/sh for processes; for containers it is split into words and given to the entrypoint.",
+    command,
+    {
+      example: ["./api", "--port", "${PORT}"],
+    },
+  ),
+  workdir: told(
+    "Folder it starts in. Processes: relative to stack.workdir, which is the default. Containers: absolute, the image's by default.",
+    text({ wanted: "a path" }),
+    {
+      example: "./api",
+    },
+  ),
+  user: told("Name or uid[:gid] it runs as. Processes: the daemon must be root.", text({ wanted: "a user" }), { example: "1000:1000" }),
+  ...dockerFields,
+  env: told("Variables; they win over envFromFile.", env, { example: { LOG_LEVEL: "debug" } }),
+  envFromFile: told("Files of NAME=value lines; a later one wins, one that is missing is an error.", oneOrMore, { example: ["./api.env"] }),
+  secrets: told(
+    "Values that are kept out of the file, the plan, the journal and the logs.",
+    record(secret, { wanted: "a mapping of names to secrets", key: variableProblem }),
+    {
+      example: { DB_PASSWORD: { file: "./secrets/db" } },
+    },
+  ),
+  ports: told('Ports: "HOST:CONTAINER", "IP:HOST:CONTAINER/udp", ranges, only the container\'s, or a mapping.', ports, {
+    example: ["8080:80"],
+  }),
+  dependsOn: told(
+    "Services that are needed first.",
+    list(byForm<DeclaredDependency>({ scalar: shortDependency, map: dependency }), "a list of services"),
+    {
+      example: ["db", { target: "migrate", require: "completed" }],
+    },
+  ),
+  health: told("Probes that decide when it is ready. Default: ready when it runs.", health),
+  replicas: told("Instances, up to 100.", number({ wanted: "a whole number from 0", min: 0 }), { default: 1, example: 3 }),
+  restartPolicy: told("What happens when an instance ends.", restartPolicy),
+  update: told("How a change is rolled out.", update),
+  stop: told("How an instance is stopped.", stop),
+  resources: told("Limits of each instance. Processes: where a cgroup can be written, else a warning.", resources),
+  hooks: told("Commands around starts and stops, run where the service runs (texts by /bin/sh).", hooks),
+  logging: told("What of the log is kept.", logging),
+  labels: told("Notes for people and filters; labels of the container.", record(text({ empty: true }), { wanted: "a mapping of labels" }), {
+    example: { "com.example.team": "core" },
+  }),
+  description: told("For people.", text({ empty: true }), { example: "The public API" }),
+  profiles: told(
+    "Left out unless one of these is active (`--profile`).",
+    list(text({ wanted: "the name of a profile" }), "a list of profiles"),
+    { example: ["debug"] },
+  ),
+  disabled: told("Declared, but left out.", flag, { default: false, example: true }),
+  watch: told("While `orco up` is in the foreground: files whose change does something.", watch, {
+    example: [{ path: "./src", action: "restart" }],
+  }),
+  schedule: told("Starts a one-shot by the clock.", schedule, { example: "0 3 * * *" }),
 };
 export const service = object(serviceFields);
 export type DeclaredService = Read<typeof serviceFields>;
 
-const defaults = object({ restartPolicy, health, update, resources, logging, env });
+const defaults = object({
+  restartPolicy: told("Below each service's own.", restartPolicy),
+  health: told("Below each service's own; without a probe it makes none.", health),
+  update: told("Below each service's own.", update),
+  resources: told("Below each service's own.", resources),
+  logging: told("Below each service's own.", logging),
+  env: told("Below each service's own.", env, { example: { TZ: "UTC" } }),
+});
 /** Blocks of `defaults` that are merged into every service. */
 export const DEFAULT_BLOCKS = ["restartPolicy", "health", "update", "resources", "logging", "env"] as const;
 
@@ -174,16 +153,28 @@ const version = parsedText("version 0.1", (raw, node, at) =>
   raw === "0.1" ? raw : (at.fail(node, `version ${raw} is not known to this orco; it reads version 0.1`) ?? "0.1"),
 );
 
+const stack = object(
+  {
+    name: told("1 to 63 of a-z, 0-9 and -.", stackName, { example: "shop" }),
+    workdir: told("Where relative paths begin. Default: the folder of the file.", text({ wanted: "a path" }), { example: "./" }),
+    restartBudget: told(
+      "Restarts of all services together that are carried out at once; more wait. Default: twice the instances, at least 10, in 10s.",
+      restartBudget,
+    ),
+  },
+  { required: ["name"] },
+);
+
 /** The whole file; services are read one by one, each with the defaults merged in. */
 export const file = object(
   {
-    version,
-    includes: oneOrMore,
-    stack: object({ name: stackName, workdir: text({ wanted: "a path" }), restartBudget }, { required: ["name"] }),
-    defaults,
-    services: record(
-      { json: { $ref: "#/$defs/service" }, read: (node) => node },
-      { wanted: "a mapping of services", key: serviceNameProblem },
+    version: told("Version of the format.", version, { example: 0.1 }),
+    includes: told("Local files that are merged below this one.", oneOrMore, { example: ["base.yaml"] }),
+    stack: told("The stack as a whole.", stack),
+    defaults: told("Merged below every service.", defaults),
+    services: told(
+      "The services by name (1 to 63 of a-z, 0-9 and -).",
+      record({ json: { $ref: "#/$defs/service" }, read: (node) => node }, { wanted: "a mapping of services", key: serviceNameProblem }),
     ),
   },
   { required: ["version", "stack", "services"] },

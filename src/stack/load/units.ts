@@ -7,13 +7,14 @@ const POWER: Readonly<Record<string, number>> = { k: 1, m: 2, g: 3, t: 4 };
 
 /** Milliseconds. */
 export const duration: Field<number> = parsedText('a duration such as "500ms", "30s" or "1m30s"', parseDuration, {
+  title: "duration",
   pattern: DURATION_PATTERN,
 });
 
 export const positiveDuration: Field<number> = parsedText(
   'a duration above zero such as "500ms", "30s" or "1m30s"',
   (raw) => parseDuration(raw) || undefined,
-  { pattern: DURATION_PATTERN },
+  { title: "duration", pattern: DURATION_PATTERN },
 );
 
 /** Bytes: `512Mi`, `512M`, `64m`, `1.5G` are all binary, as docker has them; a bare number is bytes. */
@@ -24,7 +25,7 @@ export function parseSize(raw: string): number | undefined {
   return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
 }
 
-export const size: Field<number> = parsedText('a size such as "512Mi" or "1.5G"', parseSize);
+export const size: Field<number> = parsedText('a size such as "512Mi" or "1.5G"', parseSize, { title: "size" });
 
 /** Cores: `500m` or `0.5`. */
 export function parseCpu(raw: string): number | undefined {
@@ -33,7 +34,7 @@ export function parseCpu(raw: string): number | undefined {
   return cores > 0 ? cores : undefined;
 }
 
-export const cpu: Field<number> = parsedText('cores such as 0.5 or "500m"', parseCpu);
+export const cpu: Field<number> = parsedText('cores such as 0.5 or "500m"', parseCpu, { title: "cores" });
 
 export type Amount = { readonly count: number } | { readonly percent: number };
 
@@ -48,13 +49,19 @@ function parseAmount(raw: string): Amount | undefined {
   return percent === undefined || percent > 1000 ? undefined : { percent };
 }
 
-export const amount: Field<Amount> = parsedText('a whole number or a percentage such as "25%"', parseAmount);
+export const amount: Field<Amount> = parsedText('a whole number or a percentage such as "25%"', parseAmount, {
+  title: "number or percentage",
+});
 
 /** 0 to 1. */
-export const share: Field<number> = parsedText('a percentage such as "10%", up to 100%', (raw) => {
-  const percent = parsePercent(raw);
-  return percent === undefined || percent > 100 ? undefined : percent / 100;
-});
+export const share: Field<number> = parsedText(
+  'a percentage such as "10%", up to 100%',
+  (raw) => {
+    const percent = parsePercent(raw);
+    return percent === undefined || percent > 100 ? undefined : percent / 100;
+  },
+  { title: "percentage" },
+);
 
 /** A list of words, or a text for the shell. */
 export type Command = readonly string[] | string;
@@ -64,7 +71,7 @@ const words = list(text({ wanted: "a word of the command", launch: true, empty: 
 export const command: Field<Command> = byForm<Command>({
   scalar: text({ wanted: "a command: a list of words or a text", launch: true }),
   list: {
-    json: { type: "array", items: words.json, minItems: 1 },
+    json: { ...words.json, minItems: 1 },
     read(node, at) {
       const read = words.read(node, at);
       if (node.kind === "list" && node.items.length === 0) return at.fail(node, "expected a command, got an empty list");
@@ -85,7 +92,7 @@ function parseStatus(raw: string): StatusRange | undefined {
   return range.from <= range.to ? range : undefined;
 }
 
-const status = parsedText('an HTTP status such as 200 or a range such as "200-399"', parseStatus);
+const status = parsedText('an HTTP status such as 200 or a range such as "200-399"', parseStatus, { title: "status or range" });
 export const statuses: Field<StatusRange[]> = byForm<StatusRange[]>({
   scalar: { json: status.json, read: (node, at) => oneStatus(status.read(node, at)) },
   list: list(status, "a list of statuses"),

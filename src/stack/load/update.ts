@@ -1,7 +1,8 @@
 import type { RestartPolicy } from "../../supervise/restart.ts";
 import type { UpdateSpec } from "../spec.ts";
 import type { Place } from "./field.ts";
-import type { DeclaredService, DeclaredUpdate } from "./shape.ts";
+import type { DeclaredUpdate } from "./policy-shape.ts";
+import type { DeclaredService } from "./shape.ts";
 import { type Mapping, nodeAt } from "./source.ts";
 import type { Amount } from "./units.ts";
 

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { byForm, type Field, flag, list, mapped, object, oneOf, parsedText, type Place, type Read, text } from "./field.ts";
+import { byForm, type Field, flag, list, mapped, object, oneOf, parsedText, type Place, type Read, text, titled, told } from "./field.ts";
 import type { Node } from "./source.ts";
 import { size } from "./units.ts";
 
@@ -31,24 +31,27 @@ export function isHostPath(source: string): boolean {
   return /^(?:\/|\.{1,2}(?:\/|$)|~)/.test(source);
 }
 
-const short: Field<Volume> = parsedText(WANTED, (raw, node, at) => {
-  if (WINDOWS.test(raw)) return at.fail(node, `${raw} is a path of Windows`, { hint: OF_THIS_MACHINE }) ?? EMPTY;
-  const parts = raw.split(":");
-  if (parts.length > 3)
-    return at.fail(node, `${raw} has too many colons`, { hint: "write it as {type, source, target} when a path has a colon" }) ?? EMPTY;
-  const [source, target, options] = parts.length === 1 ? [undefined, raw] : parts;
-  if (target === undefined || source === "") return undefined;
-  const place = targetOf(target, node, at);
-  const mode = options === undefined ? {} : modeOf(options, node, at);
-  if (place === undefined || mode === undefined) return EMPTY;
-  const type = source !== undefined && isHostPath(source) ? "bind" : "volume";
-  if (type === "volume" && mode.selinux !== undefined) {
-    const message = `${mode.selinux} labels folders of this machine for SELinux; volumes of docker have theirs`;
-    return at.fail(node, message, { hint: `take :${mode.selinux} away` }) ?? EMPTY;
-  }
-  const volume: Volume = { type, target: place, readOnly: false, external: false, ...mode, ...(source !== undefined && { source }) };
-  return checked(volume, node, at) ?? EMPTY;
-});
+const short: Field<Volume> = titled(
+  "volume",
+  parsedText(WANTED, (raw, node, at) => {
+    if (WINDOWS.test(raw)) return at.fail(node, `${raw} is a path of Windows`, { hint: OF_THIS_MACHINE }) ?? EMPTY;
+    const parts = raw.split(":");
+    if (parts.length > 3)
+      return at.fail(node, `${raw} has too many colons`, { hint: "write it as {type, source, target} when a path has a colon" }) ?? EMPTY;
+    const [source, target, options] = parts.length === 1 ? [undefined, raw] : parts;
+    if (target === undefined || source === "") return undefined;
+    const place = targetOf(target, node, at);
+    const mode = options === undefined ? {} : modeOf(options, node, at);
+    if (place === undefined || mode === undefined) return EMPTY;
+    const type = source !== undefined && isHostPath(source) ? "bind" : "volume";
+    if (type === "volume" && mode.selinux !== undefined) {
+      const message = `${mode.selinux} labels folders of this machine for SELinux; volumes of docker have theirs`;
+      return at.fail(node, message, { hint: `take :${mode.selinux} away` }) ?? EMPTY;
+    }
+    const volume: Volume = { type, target: place, readOnly: false, external: false, ...mode, ...(source !== undefined && { source }) };
+    return checked(volume, node, at) ?? EMPTY;
+  }),
+);
 
 /** Stands for one that is reported already. */
 const EMPTY: Volume = { type: "volume", target: "", readOnly: false, external: false };
@@ -77,13 +80,21 @@ function targetOf(target: string, node: Node, at: Place): string | undefined {
 }
 
 const longFields = {
-  type: oneOf(["bind", "volume", "tmpfs"]),
-  source: text({ wanted: "a path, or the name of a volume" }),
-  target: text({ wanted: "a path inside the container" }),
-  readOnly: flag,
-  external: flag,
-  size,
-  selinux: oneOf(["z", "Z"]),
+  type: told("Default: bind for a source that begins with /, . or ~, else volume.", oneOf(["bind", "volume", "tmpfs"]), {
+    example: "tmpfs",
+  }),
+  source: told(
+    "Path of this machine (bind) or name (volume). Default: a volume of the replica's own.",
+    text({ wanted: "a path, or the name of a volume" }),
+    {
+      example: "data",
+    },
+  ),
+  target: told("Absolute path inside the container.", text({ wanted: "a path inside the container" }), { example: "/var/lib/data" }),
+  readOnly: told("It cannot be written to.", flag, { default: false, example: true }),
+  external: told("The volume is made and removed by somebody else, and has just this name.", flag, { default: false, example: true }),
+  size: told("Size of a tmpfs.", size, { example: "64Mi" }),
+  selinux: told("Label of a bind: z shared, Z its own.", oneOf(["z", "Z"]), { example: "z" }),
 };
 
 const long: Field<Volume> = mapped(object(longFields, { required: ["target"] }), (declared, node, at) => {
