@@ -18,10 +18,22 @@ export async function dockerHere(): Promise<Engine | undefined> {
   return engine;
 }
 
-/** A registry of one image that is not on this machine; `close` ends it. */
-export async function registryHere(): Promise<{ readonly image: string; readonly close: () => Promise<unknown> }> {
+export interface TestRegistry {
+  readonly image: string;
+  /** Its host and port. */
+  readonly host: string;
+  /** Keeps the second half of the image back until `go`. */
+  readonly hold: () => Promise<unknown>;
+  readonly go: () => Promise<unknown>;
+  /** How often a manifest was asked for. */
+  readonly asked: () => Promise<number>;
+  readonly close: () => Promise<unknown>;
+}
+
+/** A registry of one image that is not on this machine (`tiny:foreign` is it for other platforms); it wants `login` (`user:password`) where given. `close` ends it. */
+export async function registryHere(login?: string): Promise<TestRegistry> {
   const program = new URL("../programs/registry.ts", import.meta.url).pathname;
-  const child = Bun.spawn([process.execPath, program], { stdout: "pipe" });
+  const child = Bun.spawn([process.execPath, program, ...(login === undefined ? [] : [login])], { stdout: "pipe" });
   const { value } = await child.stdout.getReader().read();
   const port = Buffer.from(value ?? [])
     .toString()
@@ -30,5 +42,8 @@ export async function registryHere(): Promise<{ readonly image: string; readonly
     child.kill();
     return child.exited;
   };
-  return { image: `127.0.0.1:${port}/tiny:1`, close };
+  const host = `127.0.0.1:${port}`;
+  const tell = (what: string): Promise<Response> => fetch(`http://${host}/${what}`, { method: "POST" });
+  const asked = async (): Promise<number> => Number(await (await tell("asked")).text());
+  return { image: `${host}/tiny:1`, host, hold: () => tell("hold"), go: () => tell("go"), asked, close };
 }

@@ -9,7 +9,8 @@ import { openContext } from "./context-files.ts";
 import type { Engine } from "./engine.ts";
 import { imagesLabelled, tagImage } from "./images.ts";
 import { jsonLines } from "./json-lines.ts";
-import { credentialsFor, registryOf } from "./registry-auth.ts";
+import type { Tell } from "./shared-work.ts";
+import { authHeader, type Credentials, credentialsFor, registryOf } from "./registry-auth.ts";
 
 /** Digest of what an image was built from. */
 export const BUILD_LABEL = "orco.build";
@@ -20,7 +21,7 @@ const MAX_TRIES = 3;
 type Told = Pick<StartOptions, "note" | "progress">;
 
 export interface BuildOptions {
-  readonly tell: (say: (told: Told) => void) => void;
+  readonly tell: Tell<Told>;
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -72,7 +73,7 @@ async function buildImage(
   const output = new BuildOutput({
     service,
     line: (line) => tell(({ note }) => note?.("info", line)),
-    progress: (message) => tell(({ progress }) => progress?.(message)),
+    progress: (message) => tell(({ progress }) => progress?.(message), "state"),
   });
   tell(({ note, progress }) => {
     note?.("info", `building ${service} from ${build.context}`);
@@ -123,12 +124,12 @@ async function registryConfig(dockerfile: string, options: { env: BuildOptions["
   const bases = [...(await readFile(dockerfile, "utf8")).matchAll(/^\s*FROM\s+(?:--\S+\s+)*(\S+)/gim)].map(([, image = ""]) =>
     registryOf(image),
   );
-  const found: Record<string, unknown> = {};
+  const found: Record<string, Credentials> = {};
   for (const registry of new Set(bases)) {
     // Without them the build says what it lacks.
     const credentials = await credentialsFor(registry, options).catch((error: unknown) => void messageOf(error));
     if (credentials) found[credentials.serveraddress || registry] = credentials;
   }
   if (Object.keys(found).length === 0) return {};
-  return { "x-registry-config": Buffer.from(JSON.stringify(found)).toString("base64url") };
+  return { "x-registry-config": authHeader(found) };
 }

@@ -7,7 +7,7 @@ import type { Engine } from "./engine.ts";
 import { type ImageInfo, inspectImage, offeredPlatforms, pullImage } from "./images.ts";
 import { watchPull } from "./pull-progress.ts";
 import { authHeader, credentialsFor, registryOf } from "./registry-auth.ts";
-import { SharedWork } from "./shared-work.ts";
+import { SharedWork, type Tell } from "./shared-work.ts";
 
 const PULL_TIMEOUT_MS = 3_600_000;
 
@@ -29,7 +29,6 @@ export interface ImagesOptions {
 }
 
 type Told = Pick<StartOptions, "note" | "progress">;
-type Tell = (say: (told: Told) => void) => void;
 
 /** Images on docker's machine: pulled or built, each once at a time whoever asks. */
 export class Images {
@@ -63,12 +62,15 @@ export class Images {
     }
   }
 
-  private async pull(image: string, { tell, signal, missing }: { tell: Tell; signal: AbortSignal; missing: boolean }): Promise<string> {
+  private async pull(
+    image: string,
+    { tell, signal, missing }: { tell: Tell<Told>; signal: AbortSignal; missing: boolean },
+  ): Promise<string> {
     const { engine, clock } = this.options;
     const began = clock.monotonic();
     const auth = await this.auth(image, tell);
     tell(({ note }) => note?.("info", missing ? `${image} is not on this machine: pulling it` : `pulling ${image}`));
-    const onProgress = watchPull(clock, (percent) => tell(({ progress }) => progress?.(`pulling ${image} (${percent}%)`)));
+    const onProgress = watchPull(clock, (percent) => tell(({ progress }) => progress?.(`pulling ${image} (${percent}%)`), "state"));
     try {
       await pullImage(engine, image, { onProgress, signal, auth, timeoutMs: PULL_TIMEOUT_MS });
     } catch (error) {
@@ -78,7 +80,7 @@ export class Images {
     return image;
   }
 
-  private async auth(image: string, tell: Tell): Promise<string | undefined> {
+  private async auth(image: string, tell: Tell<Told>): Promise<string | undefined> {
     const { clock, env = process.env } = this.options;
     try {
       const credentials = await credentialsFor(registryOf(image), { env, clock });
@@ -116,7 +118,8 @@ export class Images {
     try {
       return (await inspectImage(this.options.engine, image, signalOf(options))).Id;
     } catch (error) {
-      if (error instanceof OrcoError && error.code === "not_found") return undefined;
+      // `invalid`: no name that an image could have; the pull says so.
+      if (error instanceof OrcoError && (error.code === "not_found" || error.code === "invalid")) return undefined;
       throw error;
     }
   }

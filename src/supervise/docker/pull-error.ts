@@ -7,7 +7,7 @@ const WANTS_LOGIN =
   /unauthorized|no basic auth credentials|authentication required|incorrect username or password|status: ?40[13]|403 forbidden|denied/i;
 /** Docker's hub says the same of what is not there and of what is private. */
 const HIDDEN = /repository does not exist or may require/i;
-const MISSING = /not found|manifest unknown|name unknown|no such|does not exist|invalid reference/i;
+const MISSING = /not found|manifest unknown|name unknown|no such image|does not exist|invalid reference/i;
 
 /** What docker says of an image it cannot pull, as `not_found`, `forbidden`, `disk_full` or `unavailable` (facts: image, registry). */
 export function pullError(error: unknown, image: string): unknown {

@@ -40,9 +40,10 @@ export function registryOf(image: string): string {
   return /[.:]/.test(first) || first === "localhost" ? first : HUB;
 }
 
-/** Value of `X-Registry-Auth`. */
-export function authHeader(credentials: Credentials): string {
-  return Buffer.from(JSON.stringify(credentials)).toString("base64url");
+/** Value of `X-Registry-Auth`, or of `X-Registry-Config` for those of several. */
+export function authHeader(credentials: Credentials | Readonly<Record<string, Credentials>>): string {
+  // Docker insists on the padding.
+  return Buffer.from(JSON.stringify(credentials)).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
 }
 
 /**

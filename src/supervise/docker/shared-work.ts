@@ -8,7 +8,12 @@ interface Work<Result, Told> {
   readonly result: Promise<Result>;
   readonly askers: Set<Asker<Told>>;
   readonly controller: AbortController;
+  /** Where it is now, for who joins. */
+  state?: (told: Told) => void;
 }
+
+/** Tells all askers. `state`: it stays true until the next one, so who joins later is told too. */
+export type Tell<Told> = (say: (told: Told) => void, kind?: "state") => void;
 
 /**
  * One piece of work at a time by its key, for all who ask for it meanwhile. Who aborts leaves with the reason of his signal;
@@ -17,14 +22,11 @@ interface Work<Result, Told> {
 export class SharedWork<Result, Told> {
   private readonly under = new Map<string, Work<Result, Told>>();
 
-  async join(
-    key: string,
-    asker: Asker<Told>,
-    work: (tell: (say: (told: Told) => void) => void, signal: AbortSignal) => Promise<Result>,
-  ): Promise<Result> {
+  async join(key: string, asker: Asker<Told>, work: (tell: Tell<Told>, signal: AbortSignal) => Promise<Result>): Promise<Result> {
     asker.signal?.throwIfAborted();
     const mine = this.under.get(key) ?? this.begin(key, work);
     mine.askers.add(asker);
+    mine.state?.(asker.told);
     const { promise: left, reject } = Promise.withResolvers<never>();
     const onAbort = (): void => {
       mine.askers.delete(asker);
@@ -40,18 +42,16 @@ export class SharedWork<Result, Told> {
     }
   }
 
-  private begin(
-    key: string,
-    work: (tell: (say: (told: Told) => void) => void, signal: AbortSignal) => Promise<Result>,
-  ): Work<Result, Told> {
+  private begin(key: string, work: (tell: Tell<Told>, signal: AbortSignal) => Promise<Result>): Work<Result, Told> {
     const askers = new Set<Asker<Told>>();
     const controller = new AbortController();
-    const tell = (say: (told: Told) => void): void => {
+    const tell: Tell<Told> = (say, kind) => {
+      if (kind === "state") mine.state = say;
       for (const { told } of askers) say(told);
     };
     // Not before the first asker is among those who are told.
     const result = Promise.resolve().then(() => work(tell, controller.signal));
-    const mine = { result, askers, controller };
+    const mine: Work<Result, Told> = { result, askers, controller };
     this.under.set(key, mine);
     const over = (): void => this.drop(key, mine);
     result.then(over, over);
