@@ -6,14 +6,17 @@ import type { Engine } from "../docker/engine.ts";
 import { execInContainer } from "../docker/exec.ts";
 import { Images } from "../docker/provide.ts";
 import { claimResources, disposeResources } from "../docker/resources.ts";
+import { execInside } from "../exec/container.ts";
 import { runHook } from "../hook.ts";
 import { bootId } from "../proc.ts";
-import type { Adopted, CommandRun, ContainerLaunch, LaunchSpec, Runtime, StartOptions } from "../runtime.ts";
+import type { Adopted, CommandRun, ContainerLaunch, Exec, ExecRun, LaunchSpec, Runtime, StartOptions } from "../runtime.ts";
+import { SecretFiles } from "../docker/secret-files.ts";
 import { adoptContainer } from "./docker/adopt.ts";
+import type { CreatePorts } from "./docker/create.ts";
 import { ContainerFolder, type ContainerMeta } from "./docker/folder.ts";
 import { ContainerInstance, type InstancePorts } from "./docker/instance.ts";
 import { Link } from "./docker/link.ts";
-import { runOneOff } from "./docker/one-off.ts";
+import { commandSecrets, runOneOff } from "./docker/one-off.ts";
 import { Removal } from "./docker/removal.ts";
 import { startInstance } from "./docker/start.ts";
 import { removeStrays, type Stray } from "./docker/strays.ts";
@@ -49,20 +52,19 @@ export class DockerRuntime implements Runtime {
   private readonly link: Link;
   private readonly images: Images;
   private readonly removal: Removal;
+  private readonly secrets: SecretFiles;
 
   constructor(private readonly options: DockerRuntimeOptions) {
     const { engine, clock } = options;
     this.link = new Link(options);
     this.images = new Images({ engine, clock });
+    this.secrets = new SecretFiles({ homeId: options.homeId, instanceDir: (instance) => this.folder(instance).dir });
     this.removal = new Removal({ ...options, link: this.link, closing: this.closing.signal });
   }
 
   async start(spec: LaunchSpec, options: StartOptions = {}): Promise<ContainerInstance> {
-    const { engine, clock } = this.options;
-    const { images, bootId: boot } = this;
     const folder = this.folder(spec.instance);
-    const discard = (instance: string): Promise<void> => this.removal.instance(instance);
-    const ports = { engine, clock, images, bootId: boot, discard };
+    const ports = { ...this.createPorts(), bootId: this.bootId, discard: (instance: string) => this.forget(instance) };
     const meta = await this.link.with(() => startInstance(spec, { folder, options }, ports));
     const instance = this.watch(folder, spec.instance, meta);
     // It has ended already: nobody will tell.
@@ -85,11 +87,16 @@ export class DockerRuntime implements Runtime {
   }
 
   command(spec: LaunchSpec, run: CommandRun): Promise<CommandResult> {
-    const { engine, clock } = this.options;
     const live = this.instances.get(spec.instance);
     if (live?.id !== undefined && !live.hasEnded) return this.inside(live.id, { ...run, pid: live.pid });
-    const ports = { engine, clock, images: this.images, nonce: this.nonce, remove: (id: string) => this.removal.container(id) };
+    const ports = { ...this.createPorts(), nonce: this.nonce, remove: (id: string) => this.removal.container(id) };
     return this.link.with(() => runOneOff(spec, run, ports));
+  }
+
+  async exec({ instance, service }: LaunchSpec, run: ExecRun): Promise<Exec> {
+    const { id, hasEnded } = this.instances.get(instance) ?? {};
+    if (id === undefined || hasEnded) throw new OrcoError("conflict", `${service} does not run`, { instance });
+    return this.link.with(() => execInside(this.options.engine, id, run));
   }
 
   /** Commands end with their container, or are ended by whoever ran them. */
@@ -97,6 +104,8 @@ export class DockerRuntime implements Runtime {
 
   async forget(instance: string): Promise<void> {
     await this.removal.instance(instance);
+    await this.secrets.remove(instance);
+    await this.secrets.remove(commandSecrets(instance));
     this.folder(instance).remove();
   }
 
@@ -138,6 +147,11 @@ export class DockerRuntime implements Runtime {
   close(): void {
     this.closing.abort(new OrcoError("cancelled", "the daemon stops"));
     this.link.close();
+  }
+
+  private createPorts(): CreatePorts {
+    const { engine, clock } = this.options;
+    return { engine, clock, images: this.images, secrets: this.secrets };
   }
 
   private folder(instance: string): ContainerFolder {

@@ -6,6 +6,7 @@ import type { Engine } from "../../docker/engine.ts";
 import { foreign, OURS, ownedBy } from "../../docker/ownership.ts";
 import type { Images } from "../../docker/provide.ts";
 import { ensureNetwork, ensureVolumes } from "../../docker/resources.ts";
+import type { SecretFiles } from "../../docker/secret-files.ts";
 import type { LaunchSpec, StartOptions } from "../../runtime.ts";
 import { MARKER } from "../../identity.ts";
 import { isReachable } from "./endpoint.ts";
@@ -14,20 +15,39 @@ export interface CreatePorts {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly images: Images;
+  readonly secrets: SecretFiles;
 }
 
-/** Everything a container needs is there afterwards: image, network, volumes. Rejects as `Runtime.start` does. */
-export async function containerFor(spec: LaunchSpec, options: StartOptions, { engine, images }: CreatePorts): Promise<ContainerSpec> {
-  const container = containerOf(spec);
-  const { id, info } = await images.provide({ ...container, service: spec.service }, options);
+export interface Ready {
+  readonly spec: ContainerSpec;
+  /** Gives its secrets to the user of the container, once it is made. */
+  readonly own: (id: string) => Promise<void>;
+}
+
+/**
+ * Everything a container needs is there afterwards: image, network, volumes, and its secrets, which lie under `key` until they are removed. Rejects as
+ * `Runtime.start` does.
+ */
+export async function containerFor(
+  launch: LaunchSpec,
+  { key, options }: { readonly key: string; readonly options: StartOptions },
+  { engine, images, secrets }: CreatePorts,
+): Promise<Ready> {
+  const container = containerOf(launch);
+  const { id, info } = await images.provide({ ...container, service: launch.service }, options);
   const call = options.signal ? { signal: options.signal } : {};
   const network = await ensureNetwork(engine, container.network, call);
   if (network.made && options.again)
     options.mended?.("network_lost", `the network ${container.network.name} was gone and has been made again`);
   const imageVolumes = Object.keys(info.Config.Volumes ?? {});
   await ensureVolumes(engine, mountsOf(container, imageVolumes), call);
-  const env = { ...spec.env, [MARKER]: spec.instance };
-  return containerSpec({ ...spec, env }, { image: id, imageVolumes, secretBinds: [], publishDialled: !isReachable(network.gateway) });
+  const placed = await secrets.place(key, container.secrets);
+  const env = { [MARKER]: launch.instance, ...launch.env };
+  const how = { image: id, imageVolumes, secretBinds: placed.binds, publishDialled: !isReachable(network.gateway) };
+  return {
+    spec: containerSpec({ ...launch, env }, how),
+    own: (made) => secrets.own(engine, made, { ...placed, user: launch.user ?? "", ...call }),
+  };
 }
 
 /** Makes it under its name; returns its id. What is left of a former try gives way. Throws `conflict` when the name is somebody else's. */

@@ -24,17 +24,27 @@ export interface OneOffPorts extends CreatePorts {
 export async function runOneOff(spec: LaunchSpec, run: CommandRun, ports: OneOffPorts): Promise<CommandResult> {
   if (run.signal?.aborted) return { ended: "cancelled", output: "", whole: true };
   const own = oneOffSpec(spec, run, ports.nonce);
-  const container = await containerFor(own, run.signal ? { signal: run.signal } : {}, ports);
-  const id = await createContainer(ports.engine, undefined, { spec: container });
+  const key = commandSecrets(spec.instance);
+  let id: string | undefined;
   try {
+    const ready = await containerFor(own, { key, options: run.signal ? { signal: run.signal } : {} }, ports);
+    id = await createContainer(ports.engine, undefined, { spec: ready.spec });
+    await ready.own(id);
     await startContainer(ports.engine, id);
     const end = await endOf(ports.engine, id, run);
     return { ...end, output: await outputOf(ports.engine, id), whole: true };
   } catch (error) {
+    if (run.signal?.aborted) return { ended: "cancelled", output: "", whole: true };
     throw startError(error, own);
   } finally {
-    await ports.remove(id);
+    if (id !== undefined) await ports.remove(id);
+    await ports.secrets.remove(key);
   }
+}
+
+/** The instance may run, and have secrets of its own. */
+export function commandSecrets(instance: string): string {
+  return `${instance}-command`;
 }
 
 function oneOffSpec(spec: LaunchSpec, { argv, env }: CommandRun, nonce: string): LaunchSpec {

@@ -13,8 +13,8 @@ const NOISE =
 
 /** The error of a start that docker refused, in the words of `Runtime.start`. */
 export function startError(error: unknown, { service, container }: Pick<LaunchSpec, "service" | "container">): unknown {
-  // Without a status it is no answer of docker, but orco's own word: docker is away, an object is somebody else's, a volume is missing.
-  if (!(error instanceof OrcoError) || error.facts["status"] === undefined) return error;
+  // Anything but docker's answer about a container is told well already: docker is away, an image cannot be had, an object is somebody else's.
+  if (!(error instanceof OrcoError) || error.facts["status"] === undefined || !isOfContainer(error)) return error;
   const text = error.message;
   if (NO_SPACE.test(text)) return new OrcoError("disk_full", `docker has no space left: ${plain(text)}`, error.facts, { cause: error });
   const port = PORT.exec(text)?.groups;
@@ -31,6 +31,10 @@ export function startError(error: unknown, { service, container }: Pick<LaunchSp
       { cause: error },
     );
   return new OrcoError("start_failed", `${service} cannot be started: ${plain(text)}`, { ...error.facts }, { cause: error });
+}
+
+function isOfContainer({ facts: { path } }: OrcoError): boolean {
+  return typeof path === "string" && path.startsWith("/containers/");
 }
 
 function noProgram(command: string, image: string, cause: OrcoError): OrcoError {

@@ -1,15 +1,15 @@
 import { OrcoError } from "../../../kernel/errors.ts";
 import { containerOf } from "../../docker/container-spec.ts";
-import { type ContainerInfo, inspectContainer, startContainer } from "../../docker/containers.ts";
+import { inspectContainer, startContainer } from "../../docker/containers.ts";
 import type { LaunchSpec, StartOptions } from "../../runtime.ts";
 import { containerFor, createOwn, type CreatePorts } from "./create.ts";
-import { type ContainerFolder, type ContainerMeta } from "./folder.ts";
+import type { ContainerFolder, ContainerMeta } from "./folder.ts";
 import { metaOf } from "./instance.ts";
 import { startError } from "./start-error.ts";
 
 export interface StartPorts extends CreatePorts {
   readonly bootId: string;
-  /** Takes away what there is of it, now or when docker is back. */
+  /** Takes away what there is of it, in docker now or when it is back, and on disk. */
   readonly discard: (instance: string) => Promise<void>;
 }
 
@@ -25,14 +25,10 @@ export async function startInstance(
 ): Promise<ContainerMeta> {
   for (let attempt = 1; ; attempt++) {
     options.signal?.throwIfAborted();
-    const container = await containerFor(spec, options, ports);
     try {
-      options.signal?.throwIfAborted();
-      const id = await createOwn(ports.engine, containerOf(spec).name, container);
-      return await bringUp(id, { spec, folder, signal: options.signal }, ports);
+      return await bringUp(spec, { folder, options }, ports);
     } catch (error) {
       await ports.discard(spec.instance);
-      folder.remove();
       // Somebody removed the network a moment ago.
       if (attempt < ATTEMPTS && isNetworkMissing(error)) continue;
       throw startError(error, spec);
@@ -41,17 +37,23 @@ export async function startInstance(
 }
 
 async function bringUp(
-  id: string,
-  { spec, folder, signal }: { readonly spec: LaunchSpec; readonly folder: ContainerFolder; readonly signal: AbortSignal | undefined },
-  { engine, clock, bootId }: StartPorts,
+  spec: LaunchSpec,
+  { folder, options }: { readonly folder: ContainerFolder; readonly options: StartOptions },
+  ports: StartPorts,
 ): Promise<ContainerMeta> {
+  const { engine, clock, bootId } = ports;
   const { instance } = spec;
+  const { name } = containerOf(spec);
+  const call = options.signal ? { signal: options.signal } : {};
+  const ready = await containerFor(spec, { key: instance, options }, ports);
+  call.signal?.throwIfAborted();
+  const id = await createOwn(engine, name, ready.spec);
   folder.create();
-  folder.write({ instance, id, name: containerOf(spec).name, bootId, startedAt: clock.now() });
-  signal?.throwIfAborted();
-  await startContainer(engine, id, { timeoutMs: START_MS, ...(signal && { signal }) });
-  const info: ContainerInfo = await inspectContainer(engine, id, { ...(signal && { signal }) });
-  const meta = metaOf(info, { instance, bootId });
+  folder.write({ instance, id, name, bootId, startedAt: clock.now() });
+  await ready.own(id);
+  call.signal?.throwIfAborted();
+  await startContainer(engine, id, { timeoutMs: START_MS, ...call });
+  const meta = metaOf(await inspectContainer(engine, id, call), { instance, bootId });
   folder.write(meta);
   return meta;
 }
