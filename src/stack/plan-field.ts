@@ -1,6 +1,6 @@
 import { canonical } from "../kernel/canonical.ts";
 import { shownText } from "./load/launch.ts";
-import type { PortSpec, ServiceSpec } from "./spec.ts";
+import type { PortSpec, ServiceSpec, VolumeSpec } from "./spec.ts";
 
 export interface FieldChange {
   readonly path: string;
@@ -14,6 +14,8 @@ const URL_PASSWORD = /(:\/\/[^/\s:@]*:)[^/\s@]+(@)/g;
 const ARGUMENT_SECRET = /^(--?[\w-]*(?:key|token|secret|password|passwd)[\w-]*=).+$/i;
 /** Fields of the spec that have another name in stack.yaml. */
 const WRITTEN: Readonly<Record<string, string>> = { limits: "resources" };
+/** Groups of the spec whose fields stand by themselves in stack.yaml. */
+const SPREAD: ReadonlySet<string> = new Set(["docker"]);
 
 /** Fields that differ, by their dotted path in stack.yaml and as they are written there; secrets masked. */
 export function changedFields(current: ServiceSpec, desired: ServiceSpec): FieldChange[] {
@@ -38,7 +40,10 @@ function compare(path: readonly string[], { from, to }: Sides, found: FieldChang
   }
   const last = path.at(-1) ?? "";
   found.push({
-    path: path.map(written).join("."),
+    path: path
+      .filter((part, index) => index > 0 || !SPREAD.has(part))
+      .map(written)
+      .join("."),
     ...(from !== undefined && { from: shown(path, last, from) }),
     ...(to !== undefined && { to: shown(path, last, to) }),
   });
@@ -55,7 +60,7 @@ function member(value: Record<string, unknown> | undefined, key: string): unknow
 function written(part: string, index: number, path: readonly string[]): string {
   const owner = path[index - 1];
   // Names of variables, labels and headers are the user's own.
-  if (owner === "env" || owner === "labels" || owner === "headers" || owner === "secrets") return part;
+  if (owner === "env" || owner === "labels" || owner === "headers" || owner === "secrets" || owner === "args") return part;
   return WRITTEN[part] ?? part.replace(/(?:Ms|Bytes)$/, "");
 }
 
@@ -68,6 +73,7 @@ function shown(path: readonly string[], name: string, value: unknown): unknown {
   if (typeof value === "string") return shownText(value).replace(URL_PASSWORD, `$1${MASK}$2`);
   if (!Array.isArray(value)) return value;
   if (name === "ports") return value.map((port: PortSpec) => shownPort(port));
+  if (name === "volumes") return value.map((volume: VolumeSpec) => shownVolume(volume));
   return value.map((item: unknown) =>
     typeof item === "string" ? shownText(item).replace(URL_PASSWORD, `$1${MASK}$2`).replace(ARGUMENT_SECRET, `$1${MASK}`) : item,
   );
@@ -77,6 +83,13 @@ function shownPort({ host, hostIp, container, protocol }: PortSpec): string {
   const ip = hostIp === undefined ? "" : `${hostIp.includes(":") ? `[${hostIp}]` : hostIp}:`;
   const left = host === undefined && ip === "" ? "" : `${ip}${host ?? ""}:`;
   return `${left}${container}${protocol === "tcp" ? "" : `/${protocol}`}`;
+}
+
+function shownVolume(volume: VolumeSpec): string {
+  if (volume.kind === "anonymous") return volume.target;
+  if (volume.kind === "tmpfs") return `tmpfs:${volume.target}`;
+  const options = [volume.readOnly && "ro", volume.kind === "bind" && volume.selinux].filter(Boolean).join(",");
+  return `${volume.kind === "bind" ? volume.source : volume.name}:${volume.target}${options && `:${options}`}`;
 }
 
 function quantity(name: string, value: number): unknown {

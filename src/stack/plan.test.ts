@@ -49,6 +49,26 @@ test("fields are named and written as in the file", () => {
   ]);
 });
 
+test("fields of containers are named and written as in the file, values of their build too", () => {
+  const service = (fields: string): StackSpec => stack(`a: {image: x, ${fields}}`);
+  const plan = planChanges(
+    service("workdir: /a, volumes: ['d:/d', '/c']"),
+    service("workdir: /b, pull: always, init: true, volumes: ['d:/d:ro', {type: tmpfs, target: /t}], ulimits: {nofile: 5}"),
+  );
+  expect(plan.services[0]?.fields.filter(({ path }) => !path.startsWith("update"))).toEqual([
+    { path: "init", from: false, to: true },
+    { path: "pull", from: "missing", to: "always" },
+    { path: "ulimits.nofile.hard", to: 5 },
+    { path: "ulimits.nofile.soft", to: 5 },
+    { path: "volumes", from: ["d:/d", "/c"], to: ["d:/d:ro", "tmpfs:/t"] },
+    { path: "workdir", from: "/a", to: "/b" },
+  ]);
+  const files = { checkFiles: false };
+  const built = (token: string): StackSpec =>
+    loadText(withServices(`a: {build: {context: ., args: {NPM_TOKEN: ${token}, VERSION: "1"}}}`), files).spec as StackSpec;
+  expect(planChanges(built("t1"), built("t2")).services[0]?.fields).toEqual([{ path: "build.args.NPM_TOKEN", from: "***", to: "***" }]);
+});
+
 test("secrets are masked", () => {
   const before = "env: {API_KEY: k1, DB_PASSWORD: p1, URL: 'postgres://u:p1@h/d'}, secrets: {S: {env: ONE}}";
   const after =
