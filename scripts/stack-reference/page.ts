@@ -84,7 +84,7 @@ function written(value: unknown): string {
   return typeof value === "string" && /[{}[\],&*#?|<>=!%@"\\]|: |\d:\d|^[-\d.]+$|^$/.test(text) ? `'${text}'` : text;
 }
 
-export function kindOf(field: Schema): string {
+function kindOf(field: Schema): string {
   if (field.title !== undefined) return field.title;
   if (field.enum) return field.enum.map((value) => `\`${value}\``).join(", ");
   if (field.$ref !== undefined) return "mapping";
@@ -103,6 +103,6 @@ function range({ minimum, maximum, type }: Schema): string {
 }
 
 /** The form every value may take before interpolation. */
-export function isVariable({ pattern, type }: Schema): boolean {
+function isVariable({ pattern, type }: Schema): boolean {
   return type === "string" && pattern === "\\$";
 }

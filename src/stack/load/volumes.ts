@@ -27,7 +27,7 @@ export interface DeclaredVolume {
 type Volume = Omit<DeclaredVolume, "index">;
 
 /** `./x`, `/x`, `~/x` are places on this machine, anything else is the name of a volume. */
-export function isHostPath(source: string): boolean {
+function isHostPath(source: string): boolean {
   return /^(?:\/|\.{1,2}(?:\/|$)|~)/.test(source);
 }
 
