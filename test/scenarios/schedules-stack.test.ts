@@ -1,8 +1,9 @@
+import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../until.ts";
-import { sharedRig } from "./rig.ts";
+import { type Rig, scenario, sharedRig } from "./rig.ts";
 import type { StackUnderTest } from "./stack-under-test.ts";
 
 const rig = sharedRig();
@@ -157,4 +158,61 @@ test("a stop by hand pauses it, start goes on; the stack file owns it, and what 
   expect((await rig.client.schedules({})).some((one) => one.stack === stack.name)).toBe(true);
   await stack.ok("down");
   expect((await rig.client.schedules({})).some((one) => one.stack === stack.name)).toBe(false);
+});
+
+/** A firing as a daemon leaves it that dies between the decision and the run: on disk, its run not made. */
+function decide(rig: Rig, stack: string, run: string): void {
+  const db = new Database(join(rig.home, "orco.db"));
+  const rows = db.query("SELECT id, row FROM schedules").all() as { id: string; row: string }[];
+  for (const { id, row } of rows) {
+    const record = JSON.parse(row) as { of?: { stack: string }; createdAt: number };
+    if (record.of?.stack !== stack) continue;
+    const firing = [{ at: record.createdAt, run, since: Date.now() }];
+    db.query("UPDATE schedules SET row = ? WHERE id = ?").run(JSON.stringify({ ...record, firing }), id);
+  }
+  db.close();
+}
+
+scenario("a daemon that is killed between decision and run, and after it: exactly once", async (own) => {
+  const stack = own.stack(`
+    services:
+      job: { command: "echo ran >> ran", schedule: "0 0 1 1 *" }
+  `);
+  await stack.up();
+  const run = Bun.randomUUIDv7();
+  for (const _ of ["before the run", "after it"]) {
+    await own.killDaemon();
+    decide(own, stack.name, run);
+    await own.serve();
+    await own.client.waitRun(run);
+    await stack.event("its firing", (event) => event.type === "schedule.fired" && event["runId"] === run);
+  }
+  expect(linesOf(stack, "ran")).toEqual(["ran"]);
+  expect((await own.client.runs({ kind: "scheduled" })).runs.map(({ id, status }) => [id, status])).toEqual([[run, "completed"]]);
+});
+
+scenario("however a daemon is killed, each time has one run, and no two run at once", async (own) => {
+  const stack = own.stack(`
+    services:
+      job: { command: "echo begin >> log; sleep 0.1; echo end >> log", schedule: { cron: "* * * * * *", overlap: queue } }
+  `);
+  await stack.up();
+  for (let n = 0; n < 5; n++) {
+    const many = linesOf(stack, "log").length;
+    await until("the next run", () => linesOf(stack, "log").length > many || undefined, 15_000);
+    await own.killDaemon();
+    await own.serve();
+  }
+  await stack.ok("stop", "job");
+  const events = await stack.history();
+  const fired = events.filter(({ type }) => type === "schedule.fired");
+  const times = events.filter(({ type }) => type === "schedule.fired" || type === "schedule.skipped").map(({ at }) => at);
+  expect(new Set(times).size).toBe(times.length);
+  const { runs } = await own.client.runs({ kind: "scheduled", limit: 500 });
+  expect(runs.map(({ id }) => id).sort()).toEqual(fired.map(({ runId }) => String(runId)).sort());
+  const log = linesOf(stack, "log");
+  expect(log.filter((line, n) => line === "begin" && log[n + 1] === "begin")).toEqual([]);
+  // A run that was stopped by hand before it began has no line.
+  const begun = log.filter((line) => line === "begin").length;
+  expect([runs.length, runs.length - 1, runs.length - 2]).toContain(begun);
 });
