@@ -108,3 +108,19 @@ test("the value of a secret is in no answer: status, plan, events", async () => 
   expect(said.map((text) => text.includes(CANARY))).toEqual([false, false, false, false]);
   expect(said[0]).toContain("***");
 });
+
+test.if(process.getuid?.() === 0)("a service of another user reads its secrets, and nobody else's", async () => {
+  const stack = rig.stack(`
+    services:
+      app:
+        command: 'echo "$$(id -un) $$(cat "$$ORCO_SECRETS_DIR/PW" | md5sum) $$(stat -c %U%a "$$ORCO_SECRETS_DIR")"; exec sleep 1000'
+        user: nobody
+        workdir: /
+        secrets: { PW: { file: ./pw, as: file } }
+        health: { log: { pattern: "^nobody " } }
+  `);
+  stack.write("pw", CANARY);
+  await stack.up();
+  const sum = new Bun.CryptoHasher("md5").update(CANARY).digest("hex");
+  expect(await stack.ok("logs", "app")).toContain(`nobody ${sum}  - nobody700`);
+});
