@@ -192,7 +192,10 @@ export class ContainerInstance implements Handle, Watched {
     // Whoever removes it by force has killed it first.
     if (State.Status === "removing" || State.Status === "dead") return this.vanished();
     const exit = exitOf(State) ?? { reason: "lost" as const, at: this.ports.clock.now() };
-    return this.outOfMemory && exit.code === SIGKILLED.code ? { ...exit, ...SIGKILLED, reason: "oom_killed" } : exit;
+    if (!State.OOMKilled && !this.outOfMemory) return exit;
+    // Docker says so of any process inside; a service that outlived that one has an end of its own.
+    if (exit.code === SIGKILLED.code) return { ...exit, ...SIGKILLED, reason: "oom_killed" };
+    return { ...exit, reason: exit.signal === undefined ? "exited" : "signaled" };
   }
 
   private vanished(): Exit {

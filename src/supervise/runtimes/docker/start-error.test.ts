@@ -4,7 +4,10 @@ import { startError } from "./start-error.ts";
 
 const launch = { service: "web", container: { image: "shop:1" } } as unknown as Parameters<typeof startError>[1];
 
-function told(message: string, { code = "internal", path = "/containers/x/start" } = {}): { code: string; message: string; facts: object } {
+function told(
+  message: string,
+  { code = "internal", path = "/v1.41/containers/x/start" } = {},
+): { code: string; message: string; facts: object } {
   const error = startError(new OrcoError(code as "internal", `docker: ${message}`, { status: 500, path }), launch);
   return error as { code: string; message: string; facts: object };
 }
@@ -42,5 +45,5 @@ test.each([
 test("what is told well already stays as it is", () => {
   const away = new OrcoError("unavailable", "docker does not answer", { away: true });
   expect(startError(away, launch)).toBe(away);
-  expect(told("no such volume", { code: "not_found", path: "/volumes/x" })).toMatchObject({ code: "not_found" });
+  expect(told("no such volume", { code: "not_found", path: "/v1.41/volumes/x" })).toMatchObject({ code: "not_found" });
 });

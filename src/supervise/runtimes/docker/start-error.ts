@@ -34,7 +34,7 @@ export function startError(error: unknown, { service, container }: Pick<LaunchSp
 }
 
 function isOfContainer({ facts: { path } }: OrcoError): boolean {
-  return typeof path === "string" && path.startsWith("/containers/");
+  return typeof path === "string" && path.includes("/containers/");
 }
 
 function noProgram(command: string, image: string, cause: OrcoError): OrcoError {
