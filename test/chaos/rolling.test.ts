@@ -87,7 +87,11 @@ describe.skipIf(!found)("of containers", () => {
     async () => {
       const line = (version: string, good: boolean): string =>
         good ? `mkdir -p /tmp/w; echo ${version} > /tmp/w/index.html; touch /tmp/w/health; exec httpd -f -p 8080 -h /tmp/w` : "exit 9";
-      console.log(await roll((version, good) => `image: ${docker.image}\n        command: ["sh", "-c", "${line(version, good)}"]`));
+      console.log(
+        await roll(
+          (version, good) => `image: ${docker.image}\n        init: true\n        command: ["sh", "-c", "${line(version, good)}"]`,
+        ),
+      );
     },
     60_000 + CYCLES * CYCLE_BUDGET_MS,
   );

@@ -21,6 +21,7 @@ describe.skipIf(!found)("a stack with containers", () => {
         api:
           image: ${docker.image}
           command: ${httpd("hello")}
+          init: true
           ports: ["${port}:8080"]
           health: { http: { url: "http://localhost:${port}/" }, interval: 200ms }
           replicas: 2
@@ -145,10 +146,13 @@ describe.skipIf(!found)("a stack with containers", () => {
         none: { image: "no-such-image:1", pull: never }
         typo: { image: ${docker.image}, command: [no-such-program] }
     `);
-    const said = await stack.orco("up", "-d", "--wait");
-    expect(said.code).toBe(1);
-    expect(said.err).toContain("no-such-image:1");
-    expect(said.err).toContain("no-such-program");
+    expect((await stack.orco("up", "-d", "--wait")).code).toBe(1);
+    expect(await stack.whenService("none", "to have failed", ({ state, message }) => state === "Failed" && message)).toContain(
+      "no-such-image:1",
+    );
+    expect(await stack.whenService("typo", "to have failed", ({ state, message }) => state === "Failed" && message)).toContain(
+      "no-such-program",
+    );
     await stack.ok("down");
     const taken = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
     const other = rig.stack(`services: { one: { image: ${docker.image}, command: [sleep, "1"], ports: ["${taken.port}:80"] } }`);
@@ -162,15 +166,15 @@ describe.skipIf(!found)("a stack with containers", () => {
       services:
         one:
           image: ${docker.image}
-          user: nobody
-          command: ["sh", "-c", "stat -c '%a %U' /run/secrets/TOKEN; wc -c < /run/secrets/TOKEN; echo $$KEY; echo $$ORCO_SECRETS_DIR"]
+          user: "65534"
+          command: ["sh", "-c", "stat -c '%a %u' /run/secrets/TOKEN; wc -c < /run/secrets/TOKEN; echo $$KEY; echo $$ORCO_SECRETS_DIR"]
           secrets: { TOKEN: { file: ./token, as: file }, KEY: { file: ./key } }
           restartPolicy: { condition: never }
     `);
     stack.write("token", "hunter22");
     stack.write("key", "correcthorse");
     await stack.up();
-    expect(await stack.lines("one")).toEqual(["400 nobody", "8", "[redacted]", "/run/secrets"]);
+    expect(await stack.lines("one")).toEqual(["400 65534", "8", "[redacted]", "/run/secrets"]);
     await stack.ok("down");
     expect(readFileSync(`${rig.home}/daemon.log`, "utf8")).not.toContain("hunter22");
   });
