@@ -1,10 +1,11 @@
 import { posix } from "node:path";
-import { OrcoError } from "../../kernel/errors.ts";
+import { messageOf, OrcoError } from "../../kernel/errors.ts";
+import { PathPattern } from "./path-pattern.ts";
 
 interface Rule {
   readonly keeps: boolean;
   readonly path: string;
-  readonly pattern: RegExp;
+  readonly pattern: PathPattern;
 }
 
 /**
@@ -24,11 +25,7 @@ export class Dockerignore {
 
   /** Is the path, relative to the context, left out? */
   leavesOut(path: string): boolean {
-    const folders = path.split("/").map((_, at, parts) => parts.slice(0, at + 1).join("/"));
-    return this.rules.reduce(
-      (out, { keeps, pattern }) => (out === keeps && folders.some((folder) => pattern.test(folder)) ? !keeps : out),
-      false,
-    );
+    return this.rules.findLast(({ pattern }) => pattern.covers(path))?.keeps === false;
   }
 
   /** May something below a folder that is left out be let in again? */
@@ -38,43 +35,18 @@ export class Dockerignore {
 }
 
 function ruleOf(line: string, number: number): Rule | undefined {
-  if (line.startsWith("#")) return undefined;
   const text = line.trim();
-  if (text === "") return undefined;
+  if (text === "" || line.startsWith("#")) return undefined;
   const keeps = text.startsWith("!");
   const path = posix
     .normalize((keeps ? text.slice(1) : text).trim())
     .replace(/^\/+/, "")
     .replace(/\/$/, "");
   if (path === "." || path === "") return undefined;
-  return { keeps, path, pattern: patternOf(path, number) };
-}
-
-/** `*` and `?` stay within a part of the path, `**` goes through any number of them. */
-function patternOf(path: string, line: number): RegExp {
-  let source = "";
-  for (let at = 0; at < path.length; at++) {
-    const char = path[at] ?? "";
-    if (path.startsWith("**", at)) {
-      while (path[at + 1] === "*") at++;
-      if (path[at + 1] === "/") at++;
-      source += at === path.length - 1 ? ".*" : "(?:.*/)?";
-    } else if (char === "*") source += "[^/]*";
-    else if (char === "?") source += "[^/]";
-    else if (char === "[") {
-      const end = path.indexOf("]", at + 2);
-      source += end < 0 ? "\\[" : path.slice(at, end + 1).replaceAll("\\", "\\\\");
-      if (end >= 0) at = end;
-    } else if (char === "\\" && at + 1 < path.length) source += escaped(path[++at] ?? "");
-    else source += escaped(char);
-  }
   try {
-    return new RegExp(`^${source}$`, "s");
+    return { keeps, path, pattern: new PathPattern(path) };
   } catch (error) {
-    throw new OrcoError("invalid", `.dockerignore line ${line}: ${path} is no pattern`, { line }, { cause: error });
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new OrcoError("invalid", `.dockerignore line ${number}: ${text}: ${messageOf(error)}`, { line: number }, { cause: error });
   }
-}
-
-function escaped(char: string): string {
-  return /[\^$.|()+{}[\]\\*?]/.test(char) ? `\\${char}` : char;
 }
