@@ -37,20 +37,21 @@ function sample(path: string): Sample {
     dropped: count("dropped"),
   };
   if (found.yaml === undefined) return { ...counts, loads: "invalid source", why: found.diagnostics.map(brief).join(" | ") };
-  const env = Object.fromEntries(
-    found.variables.filter((name) => !(name in dotenv(path))).map((name, index) => [name, standIn(name, index)]),
+  const given = dotenv(path);
+  const standIns = Object.fromEntries(
+    found.variables.filter((name) => !(name in given)).map((name, index) => [name, standIn(name, index, found.yaml ?? "")]),
   );
   const loaded = loadStack(
     {
       source: found.yaml,
       file: join(dirname(path), "stack.yaml"),
       workdir: dirname(path),
-      env: { HOME: "/root", ...env },
+      env: { HOME: "/root", ...standIns, ...given },
       readFile: (name) => readFileSync(name, "utf8"),
     },
     { checkFiles: false },
   );
-  const services = Object.keys((found.stack?.["services"] ?? {}) as object).length;
+  const services = Object.keys(found.stack?.["services"] ?? {}).length;
   const errors = loaded.diagnostics.filter(({ severity }) => severity !== "warning");
   return {
     ...counts,
@@ -61,13 +62,15 @@ function sample(path: string): Sample {
 }
 
 function dotenv(path: string): Record<string, string> {
-  const file = join(dirname(path), ".env");
-  return existsSync(file) ? parseDotenv(readFileSync(file, "utf8")).values : {};
+  const beside = [".env", ".env.example", ".env.sample", "env.example", "example.env"].map((name) => join(dirname(path), name));
+  const file = beside.find((one) => existsSync(one));
+  return file === undefined ? {} : parseDotenv(readFileSync(file, "utf8")).values;
 }
 
 /** A number fits ports and most texts; each its own, so that no two ports meet. */
-function standIn(name: string, index: number): string {
-  return /DIR|FOLDER|PATH|ROOT|LOCATION|STORAGE/.test(name) ? `/srv/${index}` : String(20_001 + index);
+function standIn(name: string, index: number, yaml: string): string {
+  if (name.endsWith("_RANGE")) return "7000-7005";
+  return yaml.includes(`\${${name}}/`) || /DIR|FOLDER|PATH|ROOT|LOCATION|STORAGE/.test(name) ? `/srv/${index}` : String(20_001 + index);
 }
 
 function brief(found: { line: number; path: string; message: string }): string {
@@ -91,5 +94,5 @@ console.log(`${summary.files} files: ${summary.load} of ${valid.length} load, ${
 if (results !== undefined)
   await Bun.write(
     results,
-    `${JSON.stringify({ name: "import-compose", date: new Date().toISOString(), ...summary, samples: samples.map(({ why: _, ...kept }) => kept) }, null, 1)}\n`,
+    `${JSON.stringify({ name: "import-compose", date: new Date().toISOString(), ...summary, samples: samples.map((one) => ({ ...one, why: undefined })) }, null, 1)}\n`,
   );

@@ -3,7 +3,7 @@ import { parseSource } from "../load/parse.ts";
 import type { Report } from "../load/report.ts";
 import { type Entry, type Mapping, type Path, SourceFile, type Span } from "../load/source.ts";
 
-const MAX_FILES = 100;
+const MAX_FILES = 500;
 const TAG = /(?<=[\s:[{,-])!(reset|override)(?=[\s,}\]]|$)/gm;
 
 export type Tag = "reset" | "override";

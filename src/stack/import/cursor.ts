@@ -71,7 +71,7 @@ export class Cursor {
   }
 
   private tell(action: "carried" | "changed" | "dropped", to: Path | undefined, reason: string): void {
-    this.book.ledger.add({ at: this.path, value: this.value, action, ...(to && { to }), reason, notable: false });
+    this.book.ledger.add({ at: this.path, value: this.value, action, ...(to && { to }), reasons: [reason], notable: false });
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Cursor } from "./cursor.ts";
 import { type Draft, type Handler, listOf, to } from "./project.ts";
-import { flagOf, oneOrMore, splitColons, textOf } from "./values.ts";
+import { flagOf, isOpen, oneOrMore, splitColons, textOf } from "./values.ts";
 import type { Path } from "../load/source.ts";
 
 export type Require = "started" | "ready" | "completed";
@@ -73,6 +73,7 @@ function conditional(name: string, at: Cursor, draft: Draft): void {
 function targetOf(name: string, at: Cursor, draft: Draft): string | undefined {
   const target = draft.project.names.get(name);
   if (target !== undefined) return target === draft.name ? at.fail(`${name} depends on itself`) : target;
+  if (isOpen(name)) return name;
   return at.fail(`${draft.from} depends on ${name}, which is no service of this file`);
 }
 

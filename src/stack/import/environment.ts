@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import type { Cursor } from "./cursor.ts";
 import { type Draft, type Handler, isThere, push, put, rebased } from "./project.ts";
 import { oneOrMore, pairsOf, textOf } from "./values.ts";
@@ -19,12 +18,15 @@ export const environment: Handler = (at, draft) => {
   }
 };
 
+/** `${NAME}`, if that can be written. */
 function passedOn(key: string, item: Cursor, draft: Draft): void {
+  if (!canBeTaken(key)) return item.dropped(`\${${key}} cannot be written: give ${key} a value`);
   const place = put(draft, ["env", key], `\${${key}}`);
-  item.changed(
-    place,
-    `taken from the environment of orco up, where it must be set (compose leaves it out when it is not): \${${key}:-} lets it be empty`,
-  );
+  item.changed(place, `orco up wants ${key} set in its environment (compose leaves it out when it is not)`);
+}
+
+export function canBeTaken(name: string): boolean {
+  return /^[A-Za-z_]\w*$/.test(name);
 }
 
 export const envFile: Handler = (at, draft) => {
@@ -53,7 +55,7 @@ function fileTo(at: Cursor, draft: Draft, entry?: Cursor): void {
     return at.dropped(`${path} is not there and need not be: add envFromFile: ${path} once it is`);
   const place = push(draft, "envFromFile", path);
   at.carried(place);
-  if (!there) at.book.ledger.note(at.path, `${resolve(draft.project.folder, path)} is not there yet; orco up needs it`);
+  if (!there) at.book.ledger.note(at.path, `${path} is not there yet: orco up needs it`);
 }
 
 /** `labels` of the service, and of its `deploy`. */

@@ -34,7 +34,7 @@ function isNone(test: Cursor | undefined): boolean {
 
 function testOf(test: Cursor): readonly string[] | undefined {
   const command = commandOf(test);
-  if (typeof command === "string") return shell(command);
+  if (typeof command === "string") return command.trim() === "" ? test.fail("the test is empty") : shell(command);
   const [form, ...words] = command ?? [];
   if (form === "CMD" && words.length > 0) return words;
   if (form === "CMD-SHELL" && words.length === 1) return shell(words[0] ?? "");

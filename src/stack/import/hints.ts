@@ -57,7 +57,8 @@ function renamePort({ name, fields, source }: Draft): void {
     const { ledger } = leaf.book;
     const line = ledger.of(toldAt(leaf));
     const reason = `PORT is what orco gives each instance: the variable is ${INSTEAD} here`;
-    if (line && line.action !== "dropped") ledger.add({ to: ["services", name], ...line, action: "changed", reason });
+    if (line && line.action !== "dropped")
+      ledger.add({ to: ["services", name], ...line, action: "changed", reasons: [...line.reasons, reason] });
   }
   for (const [key, value] of Object.entries(fields)) fields[key] = deeply(value, (text) => text.replace(PORT, `$1${INSTEAD}`));
 }

@@ -1,4 +1,5 @@
 import type { Cursor } from "./cursor.ts";
+import { canBeTaken } from "./environment.ts";
 import { type Draft, type Handler, put, rebased, to } from "./project.ts";
 import { commandOf, flagOf, isOpen, pairsOf, textOf } from "./values.ts";
 
@@ -40,8 +41,12 @@ const BUILD: Readonly<Record<string, Handler>> = {
   },
   args: (at, draft) => {
     for (const { key, value, at: item } of pairsOf(at)) {
+      if (value === undefined && !canBeTaken(key)) {
+        item.dropped(`\${${key}} cannot be written: give ${key} a value`);
+        continue;
+      }
       const place = put(draft, ["build", "args", key], value ?? `\${${key}}`);
-      if (value === undefined) item.changed(place, `compose takes ${key} from its environment; orco wants it set when it is up`);
+      if (value === undefined) item.changed(place, `orco up wants ${key} set in its environment (compose leaves it out when it is not)`);
       else item.carried(place);
     }
   },
@@ -92,7 +97,7 @@ export function words(field: "command" | "entrypoint"): Handler {
   return (at, draft) => {
     const command = commandOf(at);
     if (command === undefined) return;
-    if (command.length === 0 || (typeof command === "string" && command.trim() === ""))
+    if ((typeof command === "string" ? command : (command[0] ?? "")).trim() === "")
       return at.dropped(`orco cannot take the image's own ${field} away: name the whole ${field}`);
     at.carried(put(draft, [field], command));
   };

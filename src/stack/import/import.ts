@@ -6,13 +6,14 @@ import type { Mapping } from "../load/source.ts";
 import { ComposeFiles } from "./compose-file.ts";
 import { Cursor } from "./cursor.ts";
 import { addHints, bareVariables, refuseCycle, settleDependencies, uncovered } from "./hints.ts";
-import { type Kept, Ledger, type ReportLine, reportLine } from "./ledger.ts";
+import { Ledger, type ReportLine, reportLine } from "./ledger.ts";
 import { mergeCompose } from "./merge.ts";
 import { NAME_RULE, orcoNames } from "./names.ts";
 import type { Draft, Project } from "./project.ts";
 import { ordered, renderStack } from "./render.ts";
 import { Resolver } from "./resolve.ts";
 import { convertService } from "./service.ts";
+import { isOpen } from "./values.ts";
 import { convertTop, stackName } from "./top.ts";
 
 export interface ComposeSource {
@@ -114,7 +115,7 @@ function renamed({ name, from, source }: Draft): void {
     value: from,
     action: "changed",
     to: ["services", name],
-    reason: `${from} is ${name} now: ${NAME_RULE}`,
+    reasons: [`${from} is ${name} now: ${NAME_RULE}`],
     notable: false,
   });
 }
@@ -124,7 +125,8 @@ function withoutMissing(drafts: readonly Draft[]): void {
   const there = new Set(drafts.map(({ name }) => name));
   for (const { fields } of drafts) {
     const list = fields["dependsOn"];
-    if (Array.isArray(list)) fields["dependsOn"] = (list as { target: string }[]).filter(({ target }) => there.has(target));
+    if (Array.isArray(list))
+      fields["dependsOn"] = (list as { target: string }[]).filter(({ target }) => there.has(target) || isOpen(target));
   }
 }
 
@@ -134,10 +136,4 @@ function inCompose(found: Diagnostic): Diagnostic {
     .replace("a mapping with version, stack and services", "a mapping with services")
     .replace("tags are not part of stack.yaml", "compose has no such tag");
   return { ...found, message };
-}
-
-/** Counts of the report by action. */
-export function countOf(lines: readonly Pick<Kept, "action">[]): Readonly<Record<Kept["action"], number>> {
-  const count = (action: Kept["action"]): number => lines.filter((line) => line.action === action).length;
-  return { carried: count("carried"), changed: count("changed"), dropped: count("dropped") };
 }

@@ -18,7 +18,7 @@ export interface Kept {
   readonly value: unknown;
   readonly action: Action;
   readonly to?: Path;
-  readonly reason: string;
+  readonly reasons: readonly string[];
   /** Carried as it is, and yet somebody should look at it. */
   readonly notable: boolean;
 }
@@ -39,7 +39,7 @@ export class Ledger {
   /** Something worth a look at a line that is carried; nothing happens where there is none. */
   note(at: Path, reason: string): void {
     const line = this.kept.get(formatPath(at));
-    if (line) this.add({ ...line, reason, notable: true });
+    if (line) this.add({ ...line, reasons: [reason], notable: true });
   }
 
   has(at: Path): boolean {
@@ -58,18 +58,13 @@ export class Ledger {
 
 function together(earlier: Kept, later: Kept): Kept {
   const heavier = WEIGHT[later.action] >= WEIGHT[earlier.action] ? later : earlier;
-  const reasons = new Set([earlier.reason, later.reason].filter((reason) => reason !== "" && reason !== AS_IT_IS));
+  const reasons = [...new Set([...earlier.reasons, ...later.reasons])].filter((reason) => reason !== AS_IT_IS);
   const to = later.to ?? earlier.to;
-  return {
-    ...heavier,
-    ...(to && { to }),
-    reason: reasons.size > 0 ? [...reasons].join("; ") : heavier.reason,
-    notable: earlier.notable || later.notable,
-  };
+  return { ...heavier, ...(to && { to }), reasons, notable: earlier.notable || later.notable };
 }
 
 export const AS_IT_IS = "means the same";
 
-export function reportLine({ at, value, action, to, reason }: Kept): ReportLine {
-  return { path: formatPath(at), value, action, ...(to && { to: formatPath(to) }), reason };
+export function reportLine({ at, value, action, to, reasons }: Kept): ReportLine {
+  return { path: formatPath(at), value, action, ...(to && { to: formatPath(to) }), reason: reasons.join("; ") };
 }

@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import type { Cursor } from "./cursor.ts";
 import { type Draft, type Handler, isThere, push, rebased } from "./project.ts";
 import { flagOf, isOpen, oneOrMore, splitColons, textOf } from "./values.ts";
@@ -85,7 +84,8 @@ function rest(key: string, at: Cursor): void {
 /** Puts one mount into the draft and says what has become of it. */
 export function carry(at: Cursor, draft: Draft, mount: Mount): void {
   const { target } = mount;
-  if (!target.startsWith("/") && !isOpen(target)) return void at.fail(`${JSON.stringify(target)} is no absolute path in the container`);
+  if (!target.startsWith("/") && !isOpen(target))
+    return at.dropped(`${JSON.stringify(target)} is no absolute path in the container: docker refuses it as well`);
   const before = takenBy(draft, target);
   if (before !== undefined) return at.dropped(`${target} is taken already, by ${before}`);
   const lost = (mount.options ?? []).filter((option) => !KEPT.has(option) || (/^z$/i.test(option) && mount.type !== "bind"));
@@ -96,14 +96,13 @@ export function carry(at: Cursor, draft: Draft, mount: Mount): void {
   const reasons = [made.reason, lost.length > 0 ? `docker's option ${lost.join(", ")} is left out` : undefined].filter(
     (one) => one !== undefined,
   );
-  if (reasons.length > 0) at.changed(place, reasons.join("; "));
-  else at.carried(place);
+  for (const one of reasons) at.changed(place, one);
+  if (reasons.length === 0) at.carried(place);
   if (mount.type === "bind" && mount.source !== undefined) missing(at, draft, rebased(mount.source, at, draft.project));
 }
 
 function missing(at: Cursor, draft: Draft, path: string): void {
-  if (!isThere(path, draft.project))
-    at.book.ledger.note(at.path, `${resolve(draft.project.folder, path)} is not there: docker would make it, orco does not`);
+  if (!isThere(path, draft.project)) at.book.ledger.note(at.path, `${path} is not there: docker would make it, orco does not`);
 }
 
 interface Made {

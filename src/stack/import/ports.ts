@@ -59,7 +59,7 @@ function carry(at: Cursor, draft: Draft, port: Port): void {
   const place = push(draft, "ports", text);
   const reasons = [reason, ...wide(port, text)].filter((one) => one !== undefined);
   if (reasons.length === 0) at.carried(place);
-  else at.changed(place, reasons.join("; "));
+  for (const one of reasons) at.changed(place, one);
 }
 
 function shown(at: Cursor, text: string): string {
@@ -71,17 +71,25 @@ function chosen({ ip, host, container, protocol }: Port): { text: string; reason
   const range = /^(\d+)-(\d+)$/.exec(host ?? "");
   const picked = range && /^\d+$/.test(container) && range[1] !== range[2];
   const used = picked ? range[1] : host;
-  const address = ip === undefined || used === undefined ? "" : `${ip.includes(":") ? `[${ip}]` : ip}:`;
+  const address = ip === undefined || used === undefined ? "" : `${written(ip)}:`;
   const text = `${address}${used === undefined ? "" : `${used}:`}${container}${protocol === "tcp" ? "" : `/${protocol}`}`;
   return picked ? { text, reason: `compose takes any free port of ${host}; orco the one that is written` } : { text };
+}
+
+/** IPv6 in brackets; a variable that may be empty means every address to compose, and is no address to orco. */
+function written(ip: string): string {
+  if (isOpen(ip)) return ip.replace(/^(\$\{\w+:?-)\}$/, "$1127.0.0.1}");
+  return ip.includes(":") ? `[${ip}]` : ip;
 }
 
 function wide({ ip, host }: Port, text: string): string[] {
   if (host === undefined)
     return ['compose publishes it on a random port; orco gives it none on this machine unless one is written, as in "8080:80"'];
+  if (ip !== undefined && isOpen(ip) && written(ip) !== ip)
+    return [`an empty ${ip} is every address to compose; orco wants one: 127.0.0.1`];
   if (ip !== undefined) return [];
   const inner = isOpen(text) && !/:/.test(text) ? "HOST:CONTAINER" : text;
-  return [`compose publishes on every address (0.0.0.0), orco on 127.0.0.1: write "0.0.0.0:${inner}" to be reached from other machines`];
+  return [`on 127.0.0.1 only; on every address, as compose publishes it (0.0.0.0): "0.0.0.0:${inner}"`];
 }
 
 export const expose: Handler = (at) => at.dropped("not needed: the services of a stack reach every port of one another");

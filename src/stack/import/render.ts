@@ -80,12 +80,12 @@ function flow(value: YamlNode & { flow?: boolean }): void {
 /** By place in the result, each with its reasons once. */
 function commentsOf(lines: readonly Kept[]): [Path, string[]][] {
   const found = new Map<string, { place: Path; reasons: Set<string> }>();
-  for (const { action, to, reason, notable } of lines) {
+  for (const { action, to, reasons, notable } of lines) {
     if (!to || (action !== "changed" && !notable)) continue;
     const key = formatPath(to);
     const place = found.get(key) ?? { place: to, reasons: new Set() };
     found.set(key, place);
-    for (const one of reason.split("; ")) place.reasons.add(one);
+    for (const one of reasons) place.reasons.add(one);
   }
   return [...found.values()].map(({ place, reasons }) => [place, [...reasons]]);
 }

@@ -62,8 +62,8 @@ function delay(at: Cursor, draft: Draft): void {
       put(draft, ["restartPolicy", "backoff", "min"], "0s"),
       "at once the first time; then orco waits longer each time, up to 30s",
     );
-  put(draft, ["restartPolicy", "backoff", "max"], text);
   at.carried(put(draft, ["restartPolicy", "backoff", "min"], text));
+  put(draft, ["restartPolicy", "backoff", "max"], text);
 }
 
 function window(at: Cursor, draft: Draft): void {
