@@ -13,17 +13,21 @@ type Tell = (text: string, write: (text: string) => void) => void;
 /** `orco run submit`: each action has its help, takes its own options, and says what is wrong with its line. */
 export function addActions(command: Program, spec: WithActions, { call, tell }: { call: Call; tell: Tell }): void {
   command
-    .usage("<action> [options]")
+    .usage(["<action> [options]", spec.otherwise && `| ${spec.otherwise.args ?? ""} [options]`].filter(Boolean).join(" "))
     .commandsGroup("Actions:")
     .helpCommand(false)
     .allowExcessArguments()
-    .addHelpText("after", `\nOptions and an example of each: orco ${spec.name} <action> --help`)
+    .addHelpText("after", `\nOptions and an example of each: orco ${spec.name} <action> --help${otherwiseText(spec)}`)
     .showHelpAfterError(`usage: orco ${spec.name} <action> [options]      more: orco ${spec.name} --help`)
     .configureOutput({ outputError: (text, write) => tell(explained(text, spec), write) })
-    .action((_options: unknown, self: Program) => call(self, [actionMeant(spec, self.args[0])]));
+    .action((_options: unknown, self: Program) => call(self, meant(spec, self.args)));
+  for (const [flags, summary] of spec.otherwise?.options ?? []) command.option(flags, summary);
   for (const action of spec.actions) {
     const added = addAction(command, { spec, action, tell });
-    added.action(() => call(added, [action.name, ...added.processedArgs.flat().filter((one) => typeof one === "string")]));
+    added.action(() => {
+      refuseOtherwise(spec, action, command.opts());
+      return call(added, [action.name, ...added.processedArgs.flat().filter((one) => typeof one === "string")]);
+    });
   }
 }
 
@@ -41,11 +45,39 @@ function addAction(parent: Program, { spec, action, tell }: { spec: WithActions;
   );
 }
 
+function otherwiseText({ otherwise }: WithActions): string {
+  return otherwise === undefined ? "" : `\n\n${otherwise.args}: ${otherwise.summary}\n  orco ${otherwise.example}`;
+}
+
+/** Of a line that names none of the actions. Errors: usage. */
+function meant(spec: WithActions, words: readonly string[]): readonly string[] {
+  const { name, otherwise } = spec;
+  const [first, ...more] = words;
+  if (otherwise === undefined || first === undefined) return [actionMeant(spec, first)];
+  if (more.length > 0)
+    throw new OrcoError("invalid", `${name} ${first} takes nothing more; ${name} takes ${namesOf(spec)}, or ${otherwise.args} alone`, {
+      usage: true,
+    });
+  return [otherwise.name, first];
+}
+
+/** Commander takes the options of `otherwise` wherever they stand. */
+function refuseOtherwise({ name, otherwise }: WithActions, action: ActionSpec, given: object): void {
+  const [flag] = Object.keys(given);
+  if (flag === undefined || otherwise === undefined) return;
+  throw new OrcoError("invalid", `--${flag} is an option of ${name} ${otherwise.args}, not of ${name} ${action.name}`, { usage: true });
+}
+
+function namesOf({ actions }: WithActions): string {
+  return actions.map((one) => one.name).join(", ");
+}
+
 /** Of a line that names none of them. Errors: usage. */
-function actionMeant({ name, actions, usually }: WithActions, given: string | undefined): string {
+function actionMeant(spec: WithActions, given: string | undefined): string {
+  const { name, usually } = spec;
   if (given === undefined && usually !== undefined) return usually;
   const not = given === undefined ? "" : `, not ${JSON.stringify(given)}`;
-  throw new OrcoError("invalid", `${name} takes ${actions.map((one) => one.name).join(", ")}${not}`, {
+  throw new OrcoError("invalid", `${name} takes ${namesOf(spec)}${not}`, {
     usage: true,
     next: `what each does: orco ${name} --help`,
   });

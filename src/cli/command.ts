@@ -31,6 +31,8 @@ export interface CommandSpec {
   readonly usage?: string;
   /** Instead of arguments and options. */
   readonly actions?: readonly ActionSpec[];
+  /** What a first word means that is none of the actions: the command gets the name of this one, then the words. */
+  readonly otherwise?: ActionSpec;
   /** The action that is meant where none is named. */
   readonly usually?: string;
   /** What the shell completes for its arguments. */

@@ -74,8 +74,16 @@ const RUN_ACTIONS: readonly ActionSpec[] = [
 export const RUN_COMMANDS: readonly CommandSpec[] = [
   {
     name: "run",
-    summary: "submit a plan; show, watch, cancel, retry, pause, resume, signal a run; its events, logs, checkpoints, artifacts",
+    summary: "run a one-shot of the stack; submit a plan; show, watch, cancel, retry, pause, resume, signal a run; its events, logs, …",
     actions: RUN_ACTIONS,
+    otherwise: {
+      name: "one-shot",
+      args: "<one-shot>",
+      summary: "a one-shot of the stack once more: prints its log and exits with its code; -d returns at once",
+      options: [["-d, --detach", "of a one-shot: return as soon as it is admitted"]],
+      example: "run migrate",
+    },
+    completes: "services",
     load: async () => (await import("./run.ts")).run,
   },
   {

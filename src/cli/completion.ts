@@ -49,7 +49,7 @@ _orco() {
     "") flags="${flagsOf({}, globals)}"; words="${commands.map((spec) => spec.name).join(" ")}";;
 ${cases.join("\n")}
   esac
-  [ "$words" = @services ] && { words=; [[ $cur = -* ]] || words=$(_orco_services "$where"); }
+  [[ $words = *@services ]] && { words=\${words%@services}; [[ $cur = -* ]] || words="$words $(_orco_services "$where")"; }
   if [[ $cur = -* ]]; then COMPREPLY=($(compgen -W "$flags" -- "$cur")); else COMPREPLY=($(compgen -W "$words" -- "$cur")); fi
 }
 complete -o default -F _orco orco
@@ -60,7 +60,7 @@ function zsh({ commands, globals }: Table): string {
   const described = commands.map((spec) => `    '${spec.name}:${quoted(spec.summary)}'`);
   const cases = commands.map((spec) => {
     const flags = flagsOf(spec, globals);
-    const words = spec.completes === "services" ? "words=($(_orco_services))" : `words=(${wordsOf(spec)})`;
+    const words = `words=(${wordsOf(spec).replace("@services", "$(_orco_services)")})`;
     const actions = actionsOf(spec).map((action) => ` ${action.name}) flags=(${flagsOf(action, globals)}); words=();;`);
     const inner = actions.length > 0 ? ` case $action in${actions.join("")} esac;` : "";
     return `    ${spec.name}) flags=(${flags}); ${words};${inner};`;
@@ -132,8 +132,8 @@ function actionsOf({ actions = [] }: CommandSpec): readonly ActionSpec[] {
 }
 
 function wordsOf({ completes, actions }: CommandSpec): string {
-  if (actions) return actions.map(({ name }) => name).join(" ");
-  return completes === "services" ? "@services" : (completes ?? []).join(" ");
+  const more = completes === "services" ? ["@services"] : (completes ?? []);
+  return [...(actions ?? []).map(({ name }) => name), ...more].join(" ");
 }
 
 function fishFlags(flags: string): string {

@@ -33,9 +33,10 @@ const DO = {
   signal,
 } satisfies Record<string, Command>;
 
-/** `orco run <action> …`: work that orco gets done (runs.md). */
+/** `orco run <action> …`: work that orco gets done (runs.md), or a one-shot of the stack. */
 export async function run(context: Context): Promise<number | undefined> {
   const [action, ...args] = context.args;
+  if (action === "one-shot") return (await import("./run-one-shot.ts")).runOneShot({ ...context, args }, Object.keys(DO));
   return DO[action as keyof typeof DO]({ ...context, args });
 }
 

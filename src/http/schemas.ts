@@ -30,7 +30,7 @@ export const instant = z
   )
   .describe("RFC 3339 or epoch ms");
 export const schemaFile = z.string().regex(/^[a-z]+\.json$/, "must be <name>.json");
-export const serviceAction = z.enum(["restart", "start", "stop", "scale", "promote", "abort"]);
+export const serviceAction = z.enum(["restart", "start", "stop", "run", "scale", "promote", "abort"]);
 
 /** `?flag`, `?flag=true`, `?flag=1`. */
 export const flag = z

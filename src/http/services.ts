@@ -47,7 +47,7 @@ export interface PutOptions {
   readonly queue?: boolean;
 }
 
-export type ServiceAction = "restart" | "start" | "stop" | "scale" | "promote" | "abort";
+export type ServiceAction = "restart" | "start" | "stop" | "run" | "scale" | "promote" | "abort";
 
 export interface GraphView {
   readonly nodes: readonly { readonly service: string; readonly layer: number; readonly state?: string; readonly ready?: boolean }[];
@@ -62,7 +62,7 @@ export interface StackService {
   /** `not_found`. `usage` adds cpu_percent and memory_bytes. */
   get(name: string, options?: { usage?: boolean }): StackView;
   remove(name: string, options: { queue?: boolean; force?: boolean; volumes?: boolean }): Promise<RunView>;
-  /** `not_found`, `busy`, `invalid` (scale without replicas), `unsupported`, `conflict` (promote/abort with nothing under way). */
+  /** `not_found`, `busy`, `invalid` (scale without replicas), `unsupported` (run of what is no one-shot), `conflict` (promote/abort with nothing under way). */
   act(target: { stack: string; service: string; action: ServiceAction; replicas?: number; queue?: boolean }): Promise<RunView>;
   graph(name: string): GraphView;
   logs(name: string, request: { services?: readonly string[]; query: LogQuery; signal: AbortSignal }): AsyncIterable<LogRecord>;

@@ -105,7 +105,7 @@ function changeRoutes(site: Site): void {
   const act = {
     path: "/stacks/{name}/services/{service}/{action}",
     id: "actOnService",
-    summary: "Restart, start, stop, scale, promote, abort",
+    summary: "Restart, start, stop, run (a one-shot), scale, promote, abort",
   };
   const params = z.strictObject({ name: stackName, service: serviceName, action: serviceAction });
   const query = z.strictObject({ queue: flag.optional() });

@@ -13,7 +13,10 @@ export function unknownService({ name, services }: StackSpec, service: string): 
   const names = Object.keys(services);
   const hint = didYouMean(service, names);
   const there = hint === undefined ? "" : ` (${hint})`;
-  return new OrcoError("not_found", `stack ${name} has no service ${service}${there}; it has ${names.join(", ")}`, { stack: name, service });
+  return new OrcoError("not_found", `stack ${name} has no service ${service}${there}; it has ${names.join(", ")}`, {
+    stack: name,
+    service,
+  });
 }
 
 /** The dependency graph of a spec: an edge points from the dependent to what it needs. */

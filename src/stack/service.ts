@@ -6,6 +6,7 @@ import { inherited } from "../kernel/inherited.ts";
 import type { Runs } from "../workflow/execute.ts";
 import { graphOf, serviceOf, unknownService } from "./graph.ts";
 import { refuseDecision } from "./changes/decide.ts";
+import { refuseLasting } from "./changes/once.ts";
 import { MAX_REPLICAS } from "./load/limits.ts";
 import { loadStack } from "./load/load.ts";
 import { lookAt } from "./load/places.ts";
@@ -21,7 +22,7 @@ const COALESCED = new Set(["restart", "start", "stop"]);
 interface ActRequest {
   readonly stack: string;
   readonly service: string;
-  readonly action: "restart" | "start" | "stop" | "scale" | "promote" | "abort";
+  readonly action: "restart" | "start" | "stop" | "run" | "scale" | "promote" | "abort";
   readonly replicas?: number;
   readonly queue?: boolean;
 }
@@ -72,6 +73,7 @@ export class StackRequests {
     if (!spec) throw unknownService(this.stacks.require(stack).record.spec, service);
     if (action === "promote" || action === "abort") return this.decide({ stack, service, action });
     if (action === "scale") refuseScale(spec, replicas);
+    if (action === "run") refuseLasting(spec);
     const twin = COALESCED.has(action)
       ? this.runs.underWay({ stack, service }).find((run) => run.kind === action && run.status === "queued")
       : undefined;

@@ -5,6 +5,7 @@ import { decideWorkflow } from "./decide.ts";
 import { downWorkflow } from "./down.ts";
 import { SCHEDULED, scheduledWorkflow } from "../scheduled/workflow.ts";
 import type { StackHost } from "./host.ts";
+import { onceWorkflow } from "./once.ts";
 
 /** Every kind of run that changes a stack. */
 export function stackWorkflows(host: StackHost): Workflows {
@@ -14,6 +15,7 @@ export function stackWorkflows(host: StackHost): Workflows {
     promote: decideWorkflow(host, "promote"),
     abort: decideWorkflow(host, "abort"),
     [SCHEDULED]: scheduledWorkflow(host),
+    run: onceWorkflow(host),
     ...actWorkflows(host),
   };
 }
