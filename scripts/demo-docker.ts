@@ -2,16 +2,16 @@
  * `npm run demo:docker`: examples/mixed-stack – containers and a process in one stack – with an update under load, the daemon killed, a container removed.
  * Needs docker. IMAGE names an image with a shell, nc and httpd (default: busybox:1.37, which docker pulls). Exit code 0 when every step held.
  */
-import { dockerSteps } from "./demo/docker.ts";
+import { dockerSteps, removeLeftovers } from "./demo/docker.ts";
 import { show } from "./demo/show.ts";
-import { buildStage, orco } from "./demo/stage.ts";
+import { buildStage } from "./demo/stage.ts";
 
-const stage = await buildStage("examples/mixed-stack/stack.yaml");
+const built = await buildStage("examples/mixed-stack/stack.yaml");
+// Another stack of this name may be up.
+const stage = { ...built, env: { ...built.env, STACK: `mixed-${process.pid}` } };
 console.log(`orco demo with docker: ${stage.command.join(" ")}\n  home ${stage.home}, web on ${stage.webUrl}`);
 await show({
   stage,
   steps: dockerSteps,
-  cleanUp: async () => {
-    await orco(stage, "down", "--volumes", "--force");
-  },
+  cleanUp: () => removeLeftovers(stage),
 });

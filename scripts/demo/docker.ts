@@ -17,9 +17,9 @@ const bringUp: Step = {
 };
 
 const byName: Step = {
-  name: "services find each other by name: orco exec api -- nc db 5432",
+  name: "services find each other by name: orco exec api -- wget -q -O - http://db:5432/started",
   async run(stage, say) {
-    const { stdout } = await orcoOk(stage, "exec", "api", "--", "sh", "-c", "nc db 5432 </dev/null");
+    const { stdout } = await orcoOk(stage, "exec", "api", "--", "wget", "-q", "-O", "-", "http://db:5432/started");
     say(stdout);
     if (stdout.trim() === "") throw new Error("db said nothing");
   },
@@ -30,7 +30,7 @@ const update: Step = {
   async run(stage, say) {
     const load = startLoad(stage.webUrl);
     try {
-      await orcoOk({ ...stage, env: { ...stage.env, GREETING: "hello again" } }, "apply");
+      await orcoOk(changed(stage), "apply");
     } finally {
       await load.stop();
     }
@@ -47,6 +47,7 @@ const killDaemon: Step = {
     const load = startLoad(stage.webUrl);
     const daemon = daemonPid(stage.home);
     process.kill(daemon, "SIGKILL");
+    await orcoOk(changed(stage), "up", "-d", "--wait");
     const after = await containers(stage);
     const { answered, failures } = await load.stop();
     say(
@@ -61,8 +62,7 @@ const remove: Step = {
   name: "remove a container by hand: docker rm -f; it comes back, and the status says why",
   async run(stage, say) {
     const [name = "", id = ""] = [...(await containers(stage))][1] ?? [];
-    const removed = Bun.spawnSync(["docker", "rm", "-f", id], { stdout: "ignore", stderr: "pipe" });
-    if (removed.exitCode !== 0) throw new Error(removed.stderr.toString());
+    docker("rm", "-f", id);
     await eventually(`${name} in another container`, READY_WITHIN_MS, async () => {
       const { replicas } = serviceOf(await status(stage), "api");
       const now = (await containers(stage)).get(name);
@@ -79,8 +79,8 @@ const down: Step = {
   async run(stage, say) {
     await orcoOk(stage, "down", "--volumes");
     await orcoOk(stage, "shutdown");
-    const left = Bun.spawnSync(["docker", "ps", "-aq", "--filter", "label=orco.stack=mixed"]).stdout.toString().trim();
-    if (left !== "") throw new Error(`containers are left: ${left}`);
+    const left = docker("ps", "-aq", "--filter", await ours(stage));
+    if (left.length > 0) throw new Error(`containers are left: ${left.join(" ")}`);
     say("containers left: 0");
   },
 };
@@ -89,6 +89,31 @@ export const dockerSteps: readonly Step[] = [bringUp, byName, update, killDaemon
 
 async function ask({ webUrl }: Stage): Promise<string> {
   return (await fetch(webUrl)).text();
+}
+
+/** Whatever happened: a daemon that is dead takes nothing down. */
+export async function removeLeftovers(stage: Stage): Promise<void> {
+  if (!(await Bun.file(`${stage.home}/home-id`).exists())) return;
+  const filter = await ours(stage);
+  for (const id of docker("ps", "-aq", "--filter", filter)) docker("rm", "-f", id);
+  for (const id of docker("network", "ls", "-q", "--filter", filter)) docker("network", "rm", id);
+  for (const name of docker("volume", "ls", "-q", "--filter", filter)) docker("volume", "rm", name);
+}
+
+async function ours({ home }: Stage): Promise<string> {
+  return `label=orco.home=${(await Bun.file(`${home}/home-id`).text()).trim()}`;
+}
+
+/** The words it prints. */
+function docker(...args: string[]): string[] {
+  const { exitCode, stdout, stderr } = Bun.spawnSync(["docker", ...args]);
+  if (exitCode !== 0) throw new Error(`docker ${args.join(" ")} exited with ${exitCode}: ${stderr.toString()}`);
+  return stdout.toString().split(/\s+/).filter(Boolean);
+}
+
+/** The stack with another greeting. */
+function changed(stage: Stage): Stage {
+  return { ...stage, env: { ...stage.env, GREETING: "hello again" } };
 }
 
 /** `api/0 → id` of every container. */
