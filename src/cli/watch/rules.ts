@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path";
 import ignore, { type Ignore } from "ignore";
 import { lookAt } from "./look-at.ts";
 
@@ -61,12 +61,12 @@ export class Rules {
   }
 }
 
+/** `path` lies below the base of each level; that of a folder ends with a slash. */
 function verdict(levels: readonly Level[], path: string): "ignored" | "kept" | undefined {
-  const isFolder = path.endsWith("/");
   for (const { base, rules } of levels) {
-    const below = relative(base, path);
-    if (below === "" || below.startsWith("..")) continue;
-    const said = rules.test(isFolder ? `${below}/` : below);
+    const below = path.slice(base === "/" ? 1 : base.length + 1);
+    if (below === "") continue;
+    const said = rules.test(below);
     if (said.ignored) return "ignored";
     if (said.unignored) return "kept";
   }
