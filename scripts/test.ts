@@ -21,6 +21,7 @@ const NEEDS: readonly { readonly program: string; readonly tests: RegExp }[] = [
   { program: "redis-server", tests: /runs\/redis\/.*\.test\.ts$|worker\/.*\.test\.ts$|(?:scenarios|chaos)\/redis/ },
   { program: "dockerd", tests: /supervise\/docker\/docker\.test|local\/container-step\.test|scenarios\/containers/ },
   { program: "chromium", tests: /scenarios\/browser/ },
+  { program: "tmux", tests: /scenarios\/tui\.test/ },
   { program: "curl", tests: /scenarios\/docs(?:-refusals)?\.test/ },
 ];
 

@@ -16,7 +16,7 @@ export function commandOf(state: State, key: string): Command | undefined {
   if (key === "ctrl-z") return { kind: "suspend" };
   if (state.prompt) return undefined;
   if (key === "q") return { kind: "quit" };
-  if (state.overlay) return key === "g" && state.overlay.kind === "help" ? { kind: "graph" } : undefined;
+  if (state.overlay) return key === "g" && !state.overlay.graph ? { kind: "graph" } : undefined;
   return key === "g" ? { kind: "graph" } : actionOf(state, key);
 }
 

@@ -53,7 +53,7 @@ test("two hundred services scroll: the selected one is in sight, wherever it is"
 test("without colour only what is selected and the headings stand out", () => {
   const state = after(screenOf(viewOf(service("a", { state: "Failed" }), "b")), "j", records(record("a", "x", { level: "error" })));
   const codes = new Set(lines(state).flatMap((line) => [...line.matchAll(/\x1b\[(\d+)m/g)].map(([, code]) => code))); // oxlint-disable-line no-control-regex
-  expect([...codes].toSorted()).toEqual(["0", "1", "7"]);
+  expect(codes).toEqual(new Set(["0", "1", "7"]));
   expect(lines(state, true).join("")).toContain("\x1b[31m");
 });
 

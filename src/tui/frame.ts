@@ -1,6 +1,7 @@
 import { fit, oneLine } from "../terminal/sanitize.ts";
 import { layoutOf } from "./layout.ts";
 import { divider, logLines } from "./log-lines.ts";
+import { overlayText, overlayTitle } from "./overlay.ts";
 import type { Paint } from "./paint.ts";
 import { tableLines } from "./table-lines.ts";
 import type { Overlay, State } from "./state.ts";
@@ -26,9 +27,15 @@ function filled(lines: readonly string[], rows: number): string[] {
   return Array.from({ length: rows }, (_, at) => lines[at] ?? "");
 }
 
-function overlayLines({ size, stack }: State, { kind, lines, top }: Overlay, paint: Paint): string[] {
-  const title = kind === "help" ? "keys (Esc: back)" : `${stack}: who waits for whom (Esc: back)`;
-  return [paint("header", fit(title, size.columns)), ...lines.slice(top).map((line) => fit(oneLine(line), size.columns))];
+function overlayLines(state: State, overlay: Overlay, paint: Paint): string[] {
+  const { columns } = state.size;
+  const title = paint("header", fit(overlayTitle(state, overlay), columns));
+  return [
+    title,
+    ...overlayText(state, overlay)
+      .slice(overlay.top)
+      .map((line) => fit(oneLine(line), columns)),
+  ];
 }
 
 function footer(state: State, paint: Paint): string {

@@ -1,7 +1,7 @@
 import { compileFilter, nextLevel } from "./filter.ts";
-import { HELP } from "./help.ts";
 import { layoutOf } from "./layout.ts";
 import { scrollBy, select, type LogPane } from "./log-pane.ts";
+import { overlayText } from "./overlay.ts";
 import { selectedIndex, servicesOf, type Overlay, type Prompt, type State } from "./state.ts";
 
 /** What a key changes on the screen; what it makes orco do is `commandOf`'s. */
@@ -25,16 +25,15 @@ export function pressed(state: State, key: string): State {
     case "f":
       return { ...state, logs: following(logs) };
     case "?":
-      return { ...state, overlay: { kind: "help", lines: HELP, top: 0 } };
+      return { ...state, overlay: { top: 0 } };
     default:
       return state;
   }
 }
 
-function overOverlay(state: State, { kind }: Overlay, key: string): State {
-  if (key === "esc" || key === "enter" || (key === "?" && kind === "help") || (key === "g" && kind === "graph"))
-    return { ...state, overlay: undefined };
-  return key === "?" ? { ...state, overlay: { kind: "help", lines: HELP, top: 0 } } : state;
+function overOverlay(state: State, { graph }: Overlay, key: string): State {
+  if (key === "esc" || key === "enter" || key === (graph ? "g" : "?")) return { ...state, overlay: undefined };
+  return key === "?" ? { ...state, overlay: { top: 0 } } : state;
 }
 
 /** Rows to go; undefined for other keys. */
@@ -62,7 +61,7 @@ function pageOf(state: State): number {
 function moved(state: State, by: number): State {
   const { overlay } = state;
   if (overlay) {
-    const last = Math.max(0, overlay.lines.length - pageOf(state));
+    const last = Math.max(0, overlayText(state, overlay).length - pageOf(state));
     return { ...state, overlay: { ...overlay, top: within(overlay.top + by, last) } };
   }
   if (state.pane === "logs")

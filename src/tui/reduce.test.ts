@@ -167,16 +167,16 @@ describe("the last line", () => {
 });
 
 test("the graph is shown over the panes, a service a line, and scrolls", () => {
-  const nodes = Array.from({ length: 60 }, (_, layer) => ({ service: `s${layer}`, layer, state: "Running" }));
+  const nodes = Array.from({ length: 60 }, (_, layer) => ({ service: `s${layer}`, layer }));
   const edges = nodes.slice(1).map(({ service: from }, at) => ({ from, to: `s${at}`, require: "ready" }));
-  const state = after(three, { type: "graph", graph: { nodes, edges } });
+  const state = after(three, { type: "graph", graph: { nodes, edges } }, { type: "view", view: viewOf("s0") });
   expect(text(state).slice(0, 4)).toEqual([
     "demo: who waits for whom (Esc: back)",
-    "LAYER  SERVICE  STATE    WAITS FOR",
-    "0      s0       Running",
-    "1      s1       Running  s0 (ready)",
+    "LAYER  SERVICE  NOW    WAITS FOR",
+    "0      s0       ready",
+    "1      s1       -      s0 (ready)",
   ]);
-  expect(text(after(state, "end"))[22]).toBe("59     s59      Running  s58 (ready)");
+  expect(text(after(state, "end"))[22]).toBe("59     s59      -      s58 (ready)");
   expect(text(after(state, "g"))[0]).toStartWith("SERVICE");
   expect(commandOf(state, "g")).toBeUndefined();
   expect(commandOf(three, "g")).toEqual({ kind: "graph" });

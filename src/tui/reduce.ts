@@ -1,4 +1,3 @@
-import { graphLines } from "./graph-lines.ts";
 import { addRecords } from "./log-pane.ts";
 import { layoutOf } from "./layout.ts";
 import { pressed } from "./reduce-key.ts";
@@ -24,7 +23,7 @@ function after(state: State, event: Event): State {
     case "size":
       return { ...state, size: event.size };
     case "graph":
-      return { ...state, overlay: { kind: "graph", lines: graphLines(event.graph), top: 0 } };
+      return { ...state, overlay: { graph: event.graph, top: 0 } };
     case "said":
       return { ...state, message: { text: event.text, tone: event.tone, untilMs: event.nowMs + MESSAGE_MS[event.tone] } };
     case "phase":

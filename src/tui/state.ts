@@ -33,9 +33,11 @@ export interface State {
   readonly asked: Readonly<Record<string, number>>;
 }
 
+/** Covers the panes. */
 export interface Overlay {
-  readonly kind: "help" | "graph";
-  readonly lines: readonly string[];
+  /** Absent: it is the help. */
+  readonly graph?: GraphView;
+  /** First line in sight. */
   readonly top: number;
 }
 
