@@ -12,6 +12,7 @@ const BENCHES: Record<string, () => Promise<{ run: Bench }>> = {
   restart: () => load("restart"),
   cli: () => load("cli"),
   logs: () => load("logs"),
+  "logs-scale": () => load("logs-scale"),
   journal: () => load("journal"),
   "edge-http": () => load("edge-http"),
   "edge-tcp": () => load("edge-tcp"),

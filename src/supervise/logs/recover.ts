@@ -2,9 +2,9 @@ import { closeSync, fstatSync, ftruncateSync, openSync, readdirSync, rmSync, sta
 import { join } from "node:path";
 import { errnoOf } from "../../kernel/errors.ts";
 import { type Cursor, cursorKey } from "./cursor.ts";
-import { decodeEntry, ENTRY_BYTES, type Entry, FLAG, NO_INSTANCE } from "./entry.ts";
-import { readUpTo } from "./file.ts";
-import type { Segment } from "./segment.ts";
+import { ENTRY_BYTES, type Entry, FLAG, NO_INSTANCE } from "./entry.ts";
+import { EntryBlocks } from "./entry-blocks.ts";
+import type { ActiveSegment, Segment } from "./segment.ts";
 
 interface Cursors {
   readonly cursors: Map<string, Cursor>;
@@ -13,8 +13,10 @@ interface Cursors {
 }
 
 export interface Recovered extends Cursors {
-  /** Oldest first; the last one is written on. */
+  /** Oldest first. */
   readonly segments: Segment[];
+  /** The last of them, which is written on. */
+  readonly active: ActiveSegment | undefined;
 }
 
 const IDX = /^(\d{16})\.idx$/;
@@ -25,15 +27,15 @@ const IDX = /^(\d{16})\.idx$/;
  */
 export function recover(dir: string): Recovered {
   const names = tidied(dir);
-  const segments: Segment[] = [];
-  for (const [at, name] of names.entries()) {
-    const segment = openSegment(join(dir, name), at === names.length - 1);
-    if (segment) segments.push(segment);
-    else removeSegment(join(dir, name));
+  let last: ActiveSegment | undefined;
+  while (!last && names.length > 0) {
+    const path = join(dir, names.pop() ?? "");
+    last = lastSegment(path);
+    if (!last) removeSegment(path);
   }
-  const last = segments.at(-1);
-  if (last && names.at(-1) !== last.path.slice(-16)) openSegment(last.path, true);
-  return { segments, ...(last ? readCursors(last) : { cursors: new Map(), past: new Map() }) };
+  if (!last) return { segments: [], active: undefined, cursors: new Map(), past: new Map() };
+  const closed = names.map((name) => new ClosedSegment(join(dir, name)));
+  return { segments: [...closed, last], active: last, ...readCursors(last) };
 }
 
 /** The index goes first: a log without an index is a leftover. */
@@ -60,28 +62,72 @@ function listed(dir: string): string[] {
   }
 }
 
-function openSegment(path: string, repair: boolean): Segment | undefined {
-  const idx = openSync(`${path}.idx`, repair ? "r+" : "r");
+/** The one that is written on, cut to its last checkpoint. */
+function lastSegment(path: string): ActiveSegment | undefined {
+  const idx = openSync(`${path}.idx`, "r+");
   try {
-    const logBytes = sizeOf(`${path}.log`);
-    const found = lastWhole(idx, logBytes);
+    const found = lastWhole(idx, sizeOf(`${path}.log`));
     if (!found) return undefined;
     const { entry, entries } = found;
-    if (repair) {
-      ftruncateSync(idx, entries * ENTRY_BYTES);
-      truncateLog(path, entry.end);
-    }
-    return {
-      path,
-      firstSeq: Number(path.slice(-16)),
-      entries,
-      end: entry.end,
-      lastSeq: entry.seq,
-      firstTs: repair ? firstTs(idx, entries) : undefined,
-      lastTs: entry.ts,
-    };
+    ftruncateSync(idx, entries * ENTRY_BYTES);
+    truncateLog(path, entry.end);
+    return { path, ...figuresOf(path, found), firstTs: firstTs(idx, entries) };
   } finally {
     closeSync(idx);
+  }
+}
+
+type Figures = Pick<Segment, "firstSeq" | "entries" | "end" | "lastSeq" | "lastTs">;
+
+function figuresOf(path: string, found: ReturnType<typeof lastWhole>): Figures {
+  const firstSeq = Number(path.slice(-16));
+  if (!found) return { firstSeq, entries: 0, end: 0, lastSeq: firstSeq - 1, lastTs: 0 };
+  const { entry, entries } = found;
+  return { firstSeq, entries, end: entry.end, lastSeq: entry.seq, lastTs: entry.ts };
+}
+
+/** Written on no more. Its index is looked at when somebody asks: a log may have hundreds of them, and of most nobody does. */
+class ClosedSegment implements Segment {
+  readonly firstSeq: number;
+  readonly firstTs = undefined;
+  private known: Figures | undefined;
+
+  constructor(readonly path: string) {
+    this.firstSeq = Number(path.slice(-16));
+  }
+
+  get entries(): number {
+    return this.figures.entries;
+  }
+
+  get end(): number {
+    return this.figures.end;
+  }
+
+  get lastSeq(): number {
+    return this.figures.lastSeq;
+  }
+
+  get lastTs(): number {
+    return this.figures.lastTs;
+  }
+
+  private get figures(): Figures {
+    return (this.known ??= this.read());
+  }
+
+  private read(): Figures {
+    try {
+      const idx = openSync(`${this.path}.idx`, "r");
+      try {
+        return figuresOf(this.path, lastWhole(idx, sizeOf(`${this.path}.log`)));
+      } finally {
+        closeSync(idx);
+      }
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+      return figuresOf(this.path, undefined); // gone, or unreadable: then it has no records
+    }
   }
 }
 
@@ -100,8 +146,10 @@ function truncateLog(path: string, end: number): void {
 
 /** The last entry that is whole and whose bytes are there. */
 function lastWhole(idx: number, logBytes: number): { entry: Entry; entries: number } | undefined {
-  for (let at = Math.floor(fstatSync(idx).size / ENTRY_BYTES) - 1; at >= 0; at--) {
-    const entry = entryAt(idx, at);
+  const written = Math.floor(fstatSync(idx).size / ENTRY_BYTES);
+  const blocks = new EntryBlocks(idx);
+  for (let at = written - 1; at >= 0; at--) {
+    const entry = blocks.entry(at, written);
     if (entry && entry.end <= logBytes) return { entry, entries: at + 1 };
   }
   return undefined;
@@ -109,23 +157,20 @@ function lastWhole(idx: number, logBytes: number): { entry: Entry; entries: numb
 
 /** Time of the first record: the first entry that covers bytes comes right after the snapshot at the head. */
 function firstTs(idx: number, entries: number): number | undefined {
+  const blocks = new EntryBlocks(idx);
   for (let at = 0; at < entries; at++) {
-    const entry = entryAt(idx, at);
+    const entry = blocks.entry(at, entries);
     if (entry && entry.end > 0) return entry.ts;
   }
   return undefined;
 }
 
-function entryAt(idx: number, at: number): Entry | undefined {
-  const bytes = Buffer.alloc(ENTRY_BYTES);
-  return readUpTo(idx, bytes, at * ENTRY_BYTES) === ENTRY_BYTES ? decodeEntry(bytes) : undefined;
-}
-
 /** Cursors, read backwards as far as the last whole snapshot. */
 function readCursors(segment: Segment): Cursors {
   const idx = openSync(`${segment.path}.idx`, "r");
+  const blocks = new EntryBlocks(idx);
   try {
-    return cursorsBefore((at) => entryAt(idx, at), segment.entries);
+    return cursorsBefore((at) => blocks.entry(at, segment.entries), segment.entries);
   } finally {
     closeSync(idx);
   }

@@ -21,10 +21,6 @@ export function expired(segments: readonly Segment[], limits: Limits & { now: nu
   const tooMany = Math.max(0, segments.length - Math.max(1, limits.maxFiles));
   const { maxAgeMs, now } = limits;
   if (maxAgeMs === undefined) return tooMany;
-  const kept = segments.findIndex((segment) => isEmpty(segment) || now - segment.lastTs <= maxAgeMs);
+  const kept = segments.findIndex(({ lastTs }) => now - lastTs <= maxAgeMs);
   return Math.max(tooMany, kept < 0 ? segments.length - 1 : kept);
-}
-
-function isEmpty(segment: Segment): boolean {
-  return segment.end === 0;
 }

@@ -72,8 +72,10 @@ export class Scan {
   }
 
   private openNext(): boolean {
-    for (const segment of this.segments()) {
-      if (segment.lastSeq <= this.seq) continue;
+    const segments = this.segments();
+    for (const [at, segment] of segments.entries()) {
+      const below = (segments[at + 1]?.firstSeq ?? Number.POSITIVE_INFINITY) - 1 <= this.seq;
+      if (below || segment.lastSeq <= this.seq) continue;
       const file = openIfThere(segment);
       if (!file) continue;
       this.file = file;
@@ -102,7 +104,8 @@ export function* backwards(segments: readonly Segment[]): Generator<Span> {
 
 /** seq of the last record read before `ts`: by the index, not by a scan. */
 export function seqBefore(segments: readonly Segment[], ts: number): number {
-  const segment = segments.find(({ lastTs }) => lastTs >= ts);
+  // From the newest: of those that are far too old nothing has to be read.
+  const segment = segments[segments.findLastIndex(({ end, lastTs }) => end > 0 && lastTs < ts) + 1];
   if (!segment) return segments.at(-1)?.lastSeq ?? 0;
   const file = openIfThere(segment);
   try {

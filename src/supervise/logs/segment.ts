@@ -1,26 +1,28 @@
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
-import { decodeEntry, ENTRY_BYTES, type Entry } from "./entry.ts";
+import type { Entry } from "./entry.ts";
+import { EntryBlocks } from "./entry-blocks.ts";
 import { readUpTo } from "./file.ts";
 
-/** One file of records and its index, as far as they are committed. The writer of the last one moves its figures on. */
+/** One file of records and its index, as far as they are committed. What a closed one has is read when it is asked for. */
 export interface Segment {
   /** Without the suffix `.log` or `.idx`. */
   readonly path: string;
   readonly firstSeq: number;
   /** Entries of the index. */
-  entries: number;
+  readonly entries: number;
   /** Bytes of the log. */
-  end: number;
-  lastSeq: number;
-  /** When its first and newest record were read, epoch ms; `firstTs` is undefined while it has none. */
-  firstTs: number | undefined;
-  lastTs: number;
+  readonly end: number;
+  readonly lastSeq: number;
+  /** When its first and newest record were read, epoch ms; `firstTs` is undefined while it has none, and of those that are closed. */
+  readonly firstTs: number | undefined;
+  readonly lastTs: number;
 }
 
+/** The one that is written on. */
+export type ActiveSegment = { -readonly [Field in keyof Segment]: Segment[Field] };
+
 const SEQ_DIGITS = 16;
-/** Entries read at a time. */
-const BLOCK_ENTRIES = 64;
 const WINDOW_BYTES = 64 * 1024;
 const NO_WINDOW: { readonly start: number; readonly bytes: Buffer } = { start: 0, bytes: Buffer.alloc(0) };
 
@@ -32,14 +34,12 @@ export function segmentPath(dir: string, firstSeq: number): string {
 export class SegmentFile {
   private readonly log: number;
   private readonly idx: number;
-  private readonly block = Buffer.alloc(BLOCK_ENTRIES * ENTRY_BYTES);
-  /** Entries in `block`: from … from + count. */
-  private from = 0;
-  private count = 0;
+  private readonly entries: EntryBlocks;
   private window = NO_WINDOW;
 
   constructor(readonly segment: Segment) {
     this.idx = openSync(`${segment.path}.idx`, "r");
+    this.entries = new EntryBlocks(this.idx);
     try {
       this.log = openSync(`${segment.path}.log`, "r");
     } catch (error) {
@@ -50,9 +50,7 @@ export class SegmentFile {
 
   /** Entry `at` of the index, counted from 0; undefined past the committed ones. */
   entry(at: number): Entry | undefined {
-    if (at < 0 || at >= this.segment.entries) return undefined;
-    if (at < this.from || at >= this.from + this.count) this.load(at);
-    return decodeEntry(this.block, (at - this.from) * ENTRY_BYTES);
+    return this.entries.entry(at, this.segment.entries);
   }
 
   /** First entry that `isPast` holds for, in an index where it holds for all after it too; `entries` when for none. */
@@ -94,12 +92,5 @@ export class SegmentFile {
     const start = from < this.window.start ? Math.max(0, to - WINDOW_BYTES) : from;
     const wanted = Buffer.allocUnsafe(Math.min(WINDOW_BYTES, this.segment.end - start));
     this.window = { start, bytes: wanted.subarray(0, readUpTo(this.log, wanted, start)) };
-  }
-
-  /** Blocks are aligned, so that reading backwards uses them as well as reading forwards. */
-  private load(at: number): void {
-    this.from = at - (at % BLOCK_ENTRIES);
-    this.count = Math.min(BLOCK_ENTRIES, this.segment.entries - this.from);
-    readUpTo(this.idx, this.block.subarray(0, this.count * ENTRY_BYTES), this.from * ENTRY_BYTES);
   }
 }

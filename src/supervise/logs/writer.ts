@@ -6,7 +6,7 @@ import { cutQuietly, writeAll } from "./file.ts";
 import type { LoggingSpec } from "./record.ts";
 import { recover, removeSegment } from "./recover.ts";
 import { expired, mustRotate } from "./retention.ts";
-import { type Segment, segmentPath } from "./segment.ts";
+import { type ActiveSegment, type Segment, segmentPath } from "./segment.ts";
 
 /** Some records of one stream, or only the news that an instance has ended. */
 export interface Batch {
@@ -31,36 +31,39 @@ export interface Part {
 const MAX_CURSORS = 512;
 /** Ended instances wait for their removal a moment each; far fewer than these at one time. */
 const MAX_PAST = 64;
-/** How many entries recovery reads at most before it meets a snapshot. */
-const SNAPSHOT_EVERY = 4096;
+/** How many entries recovery reads at most before it meets a snapshot; more where one is long, so that they stay a small part of the index. */
+const SNAPSHOT_EVERY = 512;
+const SNAPSHOT_SHARE = 16;
 const NOTHING = new Uint8Array(0);
 
 /** The files of one service: the only thing that writes them. Every method leaves them at a checkpoint, also when it throws. */
 export class SegmentWriter {
   /** Oldest first; the last one is written on. */
   readonly segments: Segment[];
+  private active: ActiveSegment | undefined;
   private readonly cursors: Map<string, Cursor>;
   /** Of instances that have ended. */
   private readonly past: Map<string, Cursor>;
-  private files: { readonly segment: Segment; readonly log: number; readonly idx: number } | undefined;
+  private files: { readonly segment: ActiveSegment; readonly log: number; readonly idx: number } | undefined;
   private sinceSnapshot = SNAPSHOT_EVERY;
 
   constructor(
     private readonly dir: string,
     public limits: LoggingSpec,
   ) {
-    const { segments, cursors, past } = recover(dir);
+    const { segments, active, cursors, past } = recover(dir);
     this.segments = segments;
+    this.active = active;
     this.cursors = cursors;
     this.past = past;
   }
 
   get lastSeq(): number {
-    return this.segments.at(-1)?.lastSeq ?? 0;
+    return this.active?.lastSeq ?? 0;
   }
 
   get lastTs(): number {
-    return this.segments.at(-1)?.lastTs ?? 0;
+    return this.active?.lastTs ?? 0;
   }
 
   cursor(instance: string, stream: number): Cursor | undefined {
@@ -98,7 +101,7 @@ export class SegmentWriter {
   /** Removes what is too much or too old; an active segment that is too old is closed first. True when something went. */
   sweep(now: number): boolean {
     const { maxAgeMs } = this.limits;
-    const active = this.segments.at(-1);
+    const { active } = this;
     if (active && active.end > 0 && maxAgeMs !== undefined && now - active.lastTs > maxAgeMs) this.tryRotate();
     const count = expired(this.segments, { ...this.limits, now });
     for (const segment of this.segments.splice(0, count)) removeSegment(segment.path);
@@ -113,14 +116,14 @@ export class SegmentWriter {
   }
 
   private filesFor(batch: Batch): NonNullable<typeof this.files> {
-    const active = this.segments.at(-1);
+    const { active } = this;
     const now = batch.parts[0]?.ts ?? this.lastTs;
     const bytes = batch.bytes.length + (batch.parts.length - 1) * ENTRY_BYTES;
     if (!active || (batch.bytes.length > 0 && mustRotate(active, bytes, { ...this.limits, now }))) {
       this.rotate();
       this.sweep(now);
     }
-    const segment = this.segments.at(-1);
+    const segment = this.active;
     if (!segment) throw new Error("a log without a segment");
     if (this.files?.segment !== segment) {
       this.close();
@@ -141,7 +144,7 @@ export class SegmentWriter {
   /** Starts a segment. Its index appears under its name only when the snapshot in it is whole. */
   private rotate(): void {
     const path = segmentPath(this.dir, this.lastSeq + 1);
-    const segment: Segment = {
+    const segment: ActiveSegment = {
       path,
       firstSeq: this.lastSeq + 1,
       entries: 0,
@@ -157,6 +160,7 @@ export class SegmentWriter {
     renameSync(`${path}.tmp`, `${path}.idx`);
     segment.entries = snapshot.length / ENTRY_BYTES;
     this.segments.push(segment);
+    this.active = segment;
     this.sinceSnapshot = 0;
     this.close();
   }
@@ -179,7 +183,8 @@ export class SegmentWriter {
 
   private maybeSnapshot(entries: number): void {
     this.sinceSnapshot += entries;
-    if (this.sinceSnapshot < SNAPSHOT_EVERY || !this.files) return;
+    const every = Math.max(SNAPSHOT_EVERY, SNAPSHOT_SHARE * (this.cursors.size + this.past.size));
+    if (this.sinceSnapshot < every || !this.files) return;
     this.sinceSnapshot = 0;
     const { segment, idx } = this.files;
     const snapshot = this.snapshot(segment);
@@ -223,7 +228,7 @@ function keep(cursors: Map<string, Cursor>, cursor: Cursor, most: number): void 
   if (cursors.size > most && oldest !== undefined) cursors.delete(oldest);
 }
 
-function openForWriting(segment: Segment): { segment: Segment; log: number; idx: number } {
+function openForWriting(segment: ActiveSegment): { segment: ActiveSegment; log: number; idx: number } {
   const idx = openSync(`${segment.path}.idx`, "r+");
   try {
     return { segment, idx, log: openSync(`${segment.path}.log`, "r+") };

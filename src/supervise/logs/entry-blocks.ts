@@ -1,0 +1,29 @@
+import { decodeEntry, ENTRY_BYTES, type Entry } from "./entry.ts";
+import { readUpTo } from "./file.ts";
+
+/** Entries read at a time. */
+const BLOCK_ENTRIES = 64;
+
+/** Entries of an index by number, some at a time: whoever wants one mostly wants its neighbours too. */
+export class EntryBlocks {
+  private readonly block = Buffer.alloc(BLOCK_ENTRIES * ENTRY_BYTES);
+  /** Entries in `block`: from … from + count. */
+  private from = 0;
+  private count = 0;
+
+  constructor(private readonly fd: number) {}
+
+  /** Counted from 0. Undefined when it is not whole, or not below `end`, up to which the index is known to be written. */
+  entry(at: number, end: number): Entry | undefined {
+    if (at < 0 || at >= end) return undefined;
+    if (at < this.from || at >= this.from + this.count) this.load(at, end);
+    return at < this.from + this.count ? decodeEntry(this.block, (at - this.from) * ENTRY_BYTES) : undefined;
+  }
+
+  /** Blocks are aligned, so that reading backwards uses them as well as reading forwards. */
+  private load(at: number, end: number): void {
+    this.from = at - (at % BLOCK_ENTRIES);
+    const wanted = Math.min(BLOCK_ENTRIES, end - this.from) * ENTRY_BYTES;
+    this.count = Math.floor(readUpTo(this.fd, this.block.subarray(0, wanted), this.from * ENTRY_BYTES) / ENTRY_BYTES);
+  }
+}
