@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { buildCore, type Core, restore, sweepLeftovers } from "./daemon/core.ts";
+import { buildCore, type Core, restore, sweepContainers, sweepLeftovers } from "./daemon/core.ts";
 import { buildRuns, closeRuns, type RunPartsOptions, startRuns } from "./daemon/runs.ts";
 import { servicesOf } from "./daemon/services.ts";
 import { stackSchedules } from "./daemon/stack-schedules.ts";
@@ -29,7 +29,7 @@ interface DaemonOptions {
   readonly onListening: (url: string) => void;
 }
 
-const STRAY = "a process of this home belongs to no stack and no app: it is left alone; kill it by hand if it is not wanted";
+const STRAY = "a process or container of this home belongs to no stack and no app: it is left alone; kill it by hand if it is not wanted";
 
 /** The control plane: builds everything once, in order, and serves until a signal or `POST /shutdown`. Throws before it listens. */
 export async function runDaemon({ env, flags, onListening }: DaemonOptions): Promise<void> {
@@ -54,6 +54,7 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   await core.edge.start();
   const restored = await restore(core);
   await sweepLeftovers(core, (instance, pid) => tell(STRAY, { instance, pid }));
+  sweepContainers(core, (container, name) => tell(STRAY, { container, name })).catch(onError);
   core.runs.resume();
   core.apps.tidy((app) => core.runs.underWay({ app }).length > 0);
   const stopTidying = keepTidy({
@@ -129,13 +130,14 @@ function openJournal(home: string, { clock, log }: { clock: Clock; log: ReturnTy
 }
 
 /** Lets go of what runs; it goes on. */
-function release({ runs, stacks, execs, apps, edge, runtime }: Core): void {
+function release({ runs, stacks, execs, apps, edge, runtime, docker }: Core): void {
   runs.abandon();
   execs.close();
   stacks.close();
   apps.close();
   edge.close();
   runtime.close();
+  docker.close();
 }
 
 /** Nobody starts a daemon again that a defect in one corner has ended: it is logged, and supervision goes on. */

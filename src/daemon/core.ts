@@ -125,3 +125,9 @@ export async function sweepLeftovers({ runtime, stacks, apps }: Core, onRunning:
     else await runtime.forget(instance);
   }
 }
+
+/** The same of containers, once docker answers; nothing is asked where no stack has any. */
+export async function sweepContainers({ docker, stacks }: Core, onRunning: (container: string, name: string) => void): Promise<void> {
+  if (!stacks.haveContainers()) return;
+  for (const { container, name } of await docker.strays(stacks.instances())) onRunning(container, name);
+}

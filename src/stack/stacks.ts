@@ -226,6 +226,10 @@ export class Stacks implements StackHost {
     return new Set(slots.flatMap(({ instance, draining = [] }) => (instance === undefined ? draining : [instance, ...draining])));
   }
 
+  haveContainers(): boolean {
+    return [...this.stacks.values()].some(({ record }) => Object.values(record.spec.services).some(({ docker }) => docker !== undefined));
+  }
+
   close(): void {
     for (const stack of this.stacks.values()) stack.close();
   }
