@@ -9,8 +9,6 @@ interface Window {
   readonly cwd: string;
   readonly columns?: number;
   readonly rows?: number;
-  /** Before the command, as a shell takes it: `TERM=dumb`. */
-  readonly assign?: string;
 }
 
 /** A real terminal, on a tmux server of its own, with a shell in it: keys go in, what is on its screen comes out. */
@@ -20,14 +18,19 @@ export class Terminal implements AsyncDisposable {
     private readonly env: Readonly<Record<string, string>>,
   ) {}
 
-  /** What the shell runs is `orco <args>`; then it says `left <exit code>` and the terminal's settings. */
-  static async open(args: string, { rig, cwd, columns = 80, rows = 24, assign = "" }: Window): Promise<Terminal> {
+  /** `orco <args>` in it; `assign` as a shell takes it: `TERM=dumb`. */
+  static orco(args: string, { assign = "", ...window }: Window & { assign?: string }): Promise<Terminal> {
+    return Terminal.open(`${assign} ${ORCO} ${args}`, window);
+  }
+
+  /** The shell runs the command, then says `left <exit code>` and the terminal's settings. */
+  static async open(command: string, { rig, cwd, columns = 80, rows = 24 }: Window): Promise<Terminal> {
     const { PATH = "" } = process.env;
     const socket = join(cwd, `tmux-${terminals.next().value}.sock`);
     // The mark by which a rig finds, at its end, whatever it has started.
     const mark = { TMPDIR: join(rig.dir, "tmp"), HOME: rig.dir, ORCO_HOME: rig.home, ORCHD_BIND_ADDR: "127.0.0.1:0" };
     const terminal = new Terminal(socket, { PATH, LANG: "C.UTF-8", ...mark });
-    const script = `${assign} ${ORCO} ${args}; echo "left $?"; stty -a | tr ' ;' '\\n\\n' | grep -x -e '-*icanon' -e '-*echo' -e '-*isig'; exec sleep 1000`;
+    const script = `${command}; echo "left $?"; stty -a | tr ' ;' '\\n\\n' | grep -x -e '-*icanon' -e '-*echo' -e '-*isig'; exec sleep 1000`;
     await terminal.tmux("-f", "/dev/null", "new-session", "-d", "-c", cwd, "-x", String(columns), "-y", String(rows), script);
     return terminal;
   }

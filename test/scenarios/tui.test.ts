@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { scenario, sharedRig } from "./rig.ts";
+import { isAlive, readStat } from "../../src/supervise/proc.ts";
+import { until } from "../until.ts";
+import { ORCO, scenario, sharedRig } from "./rig.ts";
 import { Terminal } from "./tmux.ts";
 
 const rig = sharedRig();
@@ -20,7 +22,7 @@ test("the document's table, with real services", async () => {
       web: { command: "exec sleep 1000", dependsOn: [api] }
   `);
   await stack.ok("up", "-d");
-  await using terminal = await Terminal.open("top", { rig, cwd: stack.dir });
+  await using terminal = await Terminal.orco("top", { rig, cwd: stack.dir });
   const waiting = await terminal.see("web to wait", (_, all) => all.includes("waiting for api (ready)"));
   expect(waiting[0]).toMatch(/^SERVICE +STATE +READY +REPL +RESTARTS +AGE +MESSAGE$/);
   const row = (screen: readonly string[], name: string): string => screen.find((line) => line.startsWith(`${name} `)) ?? "";
@@ -39,7 +41,7 @@ test("keys: select, focus, level, filter, scroll, help, graph; every way out lea
       two: { command: "echo two says hello; exec sleep 1000", dependsOn: [one] }
   `);
   await stack.up();
-  await using terminal = await Terminal.open("top", { rig, cwd: stack.dir });
+  await using terminal = await Terminal.orco("top", { rig, cwd: stack.dir });
   await terminal.see("both to run, and the log", (_, all) => all.includes("two Running") || all.includes("two says hello"));
   expect(await Promise.all(["alternate_on", "cursor_flag", "mouse_any_flag"].map((flag) => terminal.flag(flag)))).toEqual(["1", "0", "0"]);
   await terminal.press("Down", "Enter");
@@ -65,7 +67,7 @@ test("keys: select, focus, level, filter, scroll, help, graph; every way out lea
 test("keys change the stack, and what cannot be done is said", async () => {
   const stack = rig.stack(`services: { one: { command: "exec sleep 1000" } }`);
   await stack.up();
-  await using terminal = await Terminal.open("top", { rig, cwd: stack.dir });
+  await using terminal = await Terminal.orco("top", { rig, cwd: stack.dir });
   await terminal.see("one to run", (_, all) => RUNNING.test(all.split("\n")[1] ?? ""));
   await terminal.press("p");
   await terminal.see("nothing to promote", (_, all) => all.includes("nothing to promote"));
@@ -90,7 +92,7 @@ test("any size, while it changes", async () => {
   const services = Array.from({ length: 30 }, (_, at) => `s${at}: { command: "echo ${"wide 日本 ".repeat(20)}; exec sleep 1000" }`);
   const stack = rig.stack(`services: { ${services.join(", ")} }`);
   await stack.up();
-  await using terminal = await Terminal.open("top", { rig, cwd: stack.dir });
+  await using terminal = await Terminal.orco("top", { rig, cwd: stack.dir });
   await terminal.see("the table", (_, all) => all.includes("services 1-10 of 30"));
   await terminal.press("End");
   await terminal.resize(200, 60);
@@ -118,7 +120,7 @@ test.each([
 ] as const)("%s leaves the terminal as it was", async (signal, code) => {
   const stack = rig.stack(`services: { one: { command: "exec sleep 1000" } }`);
   await stack.up();
-  await using terminal = await Terminal.open("top", { rig, cwd: stack.dir });
+  await using terminal = await Terminal.orco("top", { rig, cwd: stack.dir });
   await terminal.see("one to run", (_, all) => /^one +Running/m.test(all));
   process.kill(await terminal.pid(), signal);
   await terminal.seeLeft(code);
@@ -127,7 +129,7 @@ test.each([
 test("stopped and continued by the shell it is there again", async () => {
   const stack = rig.stack(`services: { one: { command: "exec sleep 1000" } }`);
   await stack.up();
-  await using terminal = await Terminal.open("top", { rig, cwd: stack.dir });
+  await using terminal = await Terminal.orco("top", { rig, cwd: stack.dir });
   await terminal.see("one to run", (_, all) => /^one +Running/m.test(all));
   const pid = await terminal.pid();
   process.kill(pid, "SIGSTOP");
@@ -143,15 +145,15 @@ test("not on a terminal, or on a dumb one, top prints the table once", async () 
   await stack.up();
   expect(await stack.ok("top")).toMatch(/^SERVICE +STATE.*\none +Running +true .*\n$/);
   expect(JSON.parse(await stack.ok("--json", "top"))).toMatchObject({ stack: stack.name });
-  await using dumb = await Terminal.open("top", { rig, cwd: stack.dir, assign: "TERM=dumb" });
+  await using dumb = await Terminal.orco("top", { rig, cwd: stack.dir, assign: "TERM=dumb" });
   expect((await dumb.seeLeft(0)).join("\n")).toMatch(/^SERVICE.*\none +Running +true .*\nleft 0/);
-  await using nowhere = await Terminal.open("--stack nowhere top", { rig, cwd: stack.dir });
+  await using nowhere = await Terminal.orco("--stack nowhere top", { rig, cwd: stack.dir });
   await nowhere.seeLeft(4);
 });
 
 test("up: q detaches, the stack runs on", async () => {
   const stack = rig.stack(`services: { one: { command: "echo here i am; exec sleep 1000" } }`);
-  await using terminal = await Terminal.open("up", { rig, cwd: stack.dir });
+  await using terminal = await Terminal.orco("up", { rig, cwd: stack.dir });
   await terminal.see("it to run", (_, all) => /^one +Running/m.test(all) && all.includes("| here i am"));
   await terminal.press("q");
   expect((await terminal.seeLeft(0)).join("\n")).toContain("runs on");
@@ -162,7 +164,7 @@ test("up: Ctrl-C brings the stack down before one's eyes, a second one kills it"
   const stack = rig.stack(`
     services: { one: { command: "trap '' TERM; echo deaf; while :; do sleep 0.1; done", stop: { timeout: 60s } } }
   `);
-  await using terminal = await Terminal.open("up", { rig, cwd: stack.dir });
+  await using terminal = await Terminal.orco("up", { rig, cwd: stack.dir });
   await terminal.see("it to run", (_, all) => /^one +Running/m.test(all) && all.includes("| deaf"));
   await terminal.press("C-c");
   await terminal.see("it to stop", (_, all) => /^one +Stopping/m.test(all) && all.includes("Ctrl-C again: kill it at once"));
@@ -173,20 +175,20 @@ test("up: Ctrl-C brings the stack down before one's eyes, a second one kills it"
 
 test("up: a change that fails ends it, with the reason on the screen of the shell", async () => {
   const stack = rig.stack(`services: { one: { command: "exit 3", restartPolicy: { condition: never } } }`);
-  await using terminal = await Terminal.open("up", { rig, cwd: stack.dir });
+  await using terminal = await Terminal.orco("up", { rig, cwd: stack.dir });
   expect((await terminal.seeLeft(1)).join("\n")).toContain("exit code 3");
 });
 
 test("up: ends with all of its services, and shows how they ended", async () => {
   const stack = rig.stack(`services: { one: { command: "sleep 1", restartPolicy: { condition: never } } }`);
-  await using terminal = await Terminal.open("up", { rig, cwd: stack.dir });
+  await using terminal = await Terminal.orco("up", { rig, cwd: stack.dir });
   expect((await terminal.seeLeft(0)).join("\n")).toMatch(/one +Stopped.*completed[^]*have ended/);
 });
 
 scenario("a daemon that is killed: it says so, and goes on with the next one without a gap", async (own) => {
   const stack = own.stack(`services: { one: { command: "n=0; while :; do echo n $$((n=n+1)); sleep 0.05; done" } }`);
   await stack.up();
-  await using terminal = await Terminal.open("top", { rig: own, cwd: stack.dir, rows: 60 });
+  await using terminal = await Terminal.orco("top", { rig: own, cwd: stack.dir, rows: 60 });
   await terminal.see("lines", (_, all) => /\| n \d+/.test(all));
   await own.killDaemon();
   await terminal.see("it to be missed", (_, all) => all.includes("daemon lost"));
@@ -198,5 +200,53 @@ scenario("a daemon that is killed: it says so, and goes on with the next one wit
   const numbers = lines.flatMap((line) => (last.test(line) ? [Number(last.exec(line)?.[1])] : []));
   expect(numbers).toEqual(Array.from(numbers, (_, at) => (numbers[0] ?? 0) + at));
   await terminal.press("q");
+  await terminal.seeLeft(0);
+});
+
+test("up: a window that is closed is a hangup: the stack goes down", async () => {
+  const stack = rig.stack(`services: { one: { command: "exec sleep 1000" } }`);
+  const terminal = await Terminal.orco("up", { rig, cwd: stack.dir });
+  await terminal.see("it to run", (_, all) => /^one +Running/m.test(all));
+  const pid = await terminal.pid();
+  await terminal[Symbol.asyncDispose]();
+  await until("orco to end", () => !isAlive(readStat(pid)), 10_000);
+  expect((await stack.orco("status")).code).toBe(4);
+});
+
+test("a window that is closed ends top, and nothing else", async () => {
+  const stack = rig.stack(`services: { one: { command: "exec sleep 1000" } }`);
+  await stack.up();
+  const terminal = await Terminal.orco("top", { rig, cwd: stack.dir });
+  await terminal.see("it to run", (_, all) => /^one +Running/m.test(all));
+  const pid = await terminal.pid();
+  await terminal[Symbol.asyncDispose]();
+  await until("orco to end", () => !isAlive(readStat(pid)), 10_000);
+  expect((await stack.service("one")).ready).toBe(true);
+});
+
+test.each(["throw", "reject", "exit"])("a defect leaves the terminal as it was, and is told there: %s", async (how) => {
+  const program = `${process.execPath} ${join(import.meta.dirname, "../programs/tui-defect.ts")} ${how}`;
+  await using terminal = await Terminal.open(program, { rig, cwd: rig.dir });
+  await terminal.see("the screen", (_, all) => all.includes("q quit"));
+  await terminal.press("g");
+  const screen = await terminal.seeLeft(how === "exit" ? 7 : 1);
+  if (how !== "exit") expect(screen.join("\n")).toContain("a defect");
+});
+
+test("Ctrl-Z goes to the shell, fg comes back", async () => {
+  const stack = rig.stack(`services: { one: { command: "exec sleep 1000" } }`);
+  await stack.up();
+  await using terminal = await Terminal.open("bash --norc -i", { rig, cwd: stack.dir });
+  await terminal.type(`${ORCO} top`);
+  await terminal.press("Enter");
+  await terminal.see("it to run", (_, all) => /^one +Running/m.test(all));
+  await terminal.press("C-z");
+  await terminal.see("the shell", (_, all) => all.includes("Stopped"));
+  expect(await terminal.flag("alternate_on")).toBe("0");
+  await terminal.press("f", "g", "Enter");
+  await terminal.see("it to be back", (_, all) => /^one +Running/m.test(all));
+  await terminal.press("q");
+  await terminal.see("the shell again", () => true);
+  await terminal.press("C-d");
   await terminal.seeLeft(0);
 });
