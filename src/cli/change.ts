@@ -80,7 +80,10 @@ export function succeeded(run: RunView, next?: string): void {
   const chain = run.error?.["chain"];
   const more = Array.isArray(chain) ? chain.filter((one) => typeof one === "string" && !why.includes(one)) : [];
   const diagnostics = run.error?.["diagnostics"];
-  throw runFailed([why, ...more].join("\n      "), {
+  const text = [why, ...more].join("\n      ");
+  // Somebody else has what it needs: not this change has failed, but the place is taken.
+  if (run.kind === "apply" && run.error?.code === "conflict") throw new OrcoError("conflict", text, next === undefined ? {} : { next });
+  throw runFailed(text, {
     ...(diagnostics !== undefined && { diagnostics }),
     ...(next !== undefined && run.status === "failed" && { next }),
   });

@@ -114,6 +114,22 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./apply.ts")).apply,
   },
   {
+    name: "stack",
+    summary: "the stacks of this machine: list (also without an action), show",
+    actions: [
+      { name: "list", summary: "all stacks, how many services each has and how many of them are ready", example: "stack list" },
+      {
+        name: "show",
+        args: "<name>",
+        summary: "the services of one and how they are",
+        options: [["--wide", "also CPU and memory"]],
+        example: "stack show shop --json",
+      },
+    ],
+    usually: "list",
+    load: async () => (await import("./stack.ts")).stack,
+  },
+  {
     name: "app",
     summary: "apps that are deployed from git: add, list (also without an action), show, remove",
     actions: [

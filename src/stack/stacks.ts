@@ -1,4 +1,5 @@
 import { messageOf, OrcoError } from "../kernel/errors.ts";
+import { didYouMean } from "../kernel/nearest.ts";
 import { adoptSlot } from "../supervise/adopt-slot.ts";
 import type { Slot } from "../supervise/instance.ts";
 import type { LogQuery, LogRecord } from "../supervise/logs/record.ts";
@@ -216,7 +217,12 @@ export class Stacks implements StackHost {
   /** Throws `not_found`, saying how the stack would come up. */
   require(name: string): Stack {
     const stack = this.stacks.get(name);
-    if (!stack) throw new OrcoError("not_found", `stack ${name} is not up; orco up starts it`, { stack: name });
+    if (!stack) {
+      const hint = didYouMean(name, this.names());
+      throw new OrcoError("not_found", `stack ${name} is not up${hint === undefined ? "" : ` (${hint})`}; orco up starts it`, {
+        stack: name,
+      });
+    }
     return stack;
   }
 
