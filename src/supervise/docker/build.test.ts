@@ -200,6 +200,12 @@ describe.skipIf(!here)("a build", () => {
   test("with a Dockerfile that is none, or lies elsewhere", async () => {
     const context = contextOf({ Dockerfile: "FROM busybox:local\nNOPE x\n", "a.txt": "a" });
     expect(build(context)).rejects.toMatchObject({ code: "build_failed", message: expect.stringContaining("NOPE") });
+    const hidden = contextOf({
+      "ci/Dockerfile": `FROM busybox:local\nCOPY . /${crypto.randomUUID()}\n`,
+      "ci/x": "",
+      ".dockerignore": "ci\n",
+    });
+    expect((await build(hidden, { dockerfile: "./ci/Dockerfile" })).info.Os).toBe("linux");
     const elsewhere = contextOf({ Dockerfile: `FROM busybox:local\nCOPY a.txt /${crypto.randomUUID()}\n` });
     expect((await build(context, { dockerfile: `../${elsewhere.split("/").at(-1)}/Dockerfile` })).info.Os).toBe("linux");
   });

@@ -78,9 +78,14 @@ async function* below(context: Context, folder: string): AsyncGenerator<ContextF
     );
     for (const { entry, isIn } of found.flatMap((one) => one ?? [])) {
       if (isIn) yield entry;
-      if (entry.kind === "folder" && (isIn || context.ignore.keepsBelow(entry.path))) yield* below(context, entry.path);
+      if (entry.kind === "folder" && (isIn || holdsMore(context, entry.path))) yield* below(context, entry.path);
     }
   }
+}
+
+/** The Dockerfile may lie in a folder that is left out. */
+function holdsMore({ ignore, dockerfile }: Context, folder: string): boolean {
+  return ignore.keepsBelow(folder) || dockerfile.startsWith(`${folder}/`);
 }
 
 async function entryOf(context: Context, path: string): Promise<{ entry: ContextFile; isIn: boolean } | undefined> {

@@ -11,8 +11,9 @@ import {
   stopContainer,
   waitContainer,
 } from "./containers.ts";
-import { Engine } from "./engine.ts";
+import { Engine, isAway } from "./engine.ts";
 import { dockerEvents } from "./events.ts";
+import { hijack } from "./hijack.ts";
 import { inspectImage, pullImage, type PullProgress } from "./images.ts";
 
 const docker = (await dockerHere()) ?? new Engine("unix:///nowhere/docker.sock");
@@ -94,7 +95,10 @@ describe.skipIf(!here)("the engine", () => {
   test("does not answer in time", async () => {
     const id = await make("sleep", "60");
     await startContainer(docker, id);
-    expect(await codeOf(waitContainer(docker, id, { timeoutMs: 100 }))).toBe("timeout");
+    const late = await waitContainer(docker, id, { timeoutMs: 100 }).catch((error: unknown) => error);
+    expect(late).toMatchObject({ code: "timeout" });
+    // It is the container that takes its time.
+    expect(isAway(late)).toBe(false);
     await removeContainer(docker, id);
   });
 
@@ -125,6 +129,56 @@ describe("an engine", () => {
     expect(await codeOf(engine.ping({ timeoutMs: 50 }))).toBe("timeout");
     silent.close();
     expect(await codeOf(new Engine("tcp://127.0.0.1:1").ping())).toBe("unavailable");
+  });
+
+  test("that is away is told from one that refuses, wherever it stops", async () => {
+    const away = async (promise: Promise<unknown>): Promise<boolean> => isAway(await promise.catch((error: unknown) => error));
+    expect(await away(new Engine("unix:///nowhere/docker.sock").ping())).toBe(true);
+    expect(await away(new Engine("tcp://127.0.0.1:1").call("GET", "/info"))).toBe(true);
+    using server = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      idleTimeout: 0,
+      async fetch({ url }) {
+        const { pathname } = new URL(url);
+        if (pathname === "/_ping") return new Response("OK", { headers: { "api-version": "1.41" } });
+        if (pathname.endsWith("/hang")) await new Promise(() => undefined);
+        if (pathname.endsWith("/refuse")) return Response.json({ message: "no" }, { status: 500 });
+        return new Response("");
+      },
+    });
+    const engine = new Engine(`tcp://127.0.0.1:${server.port}`);
+    const head = "HTTP/1.1 200 OK\r\napi-version: 1.41\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n";
+    const breaking = createServer((socket) => socket.on("error", () => undefined).once("data", () => socket.end(head))).listen(
+      0,
+      "127.0.0.1",
+    );
+    const broken = new Engine(`tcp://127.0.0.1:${(breaking.address() as { port: number }).port}`);
+    const read = async (): Promise<void> => {
+      for await (const _ of broken.stream("GET", "/break"));
+    };
+    expect(await away(read())).toBe(true);
+    breaking.close();
+    expect(await away(engine.call("GET", "/hang", { timeoutMs: 50 }))).toBe(true);
+    expect(await away(engine.call("GET", "/refuse"))).toBe(false);
+    expect(await away(hijack(engine, "/hang", { body: {}, timeoutMs: 50 }))).toBe(true);
+    const leaving = AbortSignal.abort(new Error("enough"));
+    expect(await away(engine.call("GET", "/hang", { signal: leaving }))).toBe(false);
+  });
+
+  test("does one thing after another that must not be done twice at once", async () => {
+    const engine = new Engine("tcp://127.0.0.1:1");
+    const order: string[] = [];
+    const work = (name: string) => async () => {
+      order.push(`${name} begins`);
+      await Promise.resolve();
+      order.push(`${name} ends`);
+      if (name === "b") throw new Error("b");
+      return name;
+    };
+    const all = ["a", "b", "c"].map((name) => engine.inTurn("key", work(name)));
+    expect((await Promise.allSettled(all)).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(order).toEqual(["a begins", "a ends", "b begins", "b ends", "c begins", "c ends"]);
   });
 
   test("that is too old is said so, a new one is spoken to in its version", async () => {

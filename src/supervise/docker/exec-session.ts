@@ -32,7 +32,7 @@ export async function openExec(engine: Engine, container: string, spec: Omit<Exe
   const mark = crypto.randomUUID();
   const { tty = false } = spec;
   const exec = await createExec(engine, container, { ...spec, env: { ...spec.env, ...markOf(mark) }, stdin: true });
-  const wire = await hijack(engine, `/exec/${exec}/start`, { Detach: false, Tty: tty });
+  const wire = await hijack(engine, `/exec/${exec}/start`, { body: { Detach: false, Tty: tty } });
   const { promise: ended, resolve, reject } = Promise.withResolvers<Ended>();
   const exited = ended.then(({ code }) => code);
   const ran = ended.then((end) => end.ran);

@@ -10,6 +10,7 @@ import { FrameReader } from "./frames.ts";
 const OUTPUT_BYTES = 4096;
 /** How long the end of a killed command is waited for. */
 const END_MS = 2000;
+const CANCELLED: CommandResult = { ended: "cancelled", output: "", whole: true };
 
 export interface ExecRun extends Omit<ExecSpec, "tty" | "stdin"> {
   readonly timeoutMs: number;
@@ -25,9 +26,13 @@ export interface ExecRun extends Omit<ExecSpec, "tty" | "stdin"> {
  */
 export async function execInContainer(engine: Engine, container: string, run: ExecRun): Promise<CommandResult> {
   const { timeoutMs, signal, clock = systemClock(), pid } = run;
-  if (signal?.aborted) return { ended: "cancelled", output: "", whole: true };
+  if (signal?.aborted) return CANCELLED;
   const mark = crypto.randomUUID();
-  const exec = await createExec(engine, container, { ...run, env: { ...run.env, ...markOf(mark) } });
+  const exec = await createExec(engine, container, { ...run, env: { ...run.env, ...markOf(mark) } }).catch((error: unknown) => {
+    // It has not been started, and never will be.
+    if (!signal?.aborted) throw error;
+  });
+  if (exec === undefined || signal?.aborted) return CANCELLED;
   const output = new Output(engine, exec);
   const ended = await firstEnd(output.read, { timeoutMs, signal, clock });
   if (ended !== "exited") await killExec(engine, { exec, container, mark, pid });

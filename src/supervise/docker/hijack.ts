@@ -17,14 +17,19 @@ export interface Hijacked {
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
-/** Posts `body` and takes over the connection. Rejects as `Engine` does. Source: Engine API, "Hijacking" of container attach. */
-export async function hijack(engine: Engine, path: string, body: unknown): Promise<Hijacked> {
-  const version = await engine.ping();
+/** Posts `body` and takes over the connection. `timeoutMs`: until docker has answered. Rejects as `Engine` does. Source: Engine API, "Hijacking" of container attach. */
+export async function hijack(
+  engine: Engine,
+  path: string,
+  { body, timeoutMs = HEAD_TIMEOUT_MS }: { readonly body: unknown; readonly timeoutMs?: number },
+): Promise<Hijacked> {
+  const version = await engine.ping({ timeoutMs });
   const wire = new Wire();
-  const timer = setTimeout(() => wire.fail(new OrcoError("timeout", "docker has not answered in time", { away: true })), HEAD_TIMEOUT_MS);
+  const timer = setTimeout(() => wire.fail(new OrcoError("timeout", "docker has not answered in time", { away: true })), timeoutMs);
   try {
     wire.open(await connected(engine, wire.handlers));
-    await wire.write(requestOf(`/v${version}${path}`, JSON.stringify(body)));
+    // An end that comes meanwhile is seen where the head is read.
+    void wire.write(requestOf(`/v${version}${path}`, JSON.stringify(body)));
     await wire.head();
     return wire;
   } catch (error) {

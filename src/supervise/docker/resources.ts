@@ -32,7 +32,8 @@ export async function ensureNetwork(
     if (there) return { id: there.Id, made: false, ...gatewayOf(there) };
     const id = await madeNetwork(engine, wanted, options);
     const chosen = await ownNetwork(engine, wanted, options).catch(async (error: unknown) => {
-      if (id !== undefined) await removeNetwork(engine, id, options);
+      // What is told is why it is of no use.
+      if (id !== undefined) await removeNetwork(engine, id, options).catch(() => undefined);
       throw error;
     });
     if (!chosen)
