@@ -17,13 +17,15 @@ const MERGE_SLACK_MS = 1000;
 export function readLogs(source: Source, owner: string, request: LogRequest): AsyncGenerator<LogRecord, void> {
   const seen: Record<string, number> = { ...request.query.after };
   let newestMs: number | undefined;
+  let openedMs: number | undefined;
   async function* connect(opened: () => void): AsyncGenerator<LogRecord, "done" | "cut"> {
     const response = await source.transport.open(`/${owner}/logs`, {
-      query: logParams(request.services, resumedQuery(request.query, seen, newestMs)),
+      query: logParams(request.services, resumedQuery(request.query, seen, newestMs === undefined ? openedMs : newestMs - MERGE_SLACK_MS)),
       headers: { accept: "application/x-ndjson" },
       ...(request.signal && { signal: request.signal }),
     });
     opened();
+    openedMs ??= source.clock.now();
     for await (const line of readLines(response)) {
       const record = JSON.parse(line) as LogRecord;
       if (record.seq > 0) seen[record.service] = record.seq;
@@ -35,12 +37,15 @@ export function readLogs(source: Source, owner: string, request: LogRequest): As
   return resumable({ clock: source.clock, connect, ...(request.signal && { signal: request.signal }) });
 }
 
-/** A `tail` that has been delivered must not be cut off the end again: after a reconnect the time of the newest line takes its place. */
-function resumedQuery(query: LogQuery, seen: Readonly<Record<string, number>>, newestMs: number | undefined): LogQuery {
-  if (newestMs === undefined) return query;
+/**
+ * A `tail` that has been delivered must not be cut off the end again: after a reconnect services that were seen go on by their seq, and of the others
+ * `sinceMs` takes its place: the time of the newest line, or of the first connection where there was none (`-n 0`).
+ */
+function resumedQuery(query: LogQuery, seen: Readonly<Record<string, number>>, sinceMs: number | undefined): LogQuery {
+  if (sinceMs === undefined) return query;
   const { tail, ...rest } = query;
   if (tail === undefined) return { ...rest, after: seen };
-  return { ...rest, after: seen, sinceMs: Math.max(query.sinceMs ?? 0, newestMs - MERGE_SLACK_MS) };
+  return { ...rest, after: seen, sinceMs: Math.max(query.sinceMs ?? 0, sinceMs) };
 }
 
 function logParams(services: readonly string[] | undefined, query: LogQuery): NonNullable<Ask["query"]> {

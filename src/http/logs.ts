@@ -12,6 +12,9 @@ const NDJSON_HEADERS = { "content-type": "application/x-ndjson; charset=utf-8", 
 /** An empty line: every NDJSON reader skips it. */
 const NDJSON_HEARTBEAT = "\n";
 
+/** Lines of different services are merged in time order, but live ones may come a little out of it. */
+const MERGE_SLACK_MS = 1000;
+
 const query = z.strictObject({
   services: z.string().optional().describe("Names with commas; all when absent"),
   since: z.string().optional().describe("RFC 3339, epoch ms, or a duration before now (10m); inclusive"),
@@ -22,7 +25,7 @@ const query = z.strictObject({
   grep: z.string().max(1000).optional(),
   previous: flag.optional(),
   replica: z.coerce.number().int().min(0).optional(),
-  after: z.string().optional().describe("service:seq, several with commas: only later lines of that service"),
+  after: z.string().optional().describe("service:seq, several with commas: of that service the later lines, whatever since says"),
   lastEventId: z.string().optional(),
 });
 type Query = z.infer<typeof query>;
@@ -109,8 +112,9 @@ function logQuery({ clock }: Deps, c: Ctx, asked: Query): LogQuery {
   const now = clock.now();
   const resumed = c.req.header("last-event-id") || asked.lastEventId;
   const after = resumed ? positions(resumed.replace(/^\d+-/, "")) : asked.after === undefined ? undefined : positions(asked.after);
+  const sinceMs = sinceOf(asked, resumed, now);
   return {
-    ...(asked.since !== undefined && { sinceMs: timeOf(asked.since, now) }),
+    ...(sinceMs !== undefined && { sinceMs }),
     ...(asked.until !== undefined && { untilMs: timeOf(asked.until, now) }),
     ...(asked.tail !== undefined && !resumed && { tail: asked.tail }),
     ...(asked.follow !== undefined && { follow: asked.follow }),
@@ -120,6 +124,13 @@ function logQuery({ clock }: Deps, c: Ctx, asked: Query): LogQuery {
     ...(asked.replica !== undefined && { replica: asked.replica }),
     ...(after && { after }),
   };
+}
+
+/** Who comes back after a `tail` gets of services he has not seen yet only what came since. */
+function sinceOf({ since, tail }: Query, resumed: string | undefined, now: number): number | undefined {
+  const asked = since === undefined ? undefined : timeOf(since, now);
+  const newest = tail === undefined ? undefined : /^(\d{1,15})-/.exec(resumed ?? "")?.[1];
+  return newest === undefined ? asked : Math.max(asked ?? 0, Number(newest) - MERGE_SLACK_MS);
 }
 
 function timeOf(text: string, now: number): number {

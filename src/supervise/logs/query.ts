@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../kernel/clock.ts";
-import { afterOf, newestFirst, type Ranked, Reader, type Wanted, wantedBy } from "./reader.ts";
+import { afterOf, newestFirst, type Ranked, Reader, TURN_RECORDS, type Wanted, wantedBy } from "./reader.ts";
 import type { LogQuery, LogRecord } from "./record.ts";
 import type { ServiceLog } from "./service-log.ts";
 import { Wake } from "./wake.ts";
@@ -15,8 +15,6 @@ export interface QueryOptions {
   readonly onChange: (fn: () => void) => () => void;
 }
 
-/** Records worked through before the event loop gets its turn. */
-const TURN_RECORDS = 2048;
 /** Records a follower is given before it looks for new services. */
 const FOLLOW_RECORDS = 65_536;
 

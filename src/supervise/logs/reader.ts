@@ -15,6 +15,9 @@ export function wantedBy(query: LogQuery): Wanted {
   return { query, filter: contentFilter(query) };
 }
 
+/** Records worked through before the event loop gets its turn. */
+export const TURN_RECORDS = 2048;
+
 /** A record with what the merge goes by. */
 export interface Ranked {
   readonly ts: number;
@@ -89,6 +92,7 @@ export class Reader {
 export function* newestFirst(log: ServiceLog, { query, filter }: Wanted, until: number): Generator<Ranked | undefined> {
   const runs = runsMeant(log, query);
   const after = afterOf(log, query);
+  let work = 0;
   for (const span of backwards(log.segments)) {
     if (span.lastSeq <= after) return;
     if (span.firstSeq > until || span.ts > (query.untilMs ?? Number.POSITIVE_INFINITY) || !wants(span, query, runs)) continue;
@@ -97,16 +101,22 @@ export function* newestFirst(log: ServiceLog, { query, filter }: Wanted, until: 
       const line = lines?.[seq - span.firstSeq];
       if (!lines || (line !== undefined && filter?.accept(line))) yield { ts: span.ts, service: log.service, seq };
     }
-    yield undefined; // a place to let others have their turn
+    work += 1 + (lines?.length ?? 0);
+    if (work >= TURN_RECORDS) yield undefined; // a place to let others have their turn
+    if (work >= TURN_RECORDS) work = 0;
   }
 }
 
-/** The last seq that the query does not want, by its `after` and `sinceMs`. */
+/**
+ * The last seq that the query does not want, by its `after`, or else its `sinceMs`. Whoever names a seq has read up to it: lines behind it are new to
+ * him whatever their time, which for a container may be well before they came here.
+ */
 export function afterOf(log: ServiceLog, { after, sinceMs }: LogQuery): number {
   const asked = after?.[log.service];
   // A seq from the future is one of an older log of that name.
-  const resume = asked === undefined || asked > log.lastSeq ? (log.segments[0]?.firstSeq ?? 1) - 1 : asked;
-  return sinceMs === undefined ? resume : Math.max(resume, seqBefore(log.segments, sinceMs));
+  if (asked !== undefined && asked <= log.lastSeq) return asked;
+  const first = (log.segments[0]?.firstSeq ?? 1) - 1;
+  return sinceMs === undefined ? first : Math.max(first, seqBefore(log.segments, sinceMs));
 }
 
 /** undefined: all of them. */

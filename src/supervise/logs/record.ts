@@ -38,6 +38,6 @@ export interface LogQuery {
   readonly replica?: number;
   /** Only this start of a replica; for callers within the daemon. */
   readonly instance?: string;
-  /** Per service: only records with a larger seq. */
+  /** Per service: only records with a larger seq, and of these services all of them, whatever `sinceMs` says. */
   readonly after?: Readonly<Record<string, number>>;
 }
