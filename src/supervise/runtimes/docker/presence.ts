@@ -11,7 +11,7 @@ export interface PresenceOptions {
 
 /** A docker that hangs is noticed within both together. */
 const BEAT_MS = 1000;
-const BEAT_TIMEOUT_MS = 2000;
+const BEAT_TIMEOUT_MS = 1500;
 /** One that is away is asked this often. */
 const RETRY_MS = 500;
 
