@@ -161,6 +161,7 @@ function judge(service: string, snapshot: Snapshot, known: Verdicts): string | u
 /** Nothing is wrong with it, but by itself it will not become ready either. */
 function atRest(service: string, found: ServiceSnapshot): string | undefined {
   if (allCompleted(found)) return `${service} completed without becoming ready`;
+  if (found.spec.schedule) return `${service} runs by its schedule; orco start ${service} runs it now`;
   const stopped = found.slots.length > 0 && found.slots.every((slot) => slot.wanted === "stop");
   return stopped ? `${service} is stopped; orco start ${service} starts it` : undefined;
 }
