@@ -201,10 +201,12 @@ export class Supervisor {
     const reason = this.restartReason ?? this.cell.slot.reason;
     this.restartReason = undefined;
     const again = this.cell.slot.instance !== undefined;
-    // The next run of a schedule restarts nothing.
-    const restarted = again && reason !== "schedule";
     const change = { ...UNKNOWN_YET, instance, reason, startedAt: this.ports.clock.now(), ...this.assigned() };
-    await this.cell.move("start", { ...change, restarts: this.cell.slot.restarts + (restarted ? 1 : 0) }, "instance.starting");
+    await this.cell.move(
+      "start",
+      { ...change, restarts: this.cell.slot.restarts + (again && reason !== "schedule" ? 1 : 0) },
+      "instance.starting",
+    );
     try {
       const prepared = await this.ports.prepare(this.cell.slot, instance, "start");
       await this.bringUp(prepared, again);
