@@ -22,7 +22,7 @@ const TURN = 256;
 /** Not faster than 25,000 lines a second: nobody reads them. */
 const TURN_MS = 10;
 /** Who reads this far behind what comes jumps to its end. */
-const MOST_LAG_MS = 3000;
+const MOST_LAG_MS = 2000;
 const AGAIN_MS = 500;
 
 interface Reading {

@@ -5,6 +5,8 @@ import type { Size } from "./state.ts";
 /** Alternate screen; no cursor; a line that is too long is cut, not wrapped, whatever the terminal thinks of its width. */
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H";
 const LEAVE = "\x1b[?2026l\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
+/** A terminal that takes nothing for so long is not waited for: a write would hold the process for ever. */
+const STUCK_MS = 1000;
 const FALLBACK: Size = { columns: 80, rows: 24 };
 
 /** Whether there is a screen to draw on and a keyboard to listen to. */
@@ -25,6 +27,7 @@ export interface TerminalEvents {
  */
 export class Terminal {
   private entered = false;
+  private stuck = false;
   private writing: Promise<void> = Promise.resolve();
   private readonly decoder = new TextDecoder();
 
@@ -43,9 +46,17 @@ export class Terminal {
     this.writeNow(ENTER);
   }
 
+  /** After somebody else had the terminal: all of it anew. */
+  renew(): void {
+    if (!this.entered) return this.enter();
+    process.stdin.setRawMode(false);
+    process.stdin.setRawMode(true);
+    this.writeNow(ENTER);
+  }
+
   /** Waits for what is being written. */
   async leave(): Promise<void> {
-    await this.writing;
+    this.stuck = await Promise.race([this.writing.then(() => false), Bun.sleep(STUCK_MS).then(() => true)]);
     this.restore();
   }
 
@@ -79,6 +90,8 @@ export class Terminal {
     process.stdin.off("data", this.onData);
     process.stdin.off("end", this.events.onClosed);
     process.off("SIGWINCH", this.events.onResize);
+    process.stdin.off("error", this.events.onClosed);
+    if (this.stuck) return;
     this.writeNow(LEAVE);
     try {
       process.stdin.setRawMode(false);

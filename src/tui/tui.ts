@@ -218,7 +218,7 @@ export class Tui {
   private readonly onSignal = (signal: NodeJS.Signals): void => this.end({ why: "signal", signal });
 
   private readonly onContinue = (): void => {
-    this.terminal.enter();
+    this.terminal.renew();
     this.resize();
   };
 
