@@ -1,134 +1,12 @@
 import type { CommandSpec, Flag } from "./command.ts";
 import { RUN_COMMANDS } from "./commands-runs.ts";
+import { STACK_COMMANDS } from "./commands-stack.ts";
 
-const QUEUE = ["--queue", "wait for a change that is under way instead of failing"] as const;
 const APP = ["--app <name>", "the app that is meant (default: the only one, else the one named default)"] as const;
-/** Where a stack is meant without it. */
-const OF_APP = ["--app <name>", "of an app instead of the stack"] as const;
 const DETACH = ["-d, --detach", "return as soon as the change is admitted"] as const;
 
 export const COMMANDS: readonly CommandSpec[] = [
-  {
-    name: "up",
-    args: "[services...]",
-    summary: "bring the stack up; starts the daemon when there is none",
-    options: [
-      ["-d, --detach", "leave it running and return"],
-      ["--wait", "return when everything is ready (implies --detach)"],
-      ["--watch", "restart, rebuild or apply when files change, as each service's watch says; in the foreground only"],
-      ["--timeout <duration>", "with --wait: give up after this long (default: 5m)"],
-      ["--profile <name...>", "also services of these profiles"],
-      ["--adopt", "take over a stack of this name that another file started"],
-      QUEUE,
-    ],
-    completes: "services",
-    load: async () => (await import("./up.ts")).up,
-  },
-  {
-    name: "down",
-    summary: "stop and remove the stack",
-    options: [["--volumes", "remove its volumes too"], ["--force", "kill at once instead of stopping politely"], DETACH],
-    load: async () => (await import("./down.ts")).down,
-  },
-  {
-    name: "status",
-    summary: "the services and how they are",
-    options: [["-w, --watch", "keep showing it; with --json one object per change"], ["--wide", "also CPU and memory"], OF_APP],
-    load: async () => (await import("./status.ts")).status,
-  },
-  {
-    name: "top",
-    summary: "the stack live: table, logs, and keys to change it; ? shows them",
-    load: async () => (await import("./top.ts")).top,
-  },
-  {
-    name: "exec",
-    args: "<service> <command...>",
-    usage: "exec <service> [options] -- <command...>",
-    summary: "run a command beside a service: in its container, or with its environment and folder",
-    options: [
-      ["--replica <n>", "beside this replica (default: the first that runs)"],
-      ["-T, --no-tty", "no terminal (default: one where this is one)"],
-      ["-u, --user <user>", "as another user"],
-      ["-w, --workdir <folder>", "in another folder"],
-      ["-e, --env <NAME=value>", "another variable; may be given again", "many"],
-    ],
-    example: "exec db -- psql -U postgres",
-    completes: "services",
-    load: async () => (await import("./exec.ts")).exec,
-  },
-  {
-    name: "logs",
-    args: "[services...]",
-    summary: "what the services print",
-    options: [
-      ["-F, --follow", "keep printing (also -f after the command)"],
-      ["--since <time>", "from a time on: 10m, or RFC 3339"],
-      ["--until <time>", "up to a time"],
-      ["-n, --tail <lines>", "only the last lines"],
-      ["--level <level>", "this level and above: trace debug info warn error fatal"],
-      ["--grep <pattern>", "only lines that match (linear-time regular expression)"],
-      ["--replica <n>", "only this replica"],
-      ["--previous", "of the last ended run of each replica"],
-      ["--app <name>", "of an app instead of the stack; its slots blue and green are the services"],
-    ],
-    completes: "services",
-    load: async () => (await import("./logs.ts")).logs,
-  },
-  ...(["restart", "start", "stop"] as const).map((name): CommandSpec => ({
-    name,
-    args: "<service>",
-    summary: { restart: "stop and start a service", start: "start a service that was stopped", stop: "stop a service, leaving the rest" }[
-      name
-    ],
-    options: [DETACH],
-    completes: "services",
-    load: async () => (await import("./action.ts"))[name],
-  })),
-  {
-    name: "scale",
-    args: "<service> [replicas]",
-    summary: "run this many replicas: scale jobs 3, or jobs=3",
-    options: [DETACH],
-    completes: "services",
-    load: async () => (await import("./action.ts")).scale,
-  },
-  ...(["promote", "abort"] as const).map((name): CommandSpec => ({
-    name,
-    args: "<service>",
-    summary: { promote: "let a canary replace the rest", abort: "undo an update that is under way" }[name],
-    options: [DETACH],
-    completes: "services",
-    load: async () => (await import("./action.ts"))[name],
-  })),
-  {
-    name: "apply",
-    summary: "change what runs to what the file says, and only that",
-    options: [
-      ["--dry-run", "show the plan, change nothing"],
-      DETACH,
-      QUEUE,
-      ["--adopt", "take over a stack of this name that another file started"],
-      ["--profile <name...>", "also services of these profiles"],
-    ],
-    load: async () => (await import("./apply.ts")).apply,
-  },
-  {
-    name: "stack",
-    summary: "the stacks of this machine: list (also without an action), show",
-    actions: [
-      { name: "list", summary: "all stacks, how many services each has and how many of them are ready", example: "stack list" },
-      {
-        name: "show",
-        args: "<name>",
-        summary: "the services of one and how they are",
-        options: [["--wide", "also CPU and memory"]],
-        example: "stack show shop --json",
-      },
-    ],
-    usually: "list",
-    load: async () => (await import("./stack.ts")).stack,
-  },
+  ...STACK_COMMANDS,
   {
     name: "app",
     summary: "apps that are deployed from git: add, list (also without an action), show, remove",
@@ -155,18 +33,21 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: "[commit]",
     summary: "make a commit live without a failed request (default: HEAD of the repository)",
     options: [APP, DETACH],
+    example: "deploy main --app blog",
     load: async () => (await import("./deploy.ts")).deploy,
   },
   {
     name: "rollback",
     summary: "make the previous release live again",
     options: [APP, DETACH],
+    example: "rollback --app blog",
     load: async () => (await import("./deploy.ts")).rollback,
   },
   {
     name: "releases",
     summary: "the deploys and rollbacks of an app, newest first",
     options: [APP, ["-n, --limit <n>", "how many (default: 20)"]],
+    example: "releases -n 5",
     load: async () => (await import("./deploy.ts")).releases,
   },
   {
@@ -176,6 +57,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["--dot", "for Graphviz"],
       ["--mermaid", "for Mermaid"],
     ],
+    example: "graph --mermaid",
     load: async () => (await import("./graph.ts")).graph,
   },
   {
@@ -196,7 +78,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: async () => (await import("./import.ts")).importStack,
   },
-  { name: "lint", summary: "check the file (works without a daemon)", load: async () => (await import("./lint.ts")).lint },
+  {
+    name: "lint",
+    summary: "check the file (works without a daemon)",
+    example: "-f stack.yaml lint",
+    load: async () => (await import("./lint.ts")).lint,
+  },
   {
     name: "events",
     summary: "what happened, from the journal",
@@ -205,6 +92,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["--since <time>", "from a time on: 10m, or RFC 3339"],
       ["--all", "of all stacks and runs"],
     ],
+    example: "events --follow --json",
     load: async () => (await import("./events.ts")).events,
   },
   ...RUN_COMMANDS,
@@ -221,6 +109,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["--name <name>", "of this name"],
       ["--since <time>", "made from a time on: 10m, or RFC 3339"],
     ],
+    example: "runs --status failed -n 5",
     load: async () => (await import("./runs.ts")).runs,
   },
   {
@@ -233,9 +122,16 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["--comment <text>", "why; kept with the decision"],
       ["--yes", "do not ask (only a terminal is asked)"],
     ],
+    example: 'approve 8ea6f2 --comment "looked at it"',
     load: async () => (await import("./approve.ts")).approve,
   },
-  { name: "cancel", args: "<run>", summary: "cancel a run that is under way", load: async () => (await import("./runs.ts")).cancel },
+  {
+    name: "cancel",
+    args: "<run>",
+    summary: "cancel a run that is under way",
+    example: "cancel 8ea6f2",
+    load: async () => (await import("./runs.ts")).cancel,
+  },
   {
     name: "config",
     summary: "the daemon's settings",
@@ -250,6 +146,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["--bind <host:port>", "TCP address (default: 127.0.0.1:7070)"],
       ["--allow-anonymous", "bind beyond this machine without an API key"],
     ],
+    example: "serve --bind 127.0.0.1:7070",
     load: async () => (await import("./serve.ts")).serve,
   },
   {
@@ -263,6 +160,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["--key-file <file>", "holds the daemon's API key (default: $ORCHESTRATOR_API_KEY)"],
       ["--grace <duration>", "how long runs under way may take to end after SIGTERM (default: 8s)"],
     ],
+    example: "worker --redis redis://127.0.0.1:6379 --concurrency 4",
     load: async () => (await import("./worker.ts")).worker,
   },
   {
@@ -302,15 +200,27 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["--skip <id:reason...>", "leave out one that does not apply, and say why"],
     ],
     completes: ["deploy"],
+    example: "conformance deploy --url http://127.0.0.1:7070 --json report.json",
     load: async () => (await import("./conformance.ts")).conformance,
   },
-  { name: "shutdown", summary: "stop all stacks and the daemon", load: async () => (await import("./shutdown.ts")).shutdown },
-  { name: "version", summary: "of this program and of the daemon", load: async () => (await import("./version.ts")).version },
+  {
+    name: "shutdown",
+    summary: "stop all stacks and the daemon",
+    example: "shutdown",
+    load: async () => (await import("./shutdown.ts")).shutdown,
+  },
+  {
+    name: "version",
+    summary: "of this program and of the daemon",
+    example: "version --json",
+    load: async () => (await import("./version.ts")).version,
+  },
   {
     name: "completion",
     args: "<shell>",
     summary: "completion script for bash, zsh or fish",
     completes: ["bash", "zsh", "fish"],
+    example: "completion bash",
     load: async () => (await import("./completion.ts")).completion({ commands: COMMANDS, globals: GLOBAL_OPTIONS }),
   },
 ];

@@ -16,7 +16,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
 }
 
 test("bash completes commands, flags and words", async () => {
-  expect(await offered("orco sta")).toEqual(["status", "start"]);
+  expect(await offered("orco sta")).toEqual(["status", "start", "stack"]);
   expect(await offered("orco status --wa")).toEqual(["--watch"]);
   expect(await offered("orco -f other.yaml status --js")).toEqual(["--json"]);
   expect(await offered("orco completion ")).toEqual(["bash", "zsh", "fish"]);
@@ -28,6 +28,14 @@ test("bash completes actions, and the flags of one", async () => {
   expect(await offered("orco run submit --f")).toEqual(["--file"]);
   expect(await offered("orco schedule add --cr")).toEqual(["--cron"]);
   expect(await offered("orco run submit pl")).toEqual([""]);
+});
+
+test("bash completes what a first word may be besides an action", async () => {
+  const status =
+    '{"stack":"demo","services":[{"service":"migrate","state":"Stopped","instances":[]},{"service":"resize","state":"Stopped"}]}';
+  expect(await offered("orco run re", status)).toEqual(["resume", "retry", "resize"]);
+  expect(await offered("orco run mi", status)).toEqual(["migrate"]);
+  expect(await offered("orco run migrate --d", status)).toEqual(["--detach"]);
 });
 
 test("bash completes services as the status says them", async () => {

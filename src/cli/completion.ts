@@ -31,7 +31,7 @@ function bash({ commands, globals }: Table): string {
   const cases = commands.map((spec) => {
     const actions = actionsOf(spec).map((action) => ` ${action.name}) flags="${flagsOf(action, globals)}"; words=;;`);
     const inner = actions.length > 0 ? ` case $action in${actions.join("")} esac;` : "";
-    return `    ${spec.name}) flags="${flagsOf(spec, globals)}"; words="${wordsOf(spec)}";${inner};`;
+    return `    ${spec.name}) flags="${flagsOf(spec.otherwise ?? spec, globals)}"; words="${wordsOf(spec)}";${inner};`;
   });
   return `# bash completion of orco: source <(orco completion bash)
 _orco_services() { ${SERVICES}; }
@@ -59,7 +59,7 @@ complete -o default -F _orco orco
 function zsh({ commands, globals }: Table): string {
   const described = commands.map((spec) => `    '${spec.name}:${quoted(spec.summary)}'`);
   const cases = commands.map((spec) => {
-    const flags = flagsOf(spec, globals);
+    const flags = flagsOf(spec.otherwise ?? spec, globals);
     const words = `words=(${wordsOf(spec).replace("@services", "$(_orco_services)")})`;
     const actions = actionsOf(spec).map((action) => ` ${action.name}) flags=(${flagsOf(action, globals)}); words=();;`);
     const inner = actions.length > 0 ? ` case $action in${actions.join("")} esac;` : "";

@@ -56,6 +56,19 @@ describe("command line", () => {
     expect(out).toContain("--file <path>");
   });
 
+  test("every command shows an example", async () => {
+    const shown = COMMANDS.filter(({ hidden }) => !hidden);
+    expect(shown.filter(({ example, actions }) => example === undefined && actions === undefined).map(({ name }) => name)).toEqual([]);
+    const { code, out } = await runMain(["exec", "--help"]);
+    expect(code).toBe(0);
+    expect(out).toStartWith("Usage: orco exec <service> [options] -- <command...>\n");
+    expect(out).toEndWith("Example:\n  orco exec db -- psql -U postgres\n");
+  });
+
+  test("what stands behind -- is no affair of ours", () => {
+    expect(followFlag(["exec", "api", "--", "logs", "-f"])).toEqual(["exec", "api", "--", "logs", "-f"]);
+  });
+
   test("help of an action shows its own options and an example, help of its command all actions", async () => {
     const { code, out } = await runMain(["run", "submit", "--help"]);
     expect(code).toBe(0);

@@ -31,7 +31,8 @@ async function watch(context: Context, stack: string): Promise<undefined> {
     stack,
     signal: stop.signal,
     usage,
-    ...(redraw || usage ? { everyMs: REDRAW_MS } : {}),
+    // Also without an event: ages go on, and of a docker that is away there is none.
+    everyMs: REDRAW_MS,
   });
   try {
     for await (const view of views) {
@@ -53,9 +54,12 @@ async function watch(context: Context, stack: string): Promise<undefined> {
   return undefined;
 }
 
-/** What makes one view differ from the last: ages always do. */
+/** What makes one view differ from the last: ages always do, and so do averages and spans of time in what is said. */
 export function withoutAges(view: StackView): string {
-  return JSON.stringify(view, (key, value: unknown) => (key === "age_ms" || key === "since_ms" ? undefined : value));
+  return JSON.stringify(view, (key, value: unknown) => {
+    if (key === "age_ms" || key === "since_ms") return undefined;
+    return key === "message" && typeof value === "string" ? value.replaceAll(/\((?:avg|in) [^)]*\)|[\d.]+\w+(?: \d+\w+)? ago/g, "") : value;
+  });
 }
 
 function tableOptions({ io, options }: Context): TableOptions {

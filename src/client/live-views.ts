@@ -23,7 +23,7 @@ export async function* liveViews(
   { stack, signal, usage, everyMs, mayAppear = false, onAway }: LiveOptions,
 ): AsyncGenerator<StackView> {
   const wake = new Wake(signal);
-  const failure = followTo(client, { stack, signal }, wake);
+  void followTo(client, { stack, signal }, wake);
   let seen = false;
   while (!signal.aborted) {
     wake.arm();
@@ -39,25 +39,25 @@ export async function* liveViews(
       if (!passes) throw error;
       if (code === "unreachable") onAway?.(messageOf(error));
     }
-    const failed = await Promise.race([wake.next(everyMs), failure]);
-    if (failed instanceof Error) throw failed;
+    await wake.next(everyMs);
+    if (wake.failure) throw wake.failure;
   }
 }
 
-/** Resolves with the error that ended the stream; never when it ends by the signal. */
-async function followTo(client: Client, { stack, signal }: { stack: string; signal: AbortSignal }, wake: Wake): Promise<Error> {
+/** Rings at every event, and at the end of the stream: with the error that ended it, unless the signal did. */
+async function followTo(client: Client, { stack, signal }: { stack: string; signal: AbortSignal }, wake: Wake): Promise<void> {
   try {
     for await (const _ of client.events({ topic: `stack/${stack}`, replay: 0, signal, onNotice: () => wake.ring() })) wake.ring();
   } catch (error) {
-    if (!signal.aborted) return error instanceof Error ? error : new Error(String(error));
+    if (!signal.aborted) wake.failure = error instanceof Error ? error : new Error(String(error));
   }
   wake.ring();
-  return new Promise<Error>(() => undefined);
 }
 
 /** One bell: rung any number of times between two waits, it rings once. */
 class Wake {
   private rung = Promise.withResolvers<undefined>();
+  failure: Error | undefined;
 
   constructor(signal: AbortSignal) {
     signal.addEventListener("abort", () => this.ring(), { once: true });
