@@ -111,6 +111,22 @@ describe("the digest of a context", () => {
     expect(buildDigest({ context, dockerfile: "x/y" })).rejects.toMatchObject({ message: expect.stringContaining(`${context}/x/y`) });
   });
 
+  test("is made while files come and go", async () => {
+    const context = contextOf({ Dockerfile: "FROM scratch\n" });
+    let over = false;
+    const churning = (async () => {
+      for (let at = 0; !over; at++) {
+        mkdirSync(join(context, `folder-${at}`));
+        for (let file = 0; file < 20; file++) writeFileSync(join(context, `folder-${at}/${file}`), "x");
+        await Bun.sleep(0);
+        rmSync(join(context, `folder-${at}`), { recursive: true });
+      }
+    })();
+    for (let round = 0; round < 30; round++) expect(await buildDigest({ context })).toMatch(/^[0-9a-f]{64}$/);
+    over = true;
+    await churning;
+  });
+
   test("of 5,000 files is there in a second", async () => {
     const context = contextOf({ Dockerfile: "FROM scratch\n" });
     for (let at = 0; at < 50; at++) mkdirSync(join(context, `folder-${at}`));

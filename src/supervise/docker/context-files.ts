@@ -69,9 +69,7 @@ export async function* contextFiles(context: Context): AsyncGenerator<ContextFil
 }
 
 async function* below(context: Context, folder: string): AsyncGenerator<ContextFile, void> {
-  const names = (
-    await readdir(join(context.folder, folder)).catch((error: unknown) => unreadable(join(context.folder, folder), error))
-  ).sort();
+  const names = (await namesIn(context.folder, folder)).sort();
   for (let at = 0; at < names.length; at += AT_ONCE) {
     const found = await Promise.all(
       names.slice(at, at + AT_ONCE).map((name) => entryOf(context, folder === "" ? name : `${folder}/${name}`)),
@@ -80,6 +78,15 @@ async function* below(context: Context, folder: string): AsyncGenerator<ContextF
       if (isIn) yield entry;
       if (entry.kind === "folder" && (isIn || holdsMore(context, entry.path))) yield* below(context, entry.path);
     }
+  }
+}
+
+async function namesIn(root: string, folder: string): Promise<string[]> {
+  try {
+    return await readdir(join(root, folder));
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" && folder !== "") return [];
+    return unreadable(join(root, folder), error);
   }
 }
 

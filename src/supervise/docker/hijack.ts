@@ -25,12 +25,15 @@ export async function hijack(
 ): Promise<Hijacked> {
   const version = await engine.ping({ timeoutMs });
   const wire = new Wire();
-  const timer = setTimeout(() => wire.fail(new OrcoError("timeout", "docker has not answered in time", { away: true })), timeoutMs);
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  late.catch(() => undefined);
+  const timer = setTimeout(() => reject(new OrcoError("timeout", "docker has not answered in time", { away: true })), timeoutMs);
   try {
-    wire.open(await connected(engine, wire.handlers));
+    const connecting = connected(engine, wire.handlers).then((socket) => wire.open(socket));
+    await Promise.race([connecting, late]);
     // An end that comes meanwhile is seen where the head is read.
     void wire.write(requestOf(`/v${version}${path}`, JSON.stringify(body)));
-    await wire.head();
+    await Promise.race([wire.head(), late]);
     return wire;
   } catch (error) {
     wire.close();
@@ -79,6 +82,8 @@ class Wire implements Hijacked {
 
   open(socket: Socket): void {
     this.socket = socket;
+    // Nobody waited for it any more.
+    if (this.ended) socket.terminate();
   }
 
   async head(): Promise<void> {

@@ -19,6 +19,7 @@ export interface Network {
 /** How long what goes together with its containers is waited for. */
 const GOING_MS = 10_000;
 const LOOK_MS = 100;
+const NO_ADDRESSES = /non-overlapping IPv4 address pool|address pools have been fully subnetted/;
 
 /** The network of that name with our labels. Throws `conflict` for one that is somebody else's. */
 export async function ensureNetwork(
@@ -55,7 +56,9 @@ async function madeNetwork(
     return await createNetwork(engine, { ...wanted, ...options });
   } catch (error) {
     if (error instanceof OrcoError && error.code === "conflict") return undefined;
-    throw error;
+    if (!(error instanceof OrcoError) || !NO_ADDRESSES.test(error.message)) throw error;
+    const message = `docker has no addresses left for the network ${wanted.name}: remove networks nobody uses (docker network prune)`;
+    throw new OrcoError("start_failed", message, { network: wanted.name }, { cause: error });
   }
 }
 
