@@ -9,6 +9,7 @@ import { importCompose } from "../src/stack/import/import.ts";
 import { parseDotenv } from "../src/stack/load/dotenv.ts";
 import { loadStack } from "../src/stack/load/load.ts";
 
+const COLUMNS = ["file", "services", "carried", "changed", "dropped", "loads"];
 const [folder = ".", results] = process.argv.slice(2);
 
 interface Sample {
@@ -81,7 +82,7 @@ const NAME = /(?:^|\/)(?:docker-)?compose(?:[-_.][^/]*)?\.ya?ml$/;
 const all = [...new Glob("**/*.{yml,yaml}").scanSync({ cwd: folder, dot: true })];
 const paths = all.filter((path) => NAME.test(path) && !/override\.ya?ml$/.test(path)).toSorted();
 const samples = paths.map((path) => sample(resolve(folder, path)));
-console.log(["file", "services", "carried", "changed", "dropped", "loads"].join("\t"));
+console.log(COLUMNS.join("\t"));
 for (const { file, services, carried, changed, dropped, loads, why } of samples)
   console.log([file, services, carried, changed, dropped, why === undefined ? loads : `${loads}: ${why}`].join("\t"));
 const valid = samples.filter(({ loads }) => loads !== "invalid source");
@@ -91,8 +92,11 @@ const summary = {
   load: valid.filter(({ loads }) => loads === "yes").length,
 };
 console.log(`${summary.files} files: ${summary.load} of ${valid.length} load, ${summary.invalid} are no valid compose files by themselves`);
-if (results !== undefined)
-  await Bun.write(
-    results,
-    `${JSON.stringify({ name: "import-compose", date: new Date().toISOString(), ...summary, samples: samples.map((one) => ({ ...one, why: undefined })) }, null, 1)}\n`,
+if (results !== undefined) {
+  const rows = samples.map((one) => `  ${JSON.stringify([one.file, one.services, one.carried, one.changed, one.dropped, one.loads])}`);
+  const head = JSON.stringify({ name: "import-compose", date: new Date().toISOString(), ...summary, columns: COLUMNS }, null, 1).slice(
+    0,
+    -2,
   );
+  await Bun.write(results, `${head},\n "rows": [\n${rows.join(",\n")}\n ]\n}\n`);
+}

@@ -1,7 +1,7 @@
 import { parse } from "yaml";
 
 /** Paths of every leaf of a YAML text, `<<` merged, read by the library itself: what a report must account for. */
-export function leafPaths(yaml: string): string[] {
+function leafPaths(yaml: string): string[] {
   return visit(parse(yaml, { merge: true, logLevel: "error" }) as unknown, "");
 }
 

@@ -76,7 +76,7 @@ export class Cursor {
 }
 
 /** Texts, numbers, lists and mappings without their places. */
-export function plain(node: Node): unknown {
+function plain(node: Node): unknown {
   if (node.kind === "scalar") return node.value;
   if (node.kind === "list") return node.items.map(plain);
   return Object.fromEntries([...node.entries].map(([key, { value }]) => [key, plain(value)]));

@@ -25,7 +25,7 @@ export function importOne(fields: string, rest = ""): Record<string, unknown> {
   return services["a"];
 }
 
-export function service(fields: string): string {
+function service(fields: string): string {
   return `services:\n  a:\n    image: i\n${fields.replace(/^(?=.)/gm, "    ")}\n`;
 }
 

@@ -1,0 +1,35 @@
+module.exports = {
+  apps: [
+    {
+      name: "migrate",
+      cwd: "../app",
+      script: "./migrate.mjs",
+      autorestart: false,
+      env: { DATA_DIR: "/tmp/greeter" },
+    },
+    {
+      name: "api",
+      cwd: "../app",
+      script: "./api.mjs",
+      exec_mode: "cluster",
+      instances: 2,
+      env: { DATA_DIR: "/tmp/greeter", PORT: 3000 },
+      max_memory_restart: "200M",
+      min_uptime: "10s",
+      max_restarts: 10,
+      exp_backoff_restart_delay: 100,
+      listen_timeout: 5000,
+      kill_timeout: 5000,
+      out_file: "/var/log/greeter/api.log",
+    },
+    {
+      name: "worker",
+      cwd: "../app",
+      script: "./worker.mjs",
+      env: { API_URL: "http://127.0.0.1:3000" },
+      restart_delay: 2000,
+      watch: ["worker.mjs"],
+      ignore_watch: ["data"],
+    },
+  ],
+};
