@@ -194,19 +194,15 @@ export class Supervisor {
   }
 
   private async launch(): Promise<void> {
-    if (this.cell.slot.wanted === "stop") return;
+    const { slot } = this.cell;
+    if (slot.wanted === "stop") return;
     this.starting = new AbortController();
     this.unready.clear();
-    const instance = this.ports.newId();
-    const reason = this.restartReason ?? this.cell.slot.reason;
+    const [instance, reason, again] = [this.ports.newId(), this.restartReason ?? slot.reason, slot.instance !== undefined];
     this.restartReason = undefined;
-    const again = this.cell.slot.instance !== undefined;
-    const change = { ...UNKNOWN_YET, instance, reason, startedAt: this.ports.clock.now(), ...this.assigned() };
-    await this.cell.move(
-      "start",
-      { ...change, restarts: this.cell.slot.restarts + (again && reason !== "schedule" ? 1 : 0) },
-      "instance.starting",
-    );
+    const restarts = slot.restarts + (again && reason !== "schedule" ? 1 : 0);
+    const change = { ...UNKNOWN_YET, instance, reason, restarts, startedAt: this.ports.clock.now(), ...this.assigned() };
+    await this.cell.move("start", change, "instance.starting");
     try {
       const prepared = await this.ports.prepare(this.cell.slot, instance, "start");
       await this.bringUp(prepared, again);
