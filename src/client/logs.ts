@@ -10,26 +10,23 @@ export interface LogRequest {
   readonly signal?: AbortSignal;
 }
 
-/** Lines of different services are merged in time order, but live ones may arrive a little out of it. */
-const MERGE_SLACK_MS = 1000;
-
 /** The log lines of `stacks/<name>` or `apps/<name>`. With `follow` the stream survives a restart of the daemon: it goes on behind the last line of each service. */
 export function readLogs(source: Source, owner: string, request: LogRequest): AsyncGenerator<LogRecord, void> {
   const seen: Record<string, number> = { ...request.query.after };
-  let newestMs: number | undefined;
-  let openedMs: number | undefined;
+  let beganMs: number | undefined;
   async function* connect(opened: () => void): AsyncGenerator<LogRecord, "done" | "cut"> {
+    const query = beganMs === undefined ? request.query : resumedQuery(request.query, seen, beganMs);
+    const askedMs = source.clock.now();
     const response = await source.transport.open(`/${owner}/logs`, {
-      query: logParams(request.services, resumedQuery(request.query, seen, newestMs === undefined ? openedMs : newestMs - MERGE_SLACK_MS)),
+      query: logParams(request.services, query),
       headers: { accept: "application/x-ndjson" },
       ...(request.signal && { signal: request.signal }),
     });
     opened();
-    openedMs ??= source.clock.now();
+    beganMs ??= askedMs;
     for await (const line of readLines(response)) {
       const record = JSON.parse(line) as LogRecord;
       if (record.seq > 0) seen[record.service] = record.seq;
-      newestMs = Math.max(newestMs ?? 0, Date.parse(record.timestamp));
       yield record;
     }
     return request.query.follow ? "cut" : "done";
@@ -38,14 +35,13 @@ export function readLogs(source: Source, owner: string, request: LogRequest): As
 }
 
 /**
- * A `tail` that has been delivered must not be cut off the end again: after a reconnect services that were seen go on by their seq, and of the others
- * `sinceMs` takes its place: the time of the newest line, or of the first connection where there was none (`-n 0`).
+ * A `tail` that has been delivered must not be cut off the end again: after a reconnect services that were seen go on by their seq, and those that had
+ * not said anything yet give what they said since the first connection.
  */
-function resumedQuery(query: LogQuery, seen: Readonly<Record<string, number>>, sinceMs: number | undefined): LogQuery {
-  if (sinceMs === undefined) return query;
+function resumedQuery(query: LogQuery, seen: Readonly<Record<string, number>>, beganMs: number): LogQuery {
   const { tail, ...rest } = query;
   if (tail === undefined) return { ...rest, after: seen };
-  return { ...rest, after: seen, sinceMs: Math.max(query.sinceMs ?? 0, sinceMs) };
+  return { ...rest, after: seen, sinceMs: Math.max(query.sinceMs ?? 0, beganMs) };
 }
 
 function logParams(services: readonly string[] | undefined, query: LogQuery): NonNullable<Ask["query"]> {

@@ -11,6 +11,8 @@ import { encodeFrame, parseTime, SSE_HEADERS, SSE_HEARTBEAT, SSE_RETRY } from ".
 const NDJSON_HEADERS = { "content-type": "application/x-ndjson; charset=utf-8", "x-accel-buffering": "no" };
 /** An empty line: every NDJSON reader skips it. */
 const NDJSON_HEARTBEAT = "\n";
+/** How long an answer waits for its first line. */
+const HEAD_MS = 200;
 
 /** Lines of different services are merged in time order, but live ones may come a little out of it. */
 const MERGE_SLACK_MS = 1000;
@@ -80,10 +82,17 @@ function logBody(deps: Deps, { records, gone }: Reading, sse: boolean): Readable
     patient: true,
     produce: async (writer) => {
       if (sse) writer.write(`${SSE_RETRY}${encodeFrame({ event: "hello", data: {} })}`);
+      // The head of the answer goes out with its first byte: who follows a quiet service, or greps for what is rare, is to know that he is heard.
+      const hush = sse ? undefined : deps.clock.after(HEAD_MS, () => writer.write(NDJSON_HEARTBEAT));
       writer.signal.addEventListener("abort", () => gone.abort(), { once: true });
-      for await (const record of records) {
-        await writer.send(encode(record));
-        if (writer.signal.aborted) return;
+      try {
+        for await (const record of records) {
+          hush?.();
+          await writer.send(encode(record));
+          if (writer.signal.aborted) return;
+        }
+      } finally {
+        hush?.();
       }
       if (sse) writer.write(encodeFrame({ event: "end", data: { status: "ended" } }));
     },

@@ -68,7 +68,9 @@ describe.skipIf(!found)("logs of containers", () => {
     expect(said.map(({ message }) => message)).toEqual([...[1, 2, 3, 4, 5, 6, 7, 8, 9].flatMap((i) => [`out ${i}`, `err ${i}`]), "ready"]);
     const theirs = Bun.spawnSync(["docker", "logs", "-t", instance?.container ?? ""], { stdout: "pipe", stderr: "pipe" });
     const times = new Map(
-      `${theirs.stdout}${theirs.stderr}`.split("\n").map((line) => [line.slice(line.indexOf(" ") + 1), `${line.slice(0, 23)}Z`]),
+      `${theirs.stdout.toString()}${theirs.stderr.toString()}`
+        .split("\n")
+        .map((line) => [line.slice(line.indexOf(" ") + 1), `${line.slice(0, 23)}Z`]),
     );
     for (const { message, timestamp } of said) expect(`${message} ${timestamp}`).toBe(`${message} ${times.get(message)}`);
   });

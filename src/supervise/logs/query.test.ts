@@ -148,3 +148,20 @@ test("an instance's newest records are at hand, also after a restart", async () 
   attachment = rig.attach(rig.service("api"), "i1");
   expect(shown()).toEqual(["line 97", "line 98", "line 99"]);
 });
+
+test("who names the seq he has read up to gets all that came after it, however old its time is", async () => {
+  using rig = new Rig();
+  await talk(rig, 10);
+  const sinceMs = T0 + 1_000_000;
+  expect(await rig.messages({ after: { api: 8 }, sinceMs })).toEqual(["api 8", "api 9"]);
+  expect(await rig.messages({ after: { api: 99 }, sinceMs })).toEqual([]);
+});
+
+test("a rare line is found backwards too, behind thousands of batches of others", async () => {
+  using rig = new Rig();
+  const log = rig.service("api");
+  log.note({ level: "info", message: "the needle", replica: 0 });
+  for (let i = 0; i < 5000; i++) log.note({ level: "info", message: `hay ${i}`, replica: 0 });
+  expect(await rig.messages({ grep: "needle", tail: 5 })).toEqual(["the needle"]);
+  expect(await rig.messages({ grep: "needle" })).toEqual(["the needle"]);
+});

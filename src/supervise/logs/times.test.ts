@@ -187,6 +187,23 @@ test("without its times, or with none that can be believed, a line has the time 
   expect(times.at(-1)).toBeLessThanOrEqual(rig.clock.now());
 });
 
+test("maxAge goes by the lines' own time, also when hours of them are read at once", async () => {
+  using rig = new Rig();
+  const docker = new Docker(rig);
+  for (let minute = 0; minute < 60; minute++) {
+    docker.say("stdout", `minute ${minute}`);
+    rig.clock.jumpWall(60_000);
+  }
+  const spools = { stdout: rig.spool("i1"), stderr: rig.spool("i1", "stderr"), timed: true };
+  const log = rig.service("api", { maxAgeMs: 600_000 });
+  await rig.finish(log.attach({ instance: "i1", replica: 0, spools }));
+  await rig.look();
+  const left = await rig.messages();
+  expect(left.at(-1)).toBe("minute 59");
+  expect(left.length).toBeGreaterThanOrEqual(9);
+  expect(left.length).toBeLessThanOrEqual(16);
+});
+
 test("entries of lines that were stored are freed, and what is left answers as before", () => {
   using rig = new Rig();
   const spool = rig.spool("i1");
