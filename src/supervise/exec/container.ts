@@ -5,7 +5,7 @@ import type { Exec, ExecPiece, ExecRun, TerminalSize } from "../runtime.ts";
 import { Outlet } from "./outlet.ts";
 
 /** Docker says in the output why there is none; no more of it than this is looked at. */
-const REFUSAL = Buffer.from("OCI runtime exec failed");
+const REFUSALS = ["OCI runtime exec failed", "unable to find user ", "unable to find group "].map((text) => Buffer.from(text));
 const MAX_REFUSAL_BYTES = 4096;
 
 /** Runs a command in a container that runs. Rejects with `conflict` when it does not, or as `Engine` does. */
@@ -88,8 +88,7 @@ class ContainerExec implements Exec {
   private mayBeRefusal(data: Uint8Array): boolean {
     if (!this.refusal) return false;
     const held = Buffer.concat([this.refusal, data]);
-    const begin = Math.min(held.length, REFUSAL.length);
-    if (held.length <= MAX_REFUSAL_BYTES && held.subarray(0, begin).equals(REFUSAL.subarray(0, begin))) {
+    if (held.length <= MAX_REFUSAL_BYTES && REFUSALS.some((refusal) => begins(held, refusal))) {
       this.refusal = held;
       return true;
     }
@@ -105,4 +104,10 @@ class ContainerExec implements Exec {
   private held(): string {
     return this.refusal?.toString("utf8") ?? "";
   }
+}
+
+/** As far as it has come. */
+function begins(held: Buffer, refusal: Buffer): boolean {
+  const size = Math.min(held.length, refusal.length);
+  return held.subarray(0, size).equals(refusal.subarray(0, size));
 }
