@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { fchownSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, fchownSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../../kernel/clock.ts";
 import { messageOf, OrcoError } from "../../kernel/errors.ts";
@@ -16,6 +16,7 @@ import { killTree, purgeMarked } from "../tree.ts";
 import { removePrivateFolder } from "../private-folder.ts";
 import { type RunAs, runAs } from "../user.ts";
 import { adoptInstance } from "./adopt.ts";
+import { CONTAINER_FILE } from "./docker/folder.ts";
 import { InstanceProcess, type InstancePorts } from "./instance-process.ts";
 import { InstanceFolder, type Meta } from "./meta.ts";
 import { shimCommand } from "./shim.ts";
@@ -95,10 +96,10 @@ export class ProcessRuntime implements Runtime {
     return unenforced(this.places, limits);
   }
 
-  /** Ids of the instances that have a folder, ended or not. */
+  /** Ids of the instances that have a folder, ended or not; those of containers are not ours. */
   instances(): string[] {
     try {
-      return readdirSync(this.root);
+      return readdirSync(this.root).filter((instance) => !existsSync(join(this.root, instance, CONTAINER_FILE)));
     } catch {
       return [];
     }

@@ -1,6 +1,8 @@
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, existsSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Endpoint, Exit, Spools } from "../../runtime.ts";
+
+export const CONTAINER_FILE = "container.json";
 
 /** What is known of an instance's container: `container.json`. */
 export interface ContainerMeta {
@@ -36,14 +38,14 @@ export class ContainerFolder {
   }
 
   write(meta: ContainerMeta): void {
-    const file = join(this.dir, "container.json");
+    const file = join(this.dir, CONTAINER_FILE);
     writeFileSync(`${file}.tmp`, JSON.stringify(meta), { mode: 0o600 });
     renameSync(`${file}.tmp`, file);
   }
 
   read(): ContainerMeta | undefined {
     try {
-      return JSON.parse(readFileSync(join(this.dir, "container.json"), "utf8")) as ContainerMeta;
+      return JSON.parse(readFileSync(join(this.dir, CONTAINER_FILE), "utf8")) as ContainerMeta;
     } catch {
       // None was written yet, or the daemon died while the machine did.
       return undefined;
@@ -53,4 +55,11 @@ export class ContainerFolder {
   remove(): void {
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+/** Ids of the instances of a home that are, or were, containers. */
+export function containerFolders(home: string): string[] {
+  const root = join(home, "instances");
+  if (!existsSync(root)) return [];
+  return readdirSync(root).filter((instance) => existsSync(join(root, instance, CONTAINER_FILE)));
 }
