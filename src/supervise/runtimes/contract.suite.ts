@@ -142,11 +142,13 @@ function stops(under: () => RuntimeUnderTest, start: Start): void {
 
 function adopts(under: () => RuntimeUnderTest, start: Start): void {
   test("the next daemon takes over what runs, learns its exit and can stop it", async () => {
-    const [stays, leaves] = await Promise.all([start(STAY), start("read line <&3 || sleep 0.1; exit 9")]);
+    const [stays, leaves] = await Promise.all([start(STAY), start("trap 'exit 9' USR1; echo ready; while :; do sleep 0.01; done")]);
+    await until("the line of readiness", () => readFileSync(leaves.spools.stdout, "utf8").includes("ready"));
     const next = under().successor();
     const [kept, left] = await Promise.all([next.adopt(stays.instance), next.adopt(leaves.instance)]);
     if (kept.kind !== "running" || left.kind !== "running") throw new Error(`adopted ${kept.kind} and ${left.kind}`);
     expect([kept.handle.pid, kept.handle.startedAt]).toEqual([stays.pid, stays.startedAt]);
+    process.kill(left.handle.pid ?? 0, "SIGUSR1");
     expect(await left.handle.exited).toMatchObject({ code: 9, reason: "exited" });
     expect(await kept.handle.stop(TERM)).toMatchObject({ code: 143, signal: "SIGTERM" });
     expect(await under().living(stays.instance)).toBe(0);

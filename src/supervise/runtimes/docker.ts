@@ -13,7 +13,7 @@ import type { Adopted, CommandRun, ContainerLaunch, Exec, ExecRun, LaunchSpec, R
 import { SecretFiles } from "../docker/secret-files.ts";
 import { adoptContainer } from "./docker/adopt.ts";
 import type { CreatePorts } from "./docker/create.ts";
-import { ContainerFolder, type ContainerMeta } from "./docker/folder.ts";
+import { ContainerFolder, containerFolders, type ContainerMeta } from "./docker/folder.ts";
 import { ContainerInstance, type InstancePorts } from "./docker/instance.ts";
 import { Link } from "./docker/link.ts";
 import { commandSecrets, runOneOff } from "./docker/one-off.ts";
@@ -46,6 +46,8 @@ const INSIDE = { ORCO_PID: "1" };
 export class DockerRuntime implements Runtime {
   readonly name = "docker";
   private readonly instances = new Map<string, ContainerInstance>();
+  /** Begun here and not forgotten: whoever lists strays may not know of them yet. */
+  private readonly own = new Set<string>();
   private readonly closing = new AbortController();
   private readonly nonce = crypto.randomUUID();
   private readonly bootId = bootId();
@@ -64,6 +66,7 @@ export class DockerRuntime implements Runtime {
 
   async start(spec: LaunchSpec, options: StartOptions = {}): Promise<ContainerInstance> {
     const folder = this.folder(spec.instance);
+    this.own.add(spec.instance);
     const ports = { ...this.createPorts(), bootId: this.bootId, discard: (instance: string) => this.forget(instance) };
     const meta = await this.link.with(() => startInstance(spec, { folder, options }, ports));
     const instance = this.watch(folder, spec.instance, meta);
@@ -107,6 +110,7 @@ export class DockerRuntime implements Runtime {
     await this.secrets.remove(instance);
     await this.secrets.remove(commandSecrets(instance));
     this.folder(instance).remove();
+    this.own.delete(instance);
   }
 
   /** While docker is away nothing is made, and nothing refused. */
@@ -128,10 +132,16 @@ export class DockerRuntime implements Runtime {
     return this.link.insist(() => disposeResources(engine, { homeId, stack, volumes, signal, clock }), signal);
   }
 
-  /** Containers of this home that no slot knows: what ended is removed, what runs is returned. Rejects with `engine_away`. */
+  /** Containers of this home that no slot knows: what ended is removed, with its folder; what runs is returned. Rejects with `engine_away`. */
   strays(known: ReadonlySet<string>): Promise<readonly Stray[]> {
-    const { engine } = this.options;
-    return this.link.with(() => removeStrays(known, { engine, removal: this.removal, nonce: this.nonce }));
+    const { engine, home } = this.options;
+    const isKnown = (instance: string): boolean => known.has(instance) || this.own.has(instance);
+    return this.link.with(async () => {
+      const running = await removeStrays(isKnown, { engine, removal: this.removal, nonce: this.nonce });
+      const left = (instance: string): boolean => !isKnown(instance) && !running.some((stray) => stray.instance === instance);
+      for (const instance of containerFolders(home).filter(left)) await this.forget(instance);
+      return running;
+    });
   }
 
   /** Docker enforces all of them. */
@@ -179,13 +189,21 @@ export class DockerRuntime implements Runtime {
     };
   }
 
-  private inside(
+  /** While docker is away it waits: that it is away says nothing of the instance, and must not count against it. */
+  private async inside(
     id: string,
     { argv, env, timeoutMs, signal, pid }: CommandRun & { readonly pid: number | undefined },
   ): Promise<CommandResult> {
     const { engine, clock } = this.options;
     const here = "unix" in engine.address ? pid : undefined;
-    return this.link.with(() => execInContainer(engine, id, { argv, env: { ...env, ...INSIDE }, timeoutMs, signal, pid: here, clock }));
+    const run = { argv, env: { ...env, ...INSIDE }, timeoutMs, signal, pid: here, clock };
+    const until = signal ? AbortSignal.any([signal, this.closing.signal]) : this.closing.signal;
+    try {
+      return await this.link.insist(() => execInContainer(engine, id, run), until);
+    } catch (error) {
+      if (signal?.aborted) return { ended: "cancelled", output: "", whole: true };
+      throw error;
+    }
   }
 
   /** False when the command failed: then the signal has to do. */

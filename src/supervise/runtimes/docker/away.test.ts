@@ -91,12 +91,18 @@ describe.skipIf(!docker)("docker away", () => {
         const found = await Promise.all([next.adopt(handle.instance), next.adopt(rig.launch("").instance)]);
         expect(found.map(({ kind }) => kind)).toEqual(["running", "running"]);
         expect(performance.now() - asked).toBeLessThan(3000);
-        const stopping = handle.stop({ signal: "SIGTERM", timeoutMs: 60_000 });
+        // A probe: that docker is away says nothing of the service.
+        const probed = rig.runtime.command(rig.launch("", { instance: handle.instance }), { argv: ["true"], timeoutMs: 1000 });
+        expect(await Promise.race([probed.then(() => "answered"), Promise.resolve("waits")])).toBe("waits");
         const resumed = performance.now();
         own.resume();
         await until("docker", () => rig.runtime.trouble() === undefined);
         const backMs = performance.now() - resumed;
         expect(backMs).toBeLessThan(1000);
+        expect(await probed).toMatchObject({ ended: "exited", code: 0 });
+        own.pause();
+        const stopping = handle.stop({ signal: "SIGTERM", timeoutMs: 60_000 });
+        own.resume();
         expect(await stopping).toMatchObject({ code: 5, reason: "exited" });
         const [kept, never] = found;
         if (kept.kind === "running") expect(await kept.handle.exited).toMatchObject({ code: 5 });
