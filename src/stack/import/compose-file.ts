@@ -1,4 +1,5 @@
 import { type ReadFile, readText } from "../load/files.ts";
+import { MAX_SOURCE_BYTES } from "../load/limits.ts";
 import { parseSource } from "../load/parse.ts";
 import type { Report } from "../load/report.ts";
 import { type Entry, type Mapping, type Path, SourceFile, type Span } from "../load/source.ts";
@@ -29,7 +30,7 @@ export class ComposeFiles {
   /** Undefined when it cannot be used; why is reported, at `asked` where the file cannot be read. */
   load(path: string, base: string, asked: { at: Span; field: Path }): Mapping | undefined {
     if (this.read.has(path)) return this.read.get(path);
-    const found = this.read.size < MAX_FILES ? readText(this.readFile, path) : { problem: `more than ${MAX_FILES} files (MAX_FILES)` };
+    const found = this.text(path);
     if ("problem" in found) {
       this.problems.add(asked.field, asked.at, { message: found.problem });
       return undefined;
@@ -40,6 +41,13 @@ export class ComposeFiles {
     this.bases.set(path, base);
     this.read.set(path, mapping);
     return mapping;
+  }
+
+  private text(path: string): { text: string } | { problem: string } {
+    if (this.read.size >= MAX_FILES) return { problem: `more than ${MAX_FILES} files (MAX_FILES)` };
+    const found = readText(this.readFile, path);
+    const size = "text" in found ? found.text.length : 0;
+    return size <= MAX_SOURCE_BYTES ? found : { problem: `larger than ${MAX_SOURCE_BYTES / 1024 / 1024} MiB (MAX_SOURCE_BYTES)` };
   }
 
   /** `!reset` or `!override` between the key and its value. */

@@ -8,7 +8,8 @@ export const logging: Handler = (at, draft) => {
   if (driver && own) driver.carried(undefined, "orco keeps logs itself, as structured records");
   else driver?.dropped(`orco keeps logs itself (orco logs --json): it does not hand them to ${driver.text}`);
   for (const [name, option] of at.in("options")?.fields() ?? []) {
-    if (own && name === "max-size") option.carried(put(draft, ["logging", "maxFileSize"], textOf(option, "a size") ?? ""));
+    if (own && /^-1|^0$/.test(option.text)) option.dropped("orco's logs are always bounded: 4 files of 16Mi where nothing is said");
+    else if (own && name === "max-size") option.carried(put(draft, ["logging", "maxFileSize"], textOf(option, "a size") ?? ""));
     else if (own && name === "max-file") {
       const count = numberOf(option, "a whole number");
       if (count !== undefined) option.carried(put(draft, ["logging", "maxFiles"], count));

@@ -121,6 +121,20 @@ export function settleDependencies(drafts: readonly Draft[]): void {
   }
 }
 
+/** A UDP port has one owner: two instances at once cannot be. */
+export function settleDatagrams(drafts: readonly Draft[]): void {
+  for (const { name, fields, source } of drafts) {
+    const ports = Array.isArray(fields["ports"]) ? (fields["ports"] as string[]) : [];
+    const update = fields["update"] as Record<string, unknown> | undefined;
+    if (!update || update["maxSurge"] === 0 || !ports.some((port) => /:.*\/udp$/.test(port))) continue;
+    update["strategy"] = "recreate";
+    delete update["maxSurge"];
+    delete update["maxUnavailable"];
+    const order = source.in("deploy")?.in("update_config")?.in("order");
+    order?.changed(["services", name, "update", "strategy"], "its UDP port has one owner: the old instance goes first");
+  }
+}
+
 /** Compose refuses it as well. Services of a profile may close one: all of it must be started together to be one. */
 export function refuseCycle(drafts: readonly Draft[]): void {
   const always = drafts.filter(({ source }) => !source.in("profiles"));

@@ -3,11 +3,6 @@ import { canBeTaken } from "./environment.ts";
 import { type Draft, type Handler, put, rebased, to } from "./project.ts";
 import { commandOf, flagOf, isOpen, pairsOf, textOf } from "./values.ts";
 
-export const image: Handler = (at, draft) => {
-  const text = textOf(at, "an image");
-  if (text !== undefined) at.carried(put(draft, ["image"], text));
-};
-
 export const build: Handler = (at, draft) => {
   if (at.node.kind === "list") return at.fail("expected a path, or a mapping with context");
   if (at.node.kind === "scalar") return contextTo(at, draft, ["build"]);
@@ -106,7 +101,8 @@ export function words(field: "command" | "entrypoint"): Handler {
 export function textTo(field: string, wanted: string): Handler {
   return (at, draft) => {
     const text = textOf(at, wanted);
-    if (text !== undefined) at.carried(put(draft, [field], text));
+    if (text?.trim() === "") at.carried(undefined, "empty");
+    else if (text !== undefined) at.carried(put(draft, [field], text));
   };
 }
 

@@ -5,7 +5,7 @@ import { Report } from "../load/report.ts";
 import type { Mapping } from "../load/source.ts";
 import { ComposeFiles } from "./compose-file.ts";
 import { Cursor } from "./cursor.ts";
-import { addHints, bareVariables, refuseCycle, settleDependencies, uncovered } from "./hints.ts";
+import { addHints, bareVariables, refuseCycle, settleDatagrams, settleDependencies, uncovered } from "./hints.ts";
 import { Ledger, type ReportLine, reportLine } from "./ledger.ts";
 import { mergeCompose } from "./merge.ts";
 import { NAME_RULE, orcoNames } from "./names.ts";
@@ -102,6 +102,7 @@ function convert(root: Cursor, { folder, bases, exists }: Pick<Project, "folder"
   convertTop(root, { folder, stack: name });
   withoutMissing(drafts);
   settleDependencies(drafts);
+  settleDatagrams(drafts);
   refuseCycle(drafts);
   addHints(drafts);
   for (const at of uncovered(root)) at.dropped("orco has no place for it");

@@ -1,3 +1,4 @@
+import { MAX_PORTS_PER_SERVICE } from "../load/limits.ts";
 import { parsePorts } from "../load/ports.ts";
 import type { Cursor } from "./cursor.ts";
 import { type Draft, type Handler, listOf, push } from "./project.ts";
@@ -50,6 +51,8 @@ function carry(at: Cursor, draft: Draft, port: Port): void {
   if (port.protocol !== "tcp" && port.protocol !== "udp") {
     if (!isOpen(port.protocol)) return at.dropped(`orco publishes tcp and udp, not ${port.protocol}`);
   }
+  if (isLong(port.container))
+    return at.dropped(`a service has at most ${MAX_PORTS_PER_SERVICE} ports (MAX_PORTS_PER_SERVICE): publish fewer`);
   const { text, reason } = chosen(port);
   if (!isOpen(text) && parsePorts(text) === undefined) {
     at.fail(`${JSON.stringify(shown(at, text))} is no port`, 'such as "8080:80", "127.0.0.1:8080:80/udp" or "8000-8003:80-83"');
@@ -66,9 +69,17 @@ function shown(at: Cursor, text: string): string {
   return at.text === "" ? text : at.text;
 }
 
+const RANGE = /^(\d+)-(\d+)$/;
+
+function isLong(container: string): boolean {
+  const [, from, to] = RANGE.exec(container) ?? [];
+  return Number(to) - Number(from) >= MAX_PORTS_PER_SERVICE;
+}
+
 /** A host range for one container port means any of them, to compose. */
-function chosen({ ip, host, container, protocol }: Port): { text: string; reason?: string } {
-  const range = /^(\d+)-(\d+)$/.exec(host ?? "");
+function chosen({ ip, host: given, container, protocol }: Port): { text: string; reason?: string } {
+  const host = given === "0" ? undefined : given;
+  const range = RANGE.exec(host ?? "");
   const picked = range && /^\d+$/.test(container) && range[1] !== range[2];
   const used = picked ? range[1] : host;
   const address = ip === undefined || used === undefined ? "" : `${written(ip)}:`;
@@ -83,7 +94,7 @@ function written(ip: string): string {
 }
 
 function wide({ ip, host }: Port, text: string): string[] {
-  if (host === undefined)
+  if (host === undefined || host === "0")
     return ['compose publishes it on a random port; orco gives it none on this machine unless one is written, as in "8080:80"'];
   if (ip !== undefined && isOpen(ip) && written(ip) !== ip)
     return [`an empty ${ip} is every address to compose; orco wants one: 127.0.0.1`];

@@ -79,6 +79,13 @@ const SAME: readonly [what: string, compose: string, orco: Record<string, unknow
     "volumes: ['${DATA:-./data}:/d', '${DIR}/x:/x:Z']",
     { volumes: ["${DATA:-./data}:/d", "${DIR}/x:/x:Z"] },
   ],
+  ["a port of any number", "ports: ['0:80']", { ports: ["80"] }],
+  ["an empty user", "user: ''", {}],
+  [
+    "an update of a UDP port",
+    "ports: ['53:53/udp']\ndeploy: { update_config: { order: start-first } }",
+    { ports: ["53:53/udp"], update: { strategy: "recreate" } },
+  ],
   ["a config", "configs: [{ source: c, target: /etc/c }]", { volumes: ["./c.there:/etc/c:ro"] }, "configs: { c: { file: ./c.there } }"],
   ["a secret from a file", "secrets: [s]", { secrets: { s: { file: "./s", as: "file" } } }, "secrets: { s: { file: ./s } }"],
   [
@@ -118,6 +125,12 @@ describe("is told", () => {
     ],
     ["ports[0]", "ports: ['127.0.0.1:8080:80']", "carried services.a.ports[0]: means the same"],
     ["ports[0]", "ports: ['80:80/sctp']", "dropped -: orco publishes tcp and udp, not sctp"],
+    ["ports[0]", "ports: ['10000-10999:10000-10999']", "dropped -: a service has at most 256 ports (MAX_PORTS_PER_SERVICE): publish fewer"],
+    [
+      "logging.options.max-size",
+      "logging: { options: { max-size: '-1' } }",
+      "dropped -: orco's logs are always bounded: 4 files of 16Mi where nothing is said",
+    ],
     ["runtime", "runtime: nvidia", "dropped -: the engine's default runtime is used (orco's own runtime: says docker or process)"],
     [
       "container_name",

@@ -7,7 +7,7 @@ import { KNOWN_WITHOUT_PLACE, whyDropped } from "./dropped.ts";
 import { environment, envFile, labels } from "./environment.ts";
 import { cpuQuota, develop, extraHosts, logging, networkMode, networks, ulimits } from "./extras.ts";
 import { healthcheck, hooks, stopGracePeriod, stopSignal } from "./health.ts";
-import { build, image, init, profiles, pullPolicy, textTo, words } from "./image.ts";
+import { build, init, profiles, pullPolicy, textTo, words } from "./image.ts";
 import { tmpfs, volumes } from "./mounts.ts";
 import { expose, ports } from "./ports.ts";
 import { type Draft, type Handler, type Project, put, to } from "./project.ts";
@@ -15,7 +15,7 @@ import { restart } from "./restart.ts";
 
 /** In this order, whatever the order of the source: what comes later counts before what came earlier. */
 const HANDLERS: Readonly<Record<string, Handler>> = {
-  image,
+  image: textTo("image", "an image"),
   build,
   pull_policy: pullPolicy,
   entrypoint: words("entrypoint"),

@@ -22,7 +22,7 @@ export function convertTop(root: Cursor, project: { readonly folder: string; rea
 export function stackName(root: Cursor, folder: string): string {
   const written = root.in("name")?.text ?? "";
   if (isOpen(written)) return written;
-  return orcoName(written === "" ? basename(folder) : written);
+  return orcoName(written || basename(folder) || "stack");
 }
 
 const TOP: Readonly<Record<string, TopHandler>> = {
@@ -83,9 +83,9 @@ function other(at: Cursor): void {
   else at.dropped("an extension: nothing in orco reads it");
 }
 
-function isAnchored({ node, path }: Cursor): boolean {
+function isAnchored({ key, node }: Cursor): boolean {
   const { text } = node.file;
-  const key = text.indexOf(String(path.at(-1)));
-  const names = [...text.slice(Math.max(0, key), node.end).matchAll(/&([^\s,[\]{}]+)/g)].map(([, name]) => name);
+  const from = text.lastIndexOf(key, node.start);
+  const names = [...text.slice(Math.max(0, from), node.end).matchAll(/&([^\s,[\]{}]+)/g)].map(([, name]) => name);
   return names.some((name) => name !== undefined && text.includes(`*${name}`));
 }
