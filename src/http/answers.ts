@@ -37,6 +37,7 @@ const Instance = z
     id: z.string(),
     replica: z.number().int(),
     pid: z.number().int().optional(),
+    container: z.string().optional(),
     state: InstanceState,
     ready: z.boolean(),
     restarts: z.number().int(),
