@@ -13,6 +13,7 @@ const BENCHES: Record<string, () => Promise<{ run: Bench }>> = {
   cli: () => load("cli"),
   logs: () => load("logs"),
   "logs-scale": () => load("logs-scale"),
+  "logs-follow": () => load("logs-follow"),
   journal: () => load("journal"),
   "edge-http": () => load("edge-http"),
   "edge-tcp": () => load("edge-tcp"),
