@@ -37,7 +37,7 @@ export function acceptOf({ step, source, level, grep, sinceMs }: RunLogQuery): A
   ];
   return (line) => {
     if (marks.some((mark) => !line.includes(mark))) return undefined;
-    const found = content ? (content(line) as StoredLine | undefined) : decodeLine(line);
+    const found = content ? (content.accept(line) as StoredLine | undefined) : decodeLine(line);
     if (!found || (sinceMs !== undefined && found.at < sinceMs) || (source !== undefined && found.source !== source)) return undefined;
     return step === undefined || found.step === step || found.step.startsWith(`${step}[`) ? found : undefined;
   };
