@@ -67,7 +67,10 @@ interface Talk {
 
 /** Until the command ends. However it ends, the terminal is as it was before. */
 async function talk({ io }: Context, connection: ExecConnection, { over, tty }: Talk): Promise<ExecExit> {
-  const failed = (error: unknown): void => over.abort(error);
+  const failed = (error: unknown): void => {
+    // A connection that breaks does so for the output as well, which knows what that means.
+    if (!(error instanceof OrcoError) || error.code !== "unreachable") over.abort(error);
+  };
   const terminal = tty ? rawTerminal((size) => void connection.resize(size).catch(failed)) : undefined;
   try {
     feed(connection).catch(failed);
