@@ -1,9 +1,27 @@
 import { afterAll } from "bun:test";
 import { homeId } from "../../src/runs/home-id.ts";
-import { listContainers, removeContainer } from "../../src/supervise/docker/containers.ts";
+import {
+  type ContainerInfo,
+  type HostConfig,
+  inspectContainer,
+  listContainers,
+  removeContainer,
+} from "../../src/supervise/docker/containers.ts";
 import { Engine } from "../../src/supervise/docker/engine.ts";
 import { dockerHere, IMAGE } from "../docker/engine.ts";
 import { sharedRig, type Rig } from "./rig.ts";
+
+/** More of it than orco itself looks at. */
+export interface Inspected extends ContainerInfo {
+  readonly HostConfig: HostConfig;
+  readonly Mounts: readonly {
+    readonly Type: string;
+    readonly Name?: string;
+    readonly Source: string;
+    readonly Destination: string;
+    readonly RW: boolean;
+  }[];
+}
 
 interface Named {
   readonly Name: string;
@@ -23,7 +41,8 @@ export async function dockerRig(env: Readonly<Record<string, string>> = {}): Pro
 export class Docker {
   readonly image = IMAGE;
 
-  private readonly home: string;
+  /** Value of the label `orco.home`. */
+  readonly home: string;
 
   constructor(
     readonly engine: Engine,
@@ -35,6 +54,10 @@ export class Docker {
   /** Of one stack, or of all of this home. */
   containers(stack?: string) {
     return listContainers(this.engine, this.labels(stack));
+  }
+
+  async inspect(id: string): Promise<Inspected> {
+    return (await inspectContainer(this.engine, id)) as Inspected;
   }
 
   async networks(stack?: string): Promise<Named[]> {
