@@ -7,7 +7,8 @@ const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
 const RESERVED = new Set(["ORCO_STACK", "ORCO_SERVICE", "ORCO_REPLICA", "ORCO_INSTANCE", "ORCO_SECRETS_DIR"]);
 
 export const stackName: Field<string> = parsedText(`a name (${NAME_RULE})`, (raw) => (NAME.test(raw) ? raw : undefined), {
-  pattern: NAME_PATTERN,
+  // A variable fits everywhere.
+  pattern: `${NAME_PATTERN}|\\$`,
 });
 
 export function serviceNameProblem(name: string): string | undefined {
