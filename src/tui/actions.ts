@@ -9,7 +9,9 @@ export interface ActionPorts {
   readonly stack: string;
   readonly signal: AbortSignal;
   readonly say: (text: string, tone: "info" | "error") => void;
-  readonly asked: (service: string, replicas: number | undefined) => void;
+  readonly asked: (service: string, replicas: number) => void;
+  /** The last that was asked for of a service is over. */
+  readonly answered: (service: string, done: boolean) => void;
 }
 
 /** Somebody leans on a key. */
@@ -61,11 +63,11 @@ export class Actions {
   }
 
   private over(act: Act, problem: string | undefined): void {
-    const { say, asked, signal } = this.ports;
+    const { say, answered, signal } = this.ports;
     if (signal.aborted) return;
     if (this.latest.get(act.service) === act) {
       this.latest.delete(act.service);
-      asked(act.service, undefined);
+      answered(act.service, problem === undefined);
     }
     if (problem === undefined) say(`${wordsOf(act)}: done`, "info");
     else say(`${wordsOf(act)}: ${problem}`, "error");

@@ -35,7 +35,7 @@ function actionOf(state: State, key: string): Command | undefined {
       return { kind: "act", action: "abort", service };
     case "+":
     case "-":
-      return scaled(service, (state.asked[service] ?? found.replicas.desired) + (key === "+" ? 1 : -1));
+      return scaled(service, (state.asked[service]?.replicas ?? found.replicas.desired) + (key === "+" ? 1 : -1));
     default:
       return undefined;
   }

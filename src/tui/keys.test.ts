@@ -12,8 +12,9 @@ test.each([
   ["\x1bq", ["esc", "q"]],
   ["\x1b\x1b[A", ["esc", "up"]],
   ["é日👍", ["é", "日", "👍"]],
-  // Function keys, mouse, focus and a paste mean nothing here, and none of their characters does.
-  ["\x1b[15~\x1bOP\x1b[I\x1b[<0;1;1M\x1b[200~", []],
+  // Function keys, mouse and focus mean nothing here, and none of their characters does.
+  ["\x1b[15~\x1bOP\x1b[I\x1b[<0;1;1M", []],
+  ["\x1b[200~q\x1b[201~", ["paste-begin", "q", "paste-end"]],
   ["\x00\x01\x1c", []],
 ])("%j", (typed, keys) => {
   expect(readKeys(typed)).toEqual({ keys, rest: "" });

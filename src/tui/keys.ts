@@ -10,6 +10,8 @@ const SEQUENCES: Readonly<Record<string, string>> = {
   "8~": "end",
   "5~": "pgup",
   "6~": "pgdn",
+  "200~": "paste-begin",
+  "201~": "paste-end",
 };
 const CONTROLS: Readonly<Record<string, string>> = {
   "\x03": "ctrl-c",

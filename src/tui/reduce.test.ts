@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { commandOf } from "./command.ts";
 import { MAX_ROWS } from "./log-pane.ts";
 import { after, record, records, screenOf, service, text, viewOf } from "./rig.suite.ts";
-import type { State } from "./state.ts";
+import type { Event, State } from "./state.ts";
 
 const three = screenOf(viewOf("a", "b", "c"));
 const shown = (state: State): string[] => state.logs.shown.map((row) => row.text);
@@ -137,9 +137,21 @@ describe("keys that change the stack", () => {
     const asked = after(three, { type: "asked", service: "a", replicas: 4 });
     expect(commandOf(asked, "+")).toMatchObject({ replicas: 5 });
     expect(commandOf(asked, "-")).toMatchObject({ replicas: 3 });
-    expect(commandOf(after(asked, { type: "asked", service: "a", replicas: undefined }), "-")).toMatchObject({ replicas: 0 });
+    expect(commandOf(after(asked, { type: "answered", service: "a", done: false }), "-")).toMatchObject({ replicas: 0 });
     expect(commandOf(after(three, { type: "asked", service: "a", replicas: 0 }), "-")).toMatchObject({ kind: "refuse" });
     expect(commandOf(after(three, { type: "asked", service: "a", replicas: 100 }), "+")).toMatchObject({ kind: "refuse" });
+  });
+
+  test("they do so until a view shows what was done: the first may have been on its way before", () => {
+    const desired = (count: number): Event => ({
+      type: "view",
+      view: viewOf(service("a", { replicas: { ready: 1, live: 1, desired: count } })),
+    });
+    const done = after(three, { type: "asked", service: "a", replicas: 3 }, { type: "answered", service: "a", done: true });
+    expect(commandOf(after(done, desired(2)), "-")).toMatchObject({ replicas: 2 });
+    expect(commandOf(after(done, desired(2), desired(3)), "-")).toMatchObject({ replicas: 2 });
+    // Somebody else has asked for five.
+    expect(commandOf(after(done, desired(5), desired(5), desired(5)), "-")).toMatchObject({ replicas: 4 });
   });
 
   test("not while help covers the table", () => {

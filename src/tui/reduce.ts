@@ -1,8 +1,11 @@
+import type { StackView } from "../stack/view.ts";
 import { addRecords } from "./log-pane.ts";
 import { layoutOf } from "./layout.ts";
 import { pressed } from "./reduce-key.ts";
 import { selectedIndex, servicesOf, type Event, type State } from "./state.ts";
 
+/** A number that is another then was asked for by somebody else. */
+const MOST_STALE_VIEWS = 2;
 const MESSAGE_MS = { info: 5000, error: 15_000 } as const;
 
 /** The screen after something has happened. */
@@ -13,7 +16,7 @@ export function reduce(state: State, event: Event): State {
 function after(state: State, event: Event): State {
   switch (event.type) {
     case "view":
-      return { ...state, view: event.view, trouble: undefined };
+      return { ...state, view: event.view, trouble: undefined, asked: stillAsked(state.asked, event.view) };
     case "trouble":
       return { ...state, trouble: event.trouble };
     case "records":
@@ -29,15 +32,27 @@ function after(state: State, event: Event): State {
     case "phase":
       return { ...state, phase: event.phase };
     case "asked":
-      return { ...state, asked: asking(state.asked, event) };
+      return { ...state, asked: { ...state.asked, [event.service]: { replicas: event.replicas } } };
+    case "answered":
+      return { ...state, asked: answered(state.asked, event) };
     case "tick":
       return state.message && state.message.untilMs <= event.nowMs ? { ...state, message: undefined } : state;
   }
 }
 
-function asking(asked: State["asked"], { service, replicas }: { service: string; replicas: number | undefined }): State["asked"] {
-  const { [service]: _, ...others } = asked;
-  return replicas === undefined ? others : { ...others, [service]: replicas };
+/** Of what was done, the view will tell; of what was not, nothing is to be expected. */
+function answered(asked: State["asked"], { service, done }: { service: string; done: boolean }): State["asked"] {
+  const { [service]: found, ...others } = asked;
+  return found && done ? { ...others, [service]: { ...found, views: 0 } } : others;
+}
+
+function stillAsked(asked: State["asked"], { services }: StackView): State["asked"] {
+  const entries = Object.entries(asked).flatMap(([name, { replicas, views }]) => {
+    if (views === undefined) return [[name, { replicas }] as const];
+    const shown = services.find(({ service }) => service === name)?.replicas.desired;
+    return shown === replicas || views >= MOST_STALE_VIEWS ? [] : [[name, { replicas, views: views + 1 }] as const];
+  });
+  return Object.fromEntries(entries);
 }
 
 /** Something is selected whenever there is something, and it is in sight. A service that went away leaves its place to the one behind it. */

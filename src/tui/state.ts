@@ -30,7 +30,13 @@ export interface State {
   /** Why what is shown is not how it is now: the daemon is away. */
   readonly trouble: string | undefined;
   /** Replicas asked for by `+` and `-` that the view does not show yet. */
-  readonly asked: Readonly<Record<string, number>>;
+  readonly asked: Readonly<Record<string, Asked>>;
+}
+
+export interface Asked {
+  readonly replicas: number;
+  /** Views that came since the change was over; the first may have been on their way before. */
+  readonly views?: number;
 }
 
 /** Covers the panes. */
@@ -66,8 +72,10 @@ export type Event =
   | { readonly type: "graph"; readonly graph: GraphView }
   | { readonly type: "said"; readonly text: string; readonly tone: Message["tone"]; readonly nowMs: number }
   | { readonly type: "phase"; readonly phase: string }
-  /** A change of the number of replicas was asked for; undefined: it is over. */
-  | { readonly type: "asked"; readonly service: string; readonly replicas: number | undefined }
+  /** A change of the number of replicas was asked for. */
+  | { readonly type: "asked"; readonly service: string; readonly replicas: number }
+  /** It is over. */
+  | { readonly type: "answered"; readonly service: string; readonly done: boolean }
   | { readonly type: "tick"; readonly nowMs: number };
 
 export function initialState(given: Pick<State, "stack" | "size" | "owner">): State {

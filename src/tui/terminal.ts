@@ -2,9 +2,9 @@ import { write, writeSync } from "node:fs";
 import { isatty } from "node:tty";
 import type { Size } from "./state.ts";
 
-/** Alternate screen; no cursor; a line that is too long is cut, not wrapped, whatever the terminal thinks of its width. */
-const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[H";
-const LEAVE = "\x1b[?2026l\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
+/** Alternate screen; no cursor; a line that is too long is cut, not wrapped, whatever the terminal thinks of its width; a paste says that it is one. */
+const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[H";
+const LEAVE = "\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[?1049l";
 /** A terminal that takes nothing for so long is not waited for: a write would hold the process for ever. */
 const STUCK_MS = 1000;
 const FALLBACK: Size = { columns: 80, rows: 24 };

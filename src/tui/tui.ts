@@ -46,7 +46,7 @@ export class Tui {
 
   constructor(private readonly options: TuiOptions) {
     const { client, stack, sinceMs } = options;
-    this.keyboard = new Keyboard((key) => this.press(key));
+    this.keyboard = new Keyboard((key, pasted) => this.press(key, pasted));
     this.terminal = new Terminal({
       onInput: (text) => this.keyboard.feed(text),
       onResize: () => this.resize(),
@@ -65,6 +65,7 @@ export class Tui {
       signal: this.over.signal,
       say: (text, tone) => this.say(text, tone),
       asked: (service, replicas) => this.dispatch({ type: "asked", service, replicas }),
+      answered: (service, done) => this.dispatch({ type: "answered", service, done }),
     });
     this.logs = new LogFeed({
       client,
@@ -136,7 +137,9 @@ export class Tui {
     if (this.state !== before) this.painter.invalidate();
   }
 
-  private press(key: string): void {
+  /** What is pasted by mistake must not stop a service: it goes into the prompt, or nowhere. */
+  private press(key: string, pasted: boolean): void {
+    if (pasted && !this.state.prompt) return;
     const command = commandOf(this.state, key);
     this.dispatch({ type: "key", key });
     if (command) this.carryOut(command);

@@ -52,9 +52,9 @@ test("keys: select, focus, level, filter, scroll, help, graph; every way out lea
   await terminal.press("Enter", "Escape", "l", "l", "l");
   await terminal.see("errors alone", (lines, all) => all.includes("level error") && lines.filter((line) => / \| /.test(line)).length === 1);
   await terminal.press("l", "Tab", "PPage");
-  await terminal.see("an older page", (_, all) => /paused, \d+ newer/.test(all) && !all.includes("| two says"));
+  await terminal.see("an older page", (_, all) => /paused, \d+ newer/.test(all) && !all.includes("| ERROR broken"));
   await terminal.press("f");
-  await terminal.see("the newest", (_, all) => all.includes("following") && all.includes("| two says"));
+  await terminal.see("the newest", (_, all) => all.includes("following") && all.includes("| ERROR broken"));
   await terminal.press("g");
   await terminal.see("the graph", (_, all) => /1 +two +ready +one \(ready\)/.test(all));
   await terminal.press("Escape", "?");
@@ -231,6 +231,21 @@ test.each(["throw", "reject", "exit"])("a defect leaves the terminal as it was, 
   await terminal.press("g");
   const screen = await terminal.seeLeft(how === "exit" ? 7 : 1);
   if (how !== "exit") expect(screen.join("\n")).toContain("a defect");
+});
+
+test("what is pasted by mistake does nothing; a pattern may be pasted", async () => {
+  const stack = rig.stack(`services: { one: { command: "echo hello; exec sleep 1000" } }`);
+  await stack.up();
+  await using terminal = await Terminal.orco("top", { rig, cwd: stack.dir });
+  await terminal.see("it to run", (_, all) => /^one +Running/m.test(all) && all.includes("| hello"));
+  await terminal.paste("ss+q?");
+  await terminal.press("/");
+  await terminal.paste("absent");
+  await terminal.see("the pattern", (_, all) => all.includes("/absent") && !all.includes("| hello"));
+  await terminal.press("C-c");
+  await terminal.seeLeft(0);
+  expect((await stack.orco("events")).out).not.toMatch(/one.*stop/);
+  expect((await stack.service("one")).replicas.desired).toBe(1);
 });
 
 test("Ctrl-Z goes to the shell, fg comes back", async () => {
