@@ -64,9 +64,10 @@ function noticeOf(message: SseMessage): StreamNotice | undefined {
 function viewOf({ id = "", event, data }: SseMessage): EventView {
   const told = JSON.parse(data) as Record<string, unknown>;
   const { runId, event_type: ownType, type } = told;
+  const topic = `run/${String(runId)}`;
   // An event of something else may name a run, too; it says its own topic.
-  if (typeof runId !== "string" || told["topic"] !== undefined) return { id, ...told } as EventView;
-  const names = { run: runId, topic: `run/${runId}` };
+  if (typeof runId !== "string" || (told["topic"] ?? topic) !== topic) return { id, ...told } as EventView;
+  const names = { run: runId, topic };
   if (event === "checkpoint") return { ...names, id, ...told, type: event, checkpoint_type: type } as unknown as EventView;
   return { ...names, id, ...told, type: ownType } as EventView;
 }

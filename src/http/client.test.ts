@@ -201,6 +201,24 @@ describe("followed across restarts of the listeners", () => {
     expect(seqs[0]).toBe(4);
   });
 
+  test("an event of a run has its own type beside those of other topics", async () => {
+    start(systemClock());
+    server.daemon.outcome = undefined;
+    const client = overSocket();
+    const { id } = await client.putStack("demo", BODY);
+    const leave = new AbortController();
+    const types: string[] = [];
+    const done = (async () => {
+      for await (const { type } of client.events({ topic: `stack/demo,run/${id}`, signal: leave.signal })) {
+        types.push(type);
+        if (type === "run.running") void server.daemon.finish(id, { status: "completed" });
+        if (type === "run.completed") leave.abort();
+      }
+    })();
+    await done;
+    expect(types.slice(-2)).toEqual(["run.running", "run.completed"]);
+  });
+
   test("log lines come once each, by their service", async () => {
     start(systemClock());
     const leave = new AbortController();
