@@ -6,7 +6,7 @@ export interface ContainerHost extends Runtime {
   claim(stack: StackResources): Promise<void>;
   /** Pulls or builds the image of a service, so that a start finds it. Rejects as `start` does. */
   provide(image: ServiceImage, options: ProvideOptions): Promise<void>;
-  /** Removes the stack's network and, where asked, its volumes; waits for a docker that is away. */
+  /** Removes the stack's network and, where asked, its volumes; of a docker that is away the network goes later, and volumes throw `engine_away`. */
   dispose(stack: string, options: { readonly volumes: boolean; readonly signal: AbortSignal }): Promise<void>;
 }
 

@@ -167,6 +167,12 @@ export class Stack {
     return frontsOf({ stack: this.name, service, spec, members });
   }
 
+  /** Why nothing can be done with an instance just now. */
+  troubleOf(slot: Slot | undefined): string | undefined {
+    const runtime = slot && this.specOf(slot)?.runtime;
+    return runtime && this.ports.runtimes[runtime].trouble?.();
+  }
+
   /** Makes a slot and sets its supervisor to work. Throws `disk_full`. */
   async add(spec: ServiceSpec, replica: number, { wanted, reason, ...traffic }: NewSlot): Promise<Supervisor> {
     const { clock, newId, store, configHash } = this.ports;

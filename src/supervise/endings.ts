@@ -88,7 +88,9 @@ export class Endings {
   private postpone(message: string): void {
     const nextStartAt = this.ports.clock.now() + BLAMELESS_MS;
     this.turnstile.hold(BLAMELESS_MS);
-    void this.cell.move("retry", { ready: false, pid: undefined, reason: "start_failed", message, nextStartAt }, "instance.pending");
+    // Without an instance the next attempt is the same start, and no further restart.
+    const none = { ready: false, pid: undefined, instance: undefined };
+    void this.cell.move("retry", { ...none, reason: "start_failed", message, nextStartAt }, "instance.pending");
   }
 
   async exited(live: Live, exit: Exit, force: AbortSignal): Promise<void> {

@@ -1,3 +1,4 @@
+import { OrcoError } from "../../kernel/errors.ts";
 import type { Supervisor } from "../../supervise/supervisor.ts";
 import type { ServiceSpec } from "../spec.ts";
 import type { Stack } from "../stack.ts";
@@ -25,12 +26,39 @@ export async function retire(stack: Stack, supervisor: Supervisor, why: { reason
   await stack.drop(supervisor);
 }
 
-/** Stops slots and resolves when nothing of them runs. */
+/** How long containers that are to stop wait for a docker that is away. */
+const AWAY_PATIENCE_MS = 15_000;
+const LOOK_MS = 1000;
+
+/** Stops slots and resolves when nothing of them runs. Throws `engine_away` for containers whose docker stays away: they stop when it is back. */
 export async function stopped(
   stack: Stack,
   supervisors: readonly Supervisor[],
   { reason, signal }: { reason: string; signal: AbortSignal },
 ): Promise<void> {
   for (const supervisor of supervisors) void supervisor.want("stop", reason);
-  await stack.until(() => (supervisors.every(({ slot }) => slot.state === "Stopped") ? true : undefined), signal);
+  const patience = new Patience(stack);
+  const done = (now: number): true | undefined => {
+    const left = supervisors.filter(({ slot }) => slot.state !== "Stopped");
+    patience.look(left, now);
+    return left.length === 0 ? true : undefined;
+  };
+  await stack.until(done, signal, LOOK_MS);
+}
+
+class Patience {
+  private awaySince: number | undefined;
+
+  constructor(private readonly stack: Stack) {}
+
+  look(left: readonly Supervisor[], now: number): void {
+    const { service = "" } = left[0]?.slot ?? {};
+    const trouble =
+      left.length > 0 && left.every(({ slot }) => this.stack.troubleOf(slot) !== undefined) && this.stack.troubleOf(left[0]?.slot);
+    if (!trouble) this.awaySince = undefined;
+    else this.awaySince ??= now;
+    if (!trouble || this.awaySince === undefined || now - this.awaySince < AWAY_PATIENCE_MS) return;
+    const names = left.map(({ slot }) => `${slot.service}/${slot.replica}`).join(", ");
+    throw new OrcoError("engine_away", `${trouble}: ${names} cannot be stopped; start docker and they stop, then ask again`, { service });
+  }
 }

@@ -127,9 +127,11 @@ export class DockerRuntime implements Runtime {
     await this.link.with(() => this.images.provide(image, options));
   }
 
-  dispose(stack: string, { volumes, signal }: { readonly volumes: boolean; readonly signal: AbortSignal }): Promise<void> {
+  /** Of a docker that is away the network goes later. Volumes are data: that they are still there is told, by `engine_away`. */
+  async dispose(stack: string, { volumes, signal }: { readonly volumes: boolean; readonly signal: AbortSignal }): Promise<void> {
     const { engine, clock, homeId } = this.options;
-    return this.link.insist(() => disposeResources(engine, { homeId, stack, volumes, signal, clock }), signal);
+    const dispose = (): Promise<void> => disposeResources(engine, { homeId, stack, volumes, signal, clock });
+    await (volumes ? this.link.with(dispose) : this.removal.soon(dispose));
   }
 
   /** Containers of this home that no slot knows: what ended is removed, with its folder; what runs is returned. Rejects with `engine_away`. */

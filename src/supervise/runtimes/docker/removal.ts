@@ -35,7 +35,8 @@ export class Removal {
     return listContainers(this.options.engine, { ...labels, [OURS.home]: this.options.homeId }, { timeoutMs: CALL_MS, ...options });
   }
 
-  private async soon(remove: () => Promise<void>): Promise<void> {
+  /** Now, or when docker is back. */
+  async soon(remove: () => Promise<void>): Promise<void> {
     const { link, closing, onError } = this.options;
     try {
       await link.with(remove);
