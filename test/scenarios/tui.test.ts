@@ -261,7 +261,7 @@ test("Ctrl-Z goes to the shell, fg comes back", async () => {
   await terminal.press("f", "g", "Enter");
   await terminal.see("it to be back", (_, all) => /^one +Running/m.test(all));
   await terminal.press("q");
-  await terminal.see("the shell again", () => true);
+  await terminal.see("the shell again", (lines, all) => all.includes("Stopped") && /[#$]$/.test(lines.findLast(Boolean)?.trim() ?? ""));
   await terminal.press("C-d");
   await terminal.seeLeft(0);
 });
