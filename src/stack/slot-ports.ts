@@ -1,6 +1,6 @@
 import type { Slot } from "../supervise/instance.ts";
 import type { LogStore } from "../supervise/logs/store.ts";
-import type { SupervisorPorts } from "../supervise/supervised.ts";
+import type { Gate, SupervisorPorts } from "../supervise/supervised.ts";
 import { targetIds } from "./fronts/front.ts";
 import type { FrontSync } from "./fronts/sync.ts";
 import { withdraw } from "./fronts/withdraw.ts";
@@ -13,6 +13,7 @@ import type { StackRecord } from "./store.ts";
 
 /** How far back a log probe of an adopted instance looks for its line. */
 const HISTORY_LINES = 10_000;
+const AWAY_LOOK_MS = 5000;
 
 /** What a slot's supervisor sees of its stack. */
 interface Surroundings {
@@ -20,6 +21,7 @@ interface Surroundings {
   readonly fronts: FrontSync;
   readonly budget: RestartBudget;
   decided(): Snapshot;
+  troubleOf(slot: Slot): string | undefined;
   suspect(service: string): Promise<string | undefined>;
   specOf(slot: Slot): ServiceSpec | undefined;
 }
@@ -39,7 +41,11 @@ export function slotPorts(slot: Slot, stack: Surroundings, ports: StackPorts): S
     runtime: runtimes[spec().runtime],
     newId,
     policy: () => spec().restartPolicy,
-    gate: () => gateOf(slot.service, stack.decided(), clock.now()),
+    gate: () => {
+      const gate = gateOf(slot.service, stack.decided(), clock.now());
+      const trouble = gate.open ? stack.troubleOf(slot) : undefined;
+      return trouble === undefined ? gate : untilBack(slot.service, trouble);
+    },
     strain: () => strainOn(slot.service, stack.decided()),
     suspect: () => stack.suspect(slot.service),
     admit: () => stack.budget.admit(),
@@ -66,6 +72,16 @@ export function slotPorts(slot: Slot, stack: Surroundings, ports: StackPorts): S
         signal: new AbortController().signal,
       }),
     ...(ports.onProbe && { onProbe: ports.onProbe }),
+  };
+}
+
+/** Docker is away: asked again by whoever hears that it is back, and now and then. */
+function untilBack(service: string, trouble: string): Gate {
+  return {
+    open: false,
+    waitingFor: trouble.replace(/^docker (.*)$/, "docker ($1)"),
+    why: `${service} blocked: ${trouble}`,
+    againMs: AWAY_LOOK_MS,
   };
 }
 

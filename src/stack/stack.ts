@@ -204,8 +204,9 @@ export class Stack {
     return supervisor;
   }
 
-  /** Something that no slot knows of has changed what people see. */
+  /** Docker has gone, or is back. */
   announce(): void {
+    for (const supervisor of this.supervisors.values()) supervisor.poke();
     this.changed();
   }
 
