@@ -201,6 +201,22 @@ describe.skipIf(!here)("a build", () => {
     expect((await build(context, more)).id).not.toBe(one.id);
   });
 
+  test("that was applied is started again as it was, whatever has become of its files", async () => {
+    const context = contextOf({ Dockerfile: `FROM busybox:local\nCOPY a /${crypto.randomUUID()}\n`, a: "1" });
+    const image = nameOf();
+    const applied = { image, pull: "missing" as const, build: { context, digest: await buildDigest({ context }) } };
+    const { id } = await images.provide(applied);
+    writeFileSync(join(context, "a"), "2");
+    const other = await images.provide({ ...applied, build: { context, digest: await buildDigest({ context }) } });
+    expect(other.id).not.toBe(id);
+    // As a rollback does, or a restart after somebody has begun to write.
+    const notes: string[] = [];
+    expect((await images.provide(applied, { note: (_, message) => notes.push(message) })).id).toBe(id);
+    rmSync(context, { recursive: true });
+    expect((await images.provide(applied, { note: (_, message) => notes.push(message) })).info.RepoTags).toContain(image);
+    expect(notes).toEqual([]);
+  });
+
   test("that fails names its step and shows its last 30 lines", async () => {
     const context = contextOf({ Dockerfile: "FROM busybox:local\nRUN seq 1 100 && exit 3\n" });
     const error = await build(context).catch((error: unknown) => error);

@@ -34,21 +34,22 @@ export interface BuildRequest {
   readonly service: string;
 }
 
-/** Id of the image of a context: of the one that was built from the same before, or of a new one; named `image` either way. */
+/**
+ * Id of the image of a build, named `image`: the one that was built from what was applied, however its files are by now, for a restart or a way back is
+ * no new version. Where that is gone, or `digest` is empty, it is built from the context as it is.
+ */
 export async function builtImage(engine: Engine, request: BuildRequest, options: BuildOptions): Promise<string> {
-  const { image, build, service } = request;
-  const { signal, tell } = options;
+  const { build, service } = request;
+  const applied = build.digest === "" ? undefined : await known(engine, { ...request, digest: build.digest }, options);
+  if (applied !== undefined) return applied;
   for (let tries = 1; ; tries++) {
     const digest = await buildDigest(build);
     if (tries === 1 && build.digest !== "" && digest !== build.digest)
-      tell(({ note }) =>
+      options.tell(({ note }) =>
         note?.("warn", `the build context of ${service} has changed since the stack was applied: it is built as it is now`),
       );
-    const [known] = await imagesLabelled(engine, `${BUILD_LABEL}=${digest}`, { signal });
-    if (known !== undefined) {
-      await tagImage(engine, known, { name: image, signal });
-      return known;
-    }
+    const there = digest === build.digest ? undefined : await known(engine, { ...request, digest }, options);
+    if (there !== undefined) return there;
     try {
       return await buildImage(engine, { ...request, build: { ...build, digest } }, options);
     } catch (error) {
@@ -56,6 +57,17 @@ export async function builtImage(engine: Engine, request: BuildRequest, options:
       if (tries === MAX_TRIES) throw keepsChanging(request);
     }
   }
+}
+
+/** Id of the image that was built from what has this digest. */
+async function known(
+  engine: Engine,
+  { image, digest }: { readonly image: string; readonly digest: string },
+  { signal }: BuildOptions,
+): Promise<string | undefined> {
+  const [id] = await imagesLabelled(engine, `${BUILD_LABEL}=${digest}`, { signal });
+  if (id !== undefined) await tagImage(engine, id, { name: image, signal });
+  return id;
 }
 
 function keepsChanging({ build, service }: BuildRequest): OrcoError {
