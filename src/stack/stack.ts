@@ -150,7 +150,7 @@ export class Stack {
     const asked = needed.map(async ({ target }) => {
       const members = this.supervisorsOf(target);
       if (members.every(({ slot }) => isCompleted(slot))) return [];
-      const answers = await Promise.all(members.map(({ running }) => running?.answers() ?? false));
+      const answers = await Promise.all(members.map(async ({ running }) => (await running?.answers()) ?? false));
       return answers.includes(true) ? [] : [`${target} unready`];
     });
     const found = (await Promise.all(asked)).flat();
