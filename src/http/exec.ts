@@ -7,7 +7,7 @@ import { type Site, endpoint, json } from "./endpoint.ts";
 import { ExecBody, flag, none, serviceName, stackName, TerminalBody } from "./schemas.ts";
 
 const PATH = "/stacks/{name}/services/{service}/exec";
-export const EXEC_STREAM = "application/vnd.orco.exec";
+const EXEC_STREAM = "application/vnd.orco.exec";
 const MAX_INPUT_BYTES = 1024 * 1024;
 
 const target = z.strictObject({ name: stackName, service: serviceName });

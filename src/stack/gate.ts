@@ -92,7 +92,7 @@ function unsettledMs({ spec, slots }: ServiceSnapshot, now: number): number {
 }
 
 /** How often the worst of its instances was unready in the last minute, where that is a pattern. */
-export function flapsOf(found: ServiceSnapshot | undefined, now: number): number | undefined {
+function flapsOf(found: ServiceSnapshot | undefined, now: number): number | undefined {
   const all = (found?.slots ?? []).flatMap(({ flaps }) => flapping(flaps, now) ?? []);
   return all.length === 0 ? undefined : Math.max(...all);
 }

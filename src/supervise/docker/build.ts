@@ -13,7 +13,7 @@ import type { Tell } from "./shared-work.ts";
 import { authHeader, type Credentials, credentialsFor, registryOf } from "./registry-auth.ts";
 
 /** Digest of what an image was built from. */
-export const BUILD_LABEL = "orco.build";
+const BUILD_LABEL = "orco.build";
 const BUILD_TIMEOUT_MS = 3_600_000;
 /** Files that are written all the time cannot be built. */
 const MAX_TRIES = 3;

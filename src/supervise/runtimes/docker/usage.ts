@@ -38,7 +38,7 @@ function statIn(text: string | undefined, name: string): number {
 }
 
 /** Controller → group; the v2 tree has the empty name. Source: cgroups(7), /proc/PID/cgroup. */
-export function groupsOf(text: string): Map<string, string> {
+function groupsOf(text: string): Map<string, string> {
   return new Map(
     text.split("\n").flatMap((line) => {
       const [, names = "", path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
