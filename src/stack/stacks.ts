@@ -59,19 +59,20 @@ export class Stacks implements StackHost {
     return this.stacks.get(name);
   }
 
-  async desire(record: StackRecord, type: string): Promise<Stack> {
-    await this.options.store.saveStack(record, type, { services: Object.keys(record.spec.services).length });
-    const known = this.stacks.get(record.spec.name);
+  async desire({ spec, baseEnv }: StackRecord, type: string): Promise<Stack> {
+    const known = this.stacks.get(spec.name);
+    const containers = resourcesOf(spec) !== undefined || known?.record.containers === true;
+    const record: StackRecord = { spec, baseEnv, ...(containers && { containers }) };
+    await this.options.store.saveStack(record, type, { services: Object.keys(spec.services).length });
     known?.use(record);
     const stack = known ?? this.put(record);
     stack.fronts.start();
-    await reconcile(this.schedules, stack.name, record.spec);
+    await reconcile(this.schedules, stack.name, spec);
     return stack;
   }
 
   async forget(name: string, { volumes, signal }: { volumes: boolean; signal: AbortSignal }): Promise<void> {
-    const used = Object.values(this.stacks.get(name)?.record.spec.services ?? {}).some(({ docker }) => docker !== undefined);
-    if (used || volumes) await this.options.runtimes.docker.dispose(name, { volumes, signal });
+    if (this.stacks.get(name)?.record.containers) await this.options.runtimes.docker.dispose(name, { volumes, signal });
     await this.options.store.removeStack(name);
     const stack = this.stacks.get(name);
     stack?.close();
@@ -233,7 +234,7 @@ export class Stacks implements StackHost {
   }
 
   haveContainers(): boolean {
-    return [...this.stacks.values()].some(({ record }) => Object.values(record.spec.services).some(({ docker }) => docker !== undefined));
+    return [...this.stacks.values()].some(({ record }) => record.containers);
   }
 
   close(): void {

@@ -12,6 +12,8 @@ export interface StackRecord {
   readonly spec: StackSpec;
   /** PATH, HOME, LANG, TZ, TMPDIR of whoever applied it. */
   readonly baseEnv: Readonly<Record<string, string>>;
+  /** It has, or has had, containers: docker may hold something of it. */
+  readonly containers?: boolean;
 }
 
 /** Stacks and slots in the journal's database. */

@@ -65,14 +65,14 @@ export function applyWorkflow(host: StackHost): Workflow {
   };
 }
 
-/** Ports first, and names in docker: one that is held fails the apply before anything has moved. */
+/** Ports first, then names in docker: one that is held fails the apply before anything has moved. */
 async function desire(host: StackHost, context: RunContext, record: StackRecord): Promise<void> {
-  await context.step("docker", async () => {
-    await host.claim(record.spec);
-    return null;
-  });
   const opened = await context.step("ports", () => host.reserve(record.spec));
   try {
+    await context.step("docker", async () => {
+      await host.claim(record.spec);
+      return null;
+    });
     await context.step("desired", async () => {
       await host.desire(record, "stack.applied");
       return null;
@@ -165,13 +165,32 @@ async function updateAll(host: StackHost, context: RunContext, { stack, changed,
     if (known) return known;
     const from = changed.find((change) => change.service === service)?.from;
     const before = dependenciesOf(graph, service).filter((name) => changed.some((change) => change.service === name));
-    const task = Promise.all(before.map(one)).then(() => (from ? replaceOne(host, context, { stack, input, from }) : undefined));
+    const task = afterAll(before.map(one), () => (from ? keep(host, context, { stack, from }) : undefined)).then(() =>
+      from ? replaceOne(host, context, { stack, input, from }) : undefined,
+    );
     tasks.set(service, task);
     return task;
   };
   const results = await Promise.allSettled(changed.map(({ service }) => one(service)));
   const failures = results.filter((result) => result.status === "rejected").map((result) => result.reason as unknown);
   if (failures.length > 0) throw failures[0];
+}
+
+async function afterAll(before: readonly Promise<void>[], blocked: () => Promise<void> | undefined): Promise<void> {
+  try {
+    await Promise.all(before);
+  } catch (error) {
+    await blocked();
+    throw error;
+  }
+}
+
+/** A service whose turn never comes is wanted as it is: a scale or a new replica must not bring the version that was given up. */
+async function keep(host: StackHost, context: RunContext, { stack, from }: { stack: Stack; from: ServiceSpec }): Promise<void> {
+  await context.step(`keep ${from.name}`, async () => {
+    await host.desireService(stack.name, from, "stack.rolled_back");
+    return null;
+  });
 }
 
 function replaceOne(
