@@ -91,12 +91,13 @@ export class Stack {
     this.changed();
   }
 
-  /** The spec as it is: where instances are not of `desired`, what they run. An apply that failed or was cancelled has wanted more than it did. */
+  /** The spec as it is: what instances run. An apply that failed or was cancelled has wanted more than it did. */
   carriedOut(desired: StackSpec): StackSpec {
     const services = Object.values(this.current.spec.services).map((spec): [string, ServiceSpec] => {
       const target = serviceOf(desired, spec.name);
-      const other = target && this.outdated(target);
-      return [spec.name, other ? { ...other, replicas: spec.replicas } : spec];
+      const runs = target && (this.outdated(target) ?? (this.supervisorsOf(spec.name).length > 0 ? target : undefined));
+      const same = runs === undefined || this.ports.configHash(runs) === this.ports.configHash(spec);
+      return [spec.name, same ? spec : { ...runs, replicas: spec.replicas }];
     });
     return { ...this.current.spec, services: Object.fromEntries(services) };
   }

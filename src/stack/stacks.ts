@@ -25,6 +25,7 @@ interface StacksOptions extends StackPorts {
 export class Stacks implements StackHost {
   private readonly stacks = new Map<string, Stack>();
   private readonly cpu = new WeakMap<Handle, { atMs: number; cpuMs: number }>();
+  private lastOfService: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: StacksOptions) {}
 
@@ -69,6 +70,16 @@ export class Stacks implements StackHost {
     stack.fronts.start();
     await reconcile(this.schedules, stack.name, spec);
     return stack;
+  }
+
+  desireService(name: string, spec: ServiceSpec, type: string): Promise<void> {
+    const turn = this.lastOfService.then(async () => {
+      const { record } = this.require(name);
+      await this.desire({ ...record, spec: { ...record.spec, services: { ...record.spec.services, [spec.name]: spec } } }, type);
+    });
+    // Whoever asked hears of a failure; the next one goes on from what is on record.
+    this.lastOfService = turn.catch(() => undefined);
+    return turn;
   }
 
   async forget(name: string, { volumes, signal }: { volumes: boolean; signal: AbortSignal }): Promise<void> {

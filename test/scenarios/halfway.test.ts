@@ -64,3 +64,36 @@ test("up of one service changes another that is stopped, but does not start it",
   await stack.up();
   expect(await stack.service("db")).toMatchObject({ state: "Running", ready: true });
 });
+
+test("a service that a failed apply did not come to stays what it was: nothing to change, a restart and a scale keep its version", async () => {
+  const body = (db: string, api: string): string => `
+    services:
+      db: { command: "exec sleep ${db}" }
+      api: { command: "exec sleep ${api}", dependsOn: [db] }
+  `;
+  const stack = rig.stack(body("1000", "1001"));
+  await stack.up();
+  stack.edit(body("none", "2001"));
+  expect((await stack.orco("apply")).code).toBe(1);
+  await stack.ok("restart", "api");
+  await stack.ok("scale", "api", "2");
+  expect(rig.instances().filter((line) => /^\d+ sleep 2001$/.test(line))).toEqual([]);
+  await stack.ok("scale", "api", "1");
+  stack.edit(body("1000", "1001"));
+  expect((await stack.orco("apply")).err).toContain("nothing to change");
+});
+
+test("services that fail at the same time are all wanted as they were", async () => {
+  const names = ["a", "b", "c", "d"];
+  const body = (seconds: string): string => `
+    services:
+${names.map((name) => `      ${name}: { command: "exec sleep ${seconds}" }`).join("\n")}
+  `;
+  const stack = rig.stack(body("1000"));
+  await stack.up();
+  stack.edit(body("none"));
+  expect((await stack.orco("apply")).code).toBe(1);
+  for (const name of names) await stack.ok("scale", name, "2");
+  const after = await Promise.all(names.map((name) => stack.service(name)));
+  expect(after.map(({ ready, replicas }) => [ready, replicas.ready])).toEqual(names.map(() => [true, 2]));
+});

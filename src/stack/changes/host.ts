@@ -16,6 +16,8 @@ export interface StackHost {
   release(fronts: readonly string[]): Promise<void>;
   /** Makes `record` the desired state, of a new stack too. Throws `disk_full`. */
   desire(record: StackRecord, type: string): Promise<Stack>;
+  /** Changes one service of the desired state, after those that were asked for before: several of an apply may fail at once. Throws `disk_full`. */
+  desireService(name: string, spec: ServiceSpec, type: string): Promise<void>;
   /** Makes what the stack shares in docker. Throws `conflict` where a foreign object has our name. */
   claim(spec: StackSpec): Promise<void>;
   /** Pulls or builds the image of a service that runs in docker, before anything of it moves. Rejects as `Runtime.start` does. */

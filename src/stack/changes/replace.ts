@@ -37,8 +37,7 @@ async function moveOn(host: StackHost, context: RunContext, { stack, from, targe
     throw updateError(service, result, "autoRollback is off: the new version stays as it is");
   }
   await context.step(`rollback ${service}`, async () => {
-    const { record } = stack;
-    await host.desire({ ...record, spec: { ...record.spec, services: { ...record.spec.services, [service]: from } } }, "stack.rolled_back");
+    await host.desireService(stack.name, from, "stack.rolled_back");
     await updateService({ ...common, target: from, reason: "rollback" });
     return null;
   });
