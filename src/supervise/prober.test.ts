@@ -133,3 +133,22 @@ test("after stop nothing is told and nothing runs", async () => {
   await until("the command to be gone", () => !Bun.spawnSync(["pgrep", "-P", String(process.pid), "-x", "sleep"]).stdout.toString());
   expect([verdicts, rounds]).toEqual([[], []]);
 });
+
+test("whoever asks how it is at this moment has an answer in the time of a probe, whatever keeps the command", async () => {
+  const clock = new FakeClock();
+  const signals: AbortSignal[] = [];
+  // As in a container while docker is away: it waits.
+  const run: ProberOptions["run"] = ({ signal }) =>
+    new Promise((_, reject) => {
+      if (!signal) return;
+      signals.push(signal);
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+  const { prober } = probing({ command: { command: ["true"], timeoutMs: 700 } }, { clock, run });
+  const answers = [prober.look(), prober.look()];
+  await clock.advance(700);
+  expect(await Promise.all(answers)).toEqual([false, false]);
+  expect(signals.map(({ aborted }) => aborted)).toEqual([false, true]);
+  prober.stop();
+  expect(clock.pendingTimers).toBe(0);
+});

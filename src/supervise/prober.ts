@@ -33,7 +33,7 @@ export interface ProberOptions {
 export interface Probing {
   /** Nothing is told any more, and no probe command is left. */
   stop(): void;
-  /** How it is at this moment, beside the rounds: it does not count. All who ask meanwhile get one answer. */
+  /** How it is at this moment, beside the rounds: it does not count. All who ask meanwhile get one answer, in the time a probe has. */
   look(): Promise<boolean>;
 }
 
@@ -84,10 +84,25 @@ class Prober {
   }
 
   look(): Promise<boolean> {
-    this.looking ??= this.ask()
-      .then((results) => this.isOk(results))
-      .finally(() => (this.looking = undefined));
+    this.looking ??= this.lookInTime().finally(() => (this.looking = undefined));
     return this.looking;
+  }
+
+  /** One that cannot even be asked does not answer: a command waits for a docker that is away, and nobody shall wait with it. */
+  private async lookInTime(): Promise<boolean> {
+    const { clock, health } = this.options;
+    const late = new AbortController();
+    const over = Promise.withResolvers<false>();
+    const cancel = clock.after(Math.max(health.timeoutMs, health.command?.timeoutMs ?? 0), () => {
+      over.resolve(false);
+      late.abort();
+    });
+    try {
+      const results = this.ask(AbortSignal.any([this.stopped.signal, late.signal]));
+      return await Promise.race([over.promise, results.then((found) => this.isOk(found))]);
+    } finally {
+      cancel();
+    }
   }
 
   private isOk(results: Results): boolean {
@@ -109,7 +124,7 @@ class Prober {
     this.inRound = true;
     const { clock } = this.options;
     const beganAt = clock.monotonic();
-    const results = await this.ask();
+    const results = await this.ask(this.stopped.signal);
     this.inRound = false;
     if (this.stopped.signal.aborted) return;
     const settledBefore = this.tally.settled;
@@ -124,8 +139,7 @@ class Prober {
     return this.round();
   }
 
-  private async ask(): Promise<Results> {
-    const { signal } = this.stopped;
+  private async ask(signal: AbortSignal): Promise<Results> {
     const asked = [...this.probes].map(async ([alias, probe]) => [alias, await probe(signal)] as const);
     const results = new Map<ProbeAlias, ProbeResult | { ok: boolean; detail: string }>(await Promise.all(asked));
     if (this.log) results.set("log", this.log.result);
