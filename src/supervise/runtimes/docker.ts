@@ -5,6 +5,7 @@ import type { CommandResult } from "../command.ts";
 import type { Engine } from "../docker/engine.ts";
 import { execInContainer } from "../docker/exec.ts";
 import { Images } from "../docker/provide.ts";
+import { OURS } from "../docker/ownership.ts";
 import { claimResources, disposeResources } from "../docker/resources.ts";
 import { execInside } from "../exec/container.ts";
 import { runHook } from "../hook.ts";
@@ -37,6 +38,12 @@ interface StackClaim {
   readonly stack: string;
   readonly network: string;
   readonly volumes: readonly string[];
+}
+
+/** A running container; `pid` where docker runs on this machine. */
+interface Target {
+  readonly id: string;
+  readonly pid?: number | undefined;
 }
 
 /** In a container the service is process 1, or stands below an init that passes signals on. */
@@ -91,14 +98,14 @@ export class DockerRuntime implements Runtime {
 
   command(spec: LaunchSpec, run: CommandRun): Promise<CommandResult> {
     const live = this.instances.get(spec.instance);
-    if (live?.id !== undefined && !live.hasEnded) return this.inside(live.id, { ...run, pid: live.pid });
+    if (live) return this.inside(() => this.runningOf(live, spec), run);
     const ports = { ...this.createPorts(), nonce: this.nonce, remove: (id: string) => this.removal.container(id) };
     return this.link.with(() => runOneOff(spec, run, ports));
   }
 
   async exec({ instance, service }: LaunchSpec, run: ExecRun): Promise<Exec> {
     const { id, hasEnded } = this.instances.get(instance) ?? {};
-    if (id === undefined || hasEnded) throw new OrcoError("conflict", `${service} does not run`, { instance });
+    if (id === undefined || hasEnded) throw notRunning(service, instance);
     return this.link.with(() => execInside(this.options.engine, id, run));
   }
 
@@ -176,6 +183,10 @@ export class DockerRuntime implements Runtime {
     return watched;
   }
 
+  private async find(instance: string): Promise<string | undefined> {
+    return (await this.removal.rows({ [OURS.instance]: instance }))[0]?.Id;
+  }
+
   private instancePorts(): InstancePorts {
     const { engine, clock, onError } = this.options;
     return {
@@ -185,23 +196,30 @@ export class DockerRuntime implements Runtime {
       bootId: this.bootId,
       onError,
       closing: this.closing.signal,
-      find: async (instance) => (await this.removal.rows({ "orco.instance": instance }))[0]?.Id,
+      find: (instance) => this.find(instance),
       run: (id, run) => this.carriedOut(id, run),
       onEnd: ({ instance }) => this.instances.delete(instance),
     };
   }
 
+  /** Asked for when docker is there: of one that was adopted while it was away the id is not known before. What has ended has no commands any more. */
+  private async runningOf(live: ContainerInstance, { instance, service }: LaunchSpec): Promise<Target> {
+    const id = live.id ?? (await this.find(instance));
+    if (id === undefined || live.hasEnded) throw notRunning(service, instance);
+    return { id, pid: "unix" in this.options.engine.address ? live.pid : undefined };
+  }
+
   /** While docker is away it waits: that it is away says nothing of the instance, and must not count against it. */
-  private async inside(
-    id: string,
-    { argv, env, timeoutMs, signal, pid }: CommandRun & { readonly pid: number | undefined },
-  ): Promise<CommandResult> {
+  private async inside(target: () => Promise<Target>, { argv, env, timeoutMs, signal }: CommandRun): Promise<CommandResult> {
     const { engine, clock } = this.options;
-    const here = "unix" in engine.address ? pid : undefined;
-    const run = { argv, env: { ...env, ...INSIDE }, timeoutMs, signal, pid: here, clock };
+    const run = { argv, env: { ...env, ...INSIDE }, timeoutMs, signal, clock };
     const until = signal ? AbortSignal.any([signal, this.closing.signal]) : this.closing.signal;
+    const work = async (): Promise<CommandResult> => {
+      const { id, pid } = await target();
+      return execInContainer(engine, id, { ...run, pid });
+    };
     try {
-      return await this.link.insist(() => execInContainer(engine, id, run), until);
+      return await this.link.insist(work, until);
     } catch (error) {
       if (signal?.aborted) return { ended: "cancelled", output: "", whole: true };
       throw error;
@@ -212,7 +230,7 @@ export class DockerRuntime implements Runtime {
   private async carriedOut(id: string, { argv, timeoutMs, signal }: CommandRun): Promise<boolean> {
     try {
       await runHook({ name: "stop.command", command: argv, timeoutMs, ...(signal && { signal }) }, (run) =>
-        this.inside(id, { ...run, pid: undefined }),
+        this.inside(async () => ({ id }), run),
       );
       return true;
     } catch (error) {
@@ -220,4 +238,8 @@ export class DockerRuntime implements Runtime {
       throw error;
     }
   }
+}
+
+function notRunning(service: string, instance: string): OrcoError {
+  return new OrcoError("conflict", `${service} does not run`, { instance });
 }

@@ -88,18 +88,25 @@ describe.skipIf(!docker)("docker away", () => {
         expect(noticedMs).toBeLessThan(3300);
         const asked = performance.now();
         const next = rig.successor();
-        const found = await Promise.all([next.adopt(handle.instance), next.adopt(rig.launch("").instance)]);
+        const launches = [{ instance: handle.instance }, rig.launch("")] as const;
+        const found = await Promise.all([next.adopt(launches[0].instance), next.adopt(launches[1].instance)]);
         expect(found.map(({ kind }) => kind)).toEqual(["running", "running"]);
         expect(performance.now() - asked).toBeLessThan(3000);
         // A probe: that docker is away says nothing of the service.
         const probed = rig.runtime.command(rig.launch("", { instance: handle.instance }), { argv: ["true"], timeoutMs: 1000 });
         expect(await Promise.race([probed.then(() => "answered"), Promise.resolve("waits")])).toBe("waits");
+        const [, { instance: nowhere }] = launches;
+        const asking = next
+          .command(rig.launch("", { instance: nowhere }), { argv: ["true"], timeoutMs: 1000 })
+          .catch((error: unknown) => error);
         const resumed = performance.now();
         own.resume();
         await until("docker", () => rig.runtime.trouble() === undefined);
         const backMs = performance.now() - resumed;
         expect(backMs).toBeLessThan(1000);
         expect(await probed).toMatchObject({ ended: "exited", code: 0 });
+        // Not in a container of its own, as a hook of what does not run yet.
+        expect(await asking).toMatchObject({ code: "conflict" });
         own.pause();
         const stopping = handle.stop({ signal: "SIGTERM", timeoutMs: 60_000 });
         own.resume();
