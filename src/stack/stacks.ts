@@ -119,8 +119,8 @@ export class Stacks implements StackHost {
     return this.options.configHash(spec);
   }
 
-  async tail({ stack, service, replica, sinceMs, lines }: Parameters<StackHost["tail"]>[0]): Promise<LogRecord[]> {
-    const query: LogQuery = { tail: lines, replica, sinceMs };
+  async tail({ stack, service, lines, ...which }: Parameters<StackHost["tail"]>[0]): Promise<LogRecord[]> {
+    const query: LogQuery = { tail: lines, ...which };
     return Array.fromAsync(this.options.logs.query({ stack, services: [service], query, signal: new AbortController().signal }));
   }
 

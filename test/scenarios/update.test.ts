@@ -98,6 +98,19 @@ test("a rollback shows the last 20 lines only", async () => {
   expect((await stack.lines("one")).filter((line) => line === "good")).toHaveLength(2);
 });
 
+test("the lines shown are those of the instance that failed, however much the one it was to replace says meanwhile", async () => {
+  const body = (command: string): string => `
+    services: { one: { command: "${command}", health: { interval: 50ms, log: { pattern: good } } } }
+  `;
+  const stack = rig.stack(body("echo good; while :; do echo noise; sleep 0.01; done"));
+  await stack.up();
+  stack.edit(body("echo no such table; sleep 0.5; exit 3"));
+  const said = await stack.orco("apply");
+  expect(said.code).toBe(1);
+  expect(said.err).toMatch(/last lines of its log:\n\s+no such table/);
+  expect(said.err).not.toContain("noise");
+});
+
 test("with autoRollback off the new version stays as it is", async () => {
   const stack = rig.stack(web("good 1", ", autoRollback: false"));
   await stack.up();

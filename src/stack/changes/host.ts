@@ -25,7 +25,14 @@ export interface StackHost {
   /** Forgets a stack whose slots have all stopped, with what it had in docker. */
   forget(name: string, options: { readonly volumes: boolean; readonly signal: AbortSignal }): Promise<void>;
   configHash(spec: ServiceSpec): string;
-  /** Last lines of a replica's log since a time (epoch ms). */
-  tail(request: { stack: string; service: string; replica: number; sinceMs: number; lines: number }): Promise<LogRecord[]>;
+  /** Last lines of a replica's log since a time (epoch ms), without those of some instances. */
+  tail(request: {
+    stack: string;
+    service: string;
+    replica: number;
+    sinceMs: number;
+    exceptInstances: readonly string[];
+    lines: number;
+  }): Promise<LogRecord[]>;
   onUpdate(outcome: { strategy: string; outcome: "completed" | "rolled_back" | "failed" }): void;
 }

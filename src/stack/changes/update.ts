@@ -114,13 +114,13 @@ function viewOf(slot: Slot, readyForMs: number, { request, config }: { request: 
 }
 
 async function failed({ host, stack, target }: UpdateRequest, config: string, why: string): Promise<UpdateResult> {
-  const fresh = stack
-    .supervisorsOf(target.name)
-    .map(({ slot }) => slot)
-    .filter((slot) => slot.config === config);
+  const slots = stack.supervisorsOf(target.name).map(({ slot }) => slot);
+  const fresh = slots.filter((slot) => slot.config === config);
   const slot = fresh.find((one) => failureOf(one) !== undefined) ?? fresh[0];
   if (!slot) return { ok: false, why, lines: [] };
-  const { replica, createdAt } = slot;
-  const lines = await host.tail({ stack: stack.name, service: target.name, replica, sinceMs: createdAt, lines: SHOWN_LINES });
+  const { replica, createdAt: sinceMs } = slot;
+  // One that is being replaced has the same replica, and goes on talking.
+  const exceptInstances = slots.flatMap(({ id, instance }) => (id === slot.id || instance === undefined ? [] : [instance]));
+  const lines = await host.tail({ stack: stack.name, service: target.name, replica, sinceMs, exceptInstances, lines: SHOWN_LINES });
   return { ok: false, why, lines: lines.map(({ message }) => message) };
 }

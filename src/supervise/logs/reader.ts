@@ -28,7 +28,7 @@ export interface Ranked {
 /** Reads one service forward, a batch at a time. */
 export class Reader {
   private readonly scan: Scan;
-  private readonly runs: Set<string> | undefined;
+  private readonly runs: Runs | undefined;
   private held: { readonly ts: number; readonly records: (LogRecord | string)[]; next: number } = { ts: 0, records: [], next: 0 };
 
   constructor(
@@ -119,9 +119,16 @@ export function afterOf(log: ServiceLog, { after, sinceMs }: LogQuery): number {
   return sinceMs === undefined ? first : Math.max(first, seqBefore(log.segments, sinceMs));
 }
 
+/** Starts of instances, by their keys. */
+type Runs = Pick<ReadonlySet<string>, "has">;
+
 /** undefined: all of them. */
-function runsMeant(log: ServiceLog, { previous, instance }: LogQuery): Set<string> | undefined {
+function runsMeant(log: ServiceLog, { previous, instance, exceptInstances }: LogQuery): Runs | undefined {
   if (instance !== undefined) return new Set([instanceKey(instance)]);
+  if (exceptInstances) {
+    const others = new Set(exceptInstances.map(instanceKey));
+    return { has: (key) => !others.has(key) };
+  }
   return previous ? previousRuns(log) : undefined;
 }
 
@@ -129,7 +136,7 @@ function mayHold(span: Span, filter: ContentFilter | undefined): boolean {
   return filter?.needle === undefined || span.bytes().includes(filter.needle);
 }
 
-function wants(span: Span, { replica }: LogQuery, runs: Set<string> | undefined): boolean {
+function wants(span: Span, { replica }: LogQuery, runs: Runs | undefined): boolean {
   return (replica === undefined || span.replica === replica) && (!runs || runs.has(span.instance));
 }
 

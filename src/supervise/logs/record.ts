@@ -38,6 +38,8 @@ export interface LogQuery {
   readonly replica?: number;
   /** Only this start of a replica; for callers within the daemon. */
   readonly instance?: string;
+  /** None of these starts; for callers within the daemon. */
+  readonly exceptInstances?: readonly string[];
   /** Per service: only records with a larger seq, and of these services all of them, whatever `sinceMs` says. */
   readonly after?: Readonly<Record<string, number>>;
 }
