@@ -4,35 +4,13 @@ import { until } from "../until.ts";
 import { type Answer, Asking } from "./asking.ts";
 import { boundsOf } from "./bounds.ts";
 import { dockerRig, type Docker } from "./docker-rig.ts";
+import { web as line, type Web } from "./docker-web.ts";
 import type { Rig } from "./rig.ts";
 
 const found = await dockerRig();
 const { rig, docker } = found ?? ({} as { rig: Rig; docker: Docker });
 
-interface Web {
-  readonly version: string;
-  readonly port: number;
-  readonly update: string;
-  readonly replicas?: number;
-  /** Shell, run before it serves. */
-  readonly first?: string;
-}
-
-/** Answers with its version on /, and 200 on /health. */
-function web({ version, port, update, replicas = 3, first = "true" }: Web): string {
-  return `
-    services:
-      web:
-        image: ${docker.image}
-        init: true
-        command: ["sh", "-c", "${first}; mkdir -p /tmp/w; echo ${version} > /tmp/w/index.html; touch /tmp/w/health; exec httpd -f -p 8080 -h /tmp/w"]
-        ports: ["${port}:8080"]
-        replicas: ${replicas}
-        health: { http: { url: "http://localhost:${port}/health" }, interval: 100ms, timeout: 2s, failureThreshold: 20 }
-        restartPolicy: { backoff: { min: 10ms } }
-        update: ${update}
-  `;
-}
+const web = (service: Omit<Web, "image">): string => `services: { web: ${line({ image: docker.image, ...service })} }`;
 
 const lastSeq = async (stack: { history(): Promise<readonly { seq: number }[]> }): Promise<number> =>
   (await stack.history()).at(-1)?.seq ?? 0;
@@ -62,7 +40,7 @@ describe.skipIf(!found)("updates of containers", () => {
       "1 new",
       "2 new",
     ]);
-    expect(await docker.containers(stack.name)).toHaveLength(3);
+    await until("those replaced to be removed", async () => (await docker.containers(stack.name)).length === 3);
     await stack.ok("down");
   });
 
@@ -92,7 +70,7 @@ describe.skipIf(!found)("updates of containers", () => {
       expect(await stack.ok("abort", "web")).toBeDefined();
       expect((await aborted.ended).code).toBe(1);
       expect(await measured()).toBe(0);
-      expect(await docker.containers(stack.name)).toHaveLength(3);
+      await until("those replaced to be removed", async () => (await docker.containers(stack.name)).length === 3);
       const promoted = await apply("v2");
       await stack.ok("promote", "web");
       expect((await promoted.ended).code).toBe(0);
@@ -139,7 +117,7 @@ describe.skipIf(!found)("updates of containers", () => {
     if (process.env["ORCO_FIGURES"])
       console.log(`blueGreen: old answers after the first new one for ${blurs.map(Math.round).join(", ")} ms`);
     expect(Math.max(...blurs)).toBeLessThanOrEqual(100);
-    expect(await docker.containers(stack.name)).toHaveLength(2);
+    await until("the old set to be removed", async () => (await docker.containers(stack.name)).length === 2);
     await stack.ok("down");
   });
 });
