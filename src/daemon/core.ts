@@ -126,8 +126,8 @@ export async function sweepLeftovers({ runtime, stacks, apps }: Core, onRunning:
   }
 }
 
-/** The same of containers, once docker answers; nothing is asked where no stack has any. */
+/** The same of containers, once docker answers; nothing is asked where no stack has any, and none has left anything. */
 export async function sweepContainers({ docker, stacks }: Core, onRunning: (container: string, name: string) => void): Promise<void> {
-  if (!stacks.haveContainers()) return;
+  if (!stacks.haveContainers() && !(await docker.hasLeftovers())) return;
   for (const { container, name } of await docker.strays(stacks.instances())) onRunning(container, name);
 }

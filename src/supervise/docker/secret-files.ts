@@ -1,4 +1,4 @@
-import { chmod, chown, lstat, mkdir, rm, statfs, writeFile } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, readdir, rm, statfs, writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { errnoOf, fileTrouble, OrcoError } from "../../kernel/errors.ts";
 import { containerOwner, type Owner } from "./container-owner.ts";
@@ -65,6 +65,12 @@ export class SecretFiles {
     await rm(this.fallback(instance), { recursive: true, force: true });
   }
 
+  /** What there are secrets in memory for, of former daemons too. */
+  async keys(): Promise<string[]> {
+    const found = await Promise.all(this.places().map((place) => namesIn(this.below(place))));
+    return [...new Set(found.flat())];
+  }
+
   /** The first place in memory that is, or can be, ours alone. */
   private async makeFolder(instance: string): Promise<string> {
     for (const place of this.places()) {
@@ -96,6 +102,15 @@ async function freshFolder(path: string): Promise<string> {
   await rm(path, { recursive: true, force: true });
   await mkdir(path, { recursive: true, mode: 0o700 });
   return path;
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return [];
+  }
 }
 
 async function isInMemory(place: string): Promise<boolean> {

@@ -53,7 +53,7 @@ const INSIDE = { ORCO_PID: "1" };
 export class DockerRuntime implements Runtime {
   readonly name = "docker";
   private readonly instances = new Map<string, ContainerInstance>();
-  /** Begun here and not forgotten: whoever lists strays may not know of them yet. */
+  /** Instances and commands begun here and not forgotten: whoever lists strays may not know of them yet. */
   private readonly own = new Set<string>();
   private readonly closing = new AbortController();
   private readonly nonce = crypto.randomUUID();
@@ -74,7 +74,7 @@ export class DockerRuntime implements Runtime {
   async start(spec: LaunchSpec, options: StartOptions = {}): Promise<ContainerInstance> {
     const folder = this.folder(spec.instance);
     this.own.add(spec.instance);
-    const ports = { ...this.createPorts(), bootId: this.bootId, discard: (instance: string) => this.forget(instance) };
+    const ports = { ...this.createPorts(), bootId: this.bootId, discard: (instance: string) => this.discard(instance) };
     const meta = await this.link.with(() => startInstance(spec, { folder, options }, ports));
     const instance = this.watch(folder, spec.instance, meta);
     // It has ended already: nobody will tell.
@@ -99,8 +99,7 @@ export class DockerRuntime implements Runtime {
   command(spec: LaunchSpec, run: CommandRun): Promise<CommandResult> {
     const live = this.instances.get(spec.instance);
     if (live) return this.inside(() => this.runningOf(live, spec), run);
-    const ports = { ...this.createPorts(), nonce: this.nonce, remove: (id: string) => this.removal.container(id) };
-    return this.link.with(() => runOneOff(spec, run, ports));
+    return this.beside(spec, run);
   }
 
   async exec({ instance, service }: LaunchSpec, run: ExecRun): Promise<Exec> {
@@ -113,10 +112,7 @@ export class DockerRuntime implements Runtime {
   async purge(): Promise<void> {}
 
   async forget(instance: string): Promise<void> {
-    await this.removal.instance(instance);
-    await this.secrets.remove(instance);
-    await this.secrets.remove(commandSecrets(instance));
-    this.folder(instance).remove();
+    await this.discard(instance);
     this.own.delete(instance);
   }
 
@@ -141,15 +137,28 @@ export class DockerRuntime implements Runtime {
     await (volumes ? this.link.with(dispose) : this.removal.soon(dispose));
   }
 
-  /** Containers of this home that no slot knows: what ended is removed, with its folder; what runs is returned. Rejects with `engine_away`. */
-  strays(known: ReadonlySet<string>): Promise<readonly Stray[]> {
+  /** Whether former daemons have left anything that `strays` looks for on this machine. */
+  async hasLeftovers(): Promise<boolean> {
+    return containerFolders(this.options.home).length + (await this.secrets.keys()).length > 0;
+  }
+
+  /**
+   * Containers of this home that no slot knows, once docker answers: what ended is removed, with its folder and its secrets; what runs is returned.
+   * Nothing is when the daemon leaves before.
+   */
+  async strays(known: ReadonlySet<string>): Promise<readonly Stray[]> {
     const { engine, home } = this.options;
     const isKnown = (instance: string): boolean => known.has(instance) || this.own.has(instance);
-    return this.link.with(async () => {
+    const sweep = async (): Promise<readonly Stray[]> => {
       const running = await removeStrays(isKnown, { engine, removal: this.removal, nonce: this.nonce });
-      const left = (instance: string): boolean => !isKnown(instance) && !running.some((stray) => stray.instance === instance);
-      for (const instance of containerFolders(home).filter(left)) await this.forget(instance);
+      const isLeft = (key: string): boolean => !isKnown(key) && !running.some(({ instance }) => instance === key);
+      for (const instance of containerFolders(home).filter(isLeft)) await this.discard(instance);
+      for (const key of (await this.secrets.keys()).filter(isLeft)) await this.secrets.remove(key);
       return running;
+    };
+    return this.link.insist(sweep, this.closing.signal).catch((error: unknown) => {
+      if (!this.closing.signal.aborted) throw error;
+      return [];
     });
   }
 
@@ -171,6 +180,28 @@ export class DockerRuntime implements Runtime {
   private createPorts(): CreatePorts {
     const { engine, clock } = this.options;
     return { engine, clock, images: this.images, secrets: this.secrets };
+  }
+
+  /** Takes away what there is of it, in docker now or when it is back, and on disk. */
+  private async discard(instance: string): Promise<void> {
+    const folder = this.folder(instance);
+    // Not by its labels: what somebody made from a copy of it (docker commit) has them too.
+    const { id } = folder.read() ?? {};
+    await (id === undefined ? this.removal.instance(instance) : this.removal.container(id));
+    await this.secrets.remove(instance);
+    await this.secrets.remove(commandSecrets(instance));
+    folder.remove();
+  }
+
+  private async beside(spec: LaunchSpec, run: CommandRun): Promise<CommandResult> {
+    const ports = { ...this.createPorts(), nonce: this.nonce, remove: (id: string) => this.removal.container(id) };
+    const key = commandSecrets(spec.instance);
+    this.own.add(key);
+    try {
+      return await this.link.with(() => runOneOff(spec, run, ports));
+    } finally {
+      this.own.delete(key);
+    }
   }
 
   private folder(instance: string): ContainerFolder {

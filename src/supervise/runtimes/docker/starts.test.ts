@@ -7,6 +7,7 @@ import { freePort } from "../../../../test/free-port.ts";
 import { until } from "../../../../test/until.ts";
 import { createContainer, inspectContainer, listContainers, removeContainer, startContainer } from "../../docker/containers.ts";
 import { Engine } from "../../docker/engine.ts";
+import { SecretFiles } from "../../docker/secret-files.ts";
 import { listNetworks, removeNetwork } from "../../docker/networks.ts";
 import type { LaunchSpec, StartOptions } from "../../runtime.ts";
 import { type DockerRig, dockerRig } from "./rig.suite.ts";
@@ -194,5 +195,50 @@ describe.skipIf(!here)("strays", () => {
       expect(left.map(({ Id }) => Id).toSorted()).toEqual([known.container ?? "", running, step].toSorted());
       expect((await inspectContainer(docker, foreign)).Id).toBe(foreign);
       await removeContainer(docker, foreign);
+    }));
+
+  test("secrets of a start that a daemon did not live to make are taken away; those of what is known, and of commands under way, stay", () =>
+    using(async (rig) => {
+      const secrets = [{ name: "KEY", path: "/run/secrets/KEY", value: "s3cret" }];
+      const inMemory = new SecretFiles({ homeId: rig.homeId, instanceDir: (instance) => join(rig.home, "instances", instance) });
+      const known = await rig.runtime.start(rig.launch(STAY, {}, { secrets }));
+      for (const key of ["i1", "i2", "i2-command"]) await inMemory.place(key, secrets);
+      const successor = rig.successor();
+      const stay = { argv: ["/bin/sh", "-c", "cat /run/secrets/KEY; echo; sleep 3600"], timeoutMs: 3000 };
+      const asked = rig.launch("", {}, { secrets });
+      const running = successor.command(asked, stay);
+      await until("its secrets", async () => (await inMemory.keys()).includes(`${asked.instance}-command`));
+      expect(await successor.hasLeftovers()).toBe(true);
+      await successor.strays(new Set([known.instance, "i2"]));
+      expect((await inMemory.keys()).toSorted()).toEqual([known.instance, `${asked.instance}-command`, "i2"].toSorted());
+      expect(await running).toMatchObject({ ended: "timeout", output: "s3cret" });
+      await inMemory.remove("i2");
+      await known.stop({ signal: "SIGKILL", timeoutMs: 0 });
+      await successor.forget(known.instance);
+      expect([await inMemory.keys(), await successor.hasLeftovers()]).toEqual([[], false]);
+    }));
+
+  test("one that is paused runs; what somebody made of a copy of an instance is not ours, whatever its labels say", () =>
+    using(async (rig) => {
+      const image = `orco-test-copy-${rig.homeId}`;
+      const handle = await rig.runtime.start(rig.launch(STAY));
+      await docker.call("POST", "/commit", { query: { container: handle.container ?? "", repo: image }, body: {} });
+      const spec = { Image: image, Entrypoint: ["sleep", "3600"], HostConfig: { NetworkMode: "none" } };
+      const copies = await Promise.all([1, 2].map(() => createContainer(docker, undefined, { spec })));
+      const [kept = "", begun = ""] = copies;
+      try {
+        await startContainer(docker, begun);
+        await docker.call("POST", `/containers/${handle.container}/pause`);
+        expect((await rig.successor().strays(new Set())).map(({ container }) => container).toSorted()).toEqual(
+          [handle.container ?? "", begun].toSorted(),
+        );
+        await docker.call("POST", `/containers/${handle.container}/unpause`);
+        await rig.runtime.forget(handle.instance);
+        const left = await listContainers(docker, { "orco.home": rig.homeId });
+        expect(left.map(({ Id }) => Id).toSorted()).toEqual([kept, begun].toSorted());
+      } finally {
+        for (const copy of copies) await removeContainer(docker, copy);
+        await docker.call("DELETE", `/images/${image}`);
+      }
     }));
 });
