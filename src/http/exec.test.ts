@@ -81,6 +81,31 @@ test("a client that leaves ends it", async () => {
   expect(await started?.exec.exited).toEqual({ code: 137, signal: "SIGKILL" });
 });
 
+test("a client that leaves before it has begun ends it", async () => {
+  server = startTestServer(systemClock(), { apiKey: KEY });
+  const { execs } = server.daemon;
+  const begin = execs.start;
+  const [asked, left] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  // As docker, which takes its time.
+  Object.assign(execs, {
+    start: async (...args: Parameters<typeof begin>) => {
+      asked.resolve();
+      await left.promise;
+      return begin(...args);
+    },
+  });
+  const leaving = new AbortController();
+  const asking = ask(PATH, { body: JSON.stringify({ command: ["sleep", "1000"] }), signal: leaving.signal }).catch(() => undefined);
+  await asked.promise;
+  leaving.abort();
+  await asking;
+  // The server has seen it go when it answers who comes later.
+  for (let turn = 0; turn < 3; turn++) await fetch(`${server.url}/health`);
+  left.resolve();
+  const sleeper = await until("the command", () => server.daemon.executed[0]);
+  expect(await sleeper.exec.exited).toEqual({ code: 137, signal: "SIGKILL" });
+});
+
 test("what is wrong is refused before anything runs", async () => {
   server = startTestServer(systemClock(), { apiKey: KEY });
   const cases: [Promise<Response>, number][] = [

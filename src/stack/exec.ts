@@ -40,6 +40,9 @@ interface ExecPorts {
 /** Commands that people run beside the instances of services (`orco exec`). */
 export class Execs {
   private readonly open = new Set<Running>();
+  /** Docker has been asked for as many more. */
+  private beginning = 0;
+  private closed = false;
   /** By instance, so that a thousand commands leave one listener at it. */
   private readonly byHandle = new WeakMap<Handle, Set<Running>>();
 
@@ -51,12 +54,7 @@ export class Execs {
    */
   async start(target: ExecTarget, run: ExecRun, by: string): Promise<OpenExec> {
     const { slot, live } = this.find(target);
-    if (this.open.size >= MAX_OPEN) throw new OrcoError("unavailable", `${MAX_OPEN} commands are under way already`, { retry_after_s: 5 });
-    const runtime = this.ports.runtimes[live.prepared.launch.container ? "docker" : "process"];
-    if (!runtime.exec) throw new OrcoError("unsupported", `nothing can be executed beside an instance of ${runtime.name}`);
-    const exec = await runtime.exec(live.prepared.launch, run);
-    const running = new Running(this.ports.newId(), exec, () => this.open.delete(running));
-    this.open.add(running);
+    const running = await this.begin(live, run);
     this.killWith(live.handle, running);
     await this.audit(running, { slot, run, by });
     return running;
@@ -64,7 +62,25 @@ export class Execs {
 
   /** The daemon leaves. */
   close(): void {
+    this.closed = true;
     for (const running of this.open) running.killFor("daemon_ended");
+  }
+
+  private async begin({ prepared: { launch } }: Live, run: ExecRun): Promise<Running> {
+    if (this.open.size + this.beginning >= MAX_OPEN)
+      throw new OrcoError("unavailable", `${MAX_OPEN} commands are under way already`, { retry_after_s: 5 });
+    const runtime = this.ports.runtimes[launch.container ? "docker" : "process"];
+    if (!runtime.exec) throw new OrcoError("unsupported", `nothing can be executed beside an instance of ${runtime.name}`);
+    this.beginning += 1;
+    try {
+      const exec = await runtime.exec(launch, run);
+      const running = new Running(this.ports.newId(), exec, () => this.open.delete(running));
+      this.open.add(running);
+      if (this.closed) running.killFor("daemon_ended");
+      return running;
+    } finally {
+      this.beginning -= 1;
+    }
   }
 
   private find(target: ExecTarget): { slot: Slot; live: Live } {

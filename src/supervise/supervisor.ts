@@ -205,7 +205,7 @@ export class Supervisor {
     await this.cell.move("start", change, "instance.starting");
     try {
       const prepared = await this.ports.prepare(this.cell.slot, instance, "start");
-      await this.bringUp(prepared, again);
+      await this.bringUp(prepared, again || slot.restarts > 0);
     } catch (error) {
       if (!this.closed) await this.failedToStart(error);
     }
