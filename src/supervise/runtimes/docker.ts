@@ -168,7 +168,7 @@ export class DockerRuntime implements Runtime {
   }
 
   trouble(): string | undefined {
-    return this.link.presence.trouble;
+    return this.link.trouble();
   }
 
   /** Stops watching; what runs goes on. */

@@ -29,7 +29,7 @@ const SWEEP_MS = 10_000;
 /** Docker's clock may be behind, and the stream takes a moment to begin. */
 const EVENTS_BACK_MS = 2000;
 const EVENTS_RETRY_MS = 250;
-/** After a start that docker was away for: whoever tries again within it finds out at once. */
+/** After a start that docker was away for: whoever tries again, or asks why, within it finds out at once. */
 const INTEREST_MS = 10_000;
 
 /** What is known of docker: whether it answers, and what becomes of our containers. Nothing is asked while there are none. */
@@ -96,6 +96,12 @@ export class Link {
     this.cancelInterest?.();
     this.cancelInterest = undefined;
     this.restIfIdle();
+  }
+
+  /** Why docker cannot be asked just now. Whoever wants to know that wants to hear when it is back. */
+  trouble(): string | undefined {
+    if (this.presence.isAway) this.touch();
+    return this.presence.trouble;
   }
 
   private missed(error: unknown): Error {
