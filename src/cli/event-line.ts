@@ -3,7 +3,7 @@ import { oneLine } from "../terminal/sanitize.ts";
 import { clockTime } from "../terminal/clock-time.ts";
 
 /** The facts worth a place on the line; programs get all of them with `--json`. */
-const SHOWN = ["step", "pid", "restarts", "code", "signal", "port", "services", "changes", "afterMs", "tries"];
+const SHOWN = ["step", "pid", "restarts", "code", "signal", "port", "services", "changes", "afterMs", "tries", "command"];
 
 /** One event for people: `12:00:03 api/1 instance.running initial_start: listening on 3000`. */
 export function eventLine(event: EventView): string {

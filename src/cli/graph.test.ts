@@ -76,6 +76,16 @@ describe("lint, without a daemon", () => {
     expect(err).toContain('hint: did you mean "command"?');
   });
 
+  test("a path that is not on this machine is a warning: it may be on the one that is meant", async () => {
+    writeFileSync(
+      join(folder, "paths.yaml"),
+      `version: 0.1\nstack: { name: x }\nservices:\n  a: { image: x, volumes: ["./none:/none"] }\n`,
+    );
+    const { code, out, err } = await orco("-f", "paths.yaml", "lint");
+    expect({ code, out }).toEqual({ code: 0, out: "x: valid, 1 service\n" });
+    expect(err).toContain(`paths.yaml:4:28: warning: ${join(folder, "none")} does not exist`);
+  });
+
   test("--json", async () => {
     const { code, out } = await orco("-f", "wrong.yaml", "lint", "--json");
     expect(code).toBe(1);

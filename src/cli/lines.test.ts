@@ -87,14 +87,14 @@ test("a plan names added and removed fields", () => {
 });
 
 test("runs as a table, one with its steps", () => {
-  const run = runView({ status: "failed", createdAt: at, error: { code: "blocked", message: "api\nblocked" } });
+  const run = runView({ status: "failed", createdAt: at, error: { code: "blocked", message: "api blocked\nlast lines of its log:" } });
   const [now, began] = [Date.parse(at) + 90_000, { startedAt: at }];
   expect(runsTable([{ ...run, ...began, steps: [] }], undefined, now)).toBe(
     `RUN  KIND   STATUS  AT        TOOK   ABOUT  MESSAGE\nr1   apply  failed  ${hms}  1m30s  demo   api blocked`,
   );
   expect(runsTable([run], undefined, now + 2 * 86_400_000)).toContain(`failed  2026-01-01 ${hms}  -     demo`);
   expect(runDetail({ ...run, steps: [{ id: "start db", status: "completed", attempt: 2, ...began }] }, now)).toBe(
-    "r1  apply demo  failed\n  STEP      STATUS     TRY  TOOK   MESSAGE\n  start db  completed  2    1m30s\n  api blocked",
+    "r1  apply demo  failed\n  STEP      STATUS     TRY  TOOK   MESSAGE\n  start db  completed  2    1m30s\n  api blocked\n  last lines of its log:",
   );
 });
 

@@ -4,13 +4,15 @@ import { formatDiagnostics } from "../kernel/diagnostic.ts";
 import type { Diagnostic } from "../kernel/errors.ts";
 import { loadStack, type LoadOptions } from "../stack/load/load.ts";
 import type { StackSpec } from "../stack/spec.ts";
+import { lookAt } from "../stack/load/places.ts";
 import type { Context } from "./context.ts";
 import { EXIT, nearby } from "./exit.ts";
 
 /** Exit 1 on errors and on what this version cannot do; warnings leave the file valid. */
 export async function lint(context: Context): Promise<number> {
   const { io, global } = context;
-  const { file, spec, diagnostics } = loadOffline(context);
+  const { file, spec, diagnostics: wrong } = loadOffline(context);
+  const diagnostics = spec ? [...wrong, ...missingHere(context, wrong)] : wrong;
   const found = diagnostics.map((one) => nearby(one, io.cwd));
   const ok = spec !== undefined && found.every((one) => one.severity === "warning");
   if (global.json) io.out(`${JSON.stringify({ file, ok, diagnostics })}\n`);
@@ -19,6 +21,17 @@ export async function lint(context: Context): Promise<number> {
     if (ok) io.out(`${summary(spec.name, Object.keys(spec.services).length)}\n`);
   }
   return ok ? EXIT.ok : EXIT.failed;
+}
+
+/** What `up` would miss on this machine. The file may be meant for another one: it stays valid. */
+function missingHere(context: Context, told: readonly Diagnostic[]): Diagnostic[] {
+  const { diagnostics } = loadOffline(context, { checkFiles: true });
+  const places = new Set(told.map(placeOf));
+  return diagnostics.filter((one) => one.severity === "error" && !places.has(placeOf(one))).map((one) => ({ ...one, severity: "warning" }));
+}
+
+function placeOf({ file, line, column }: Diagnostic): string {
+  return `${file}:${line}:${column}`;
 }
 
 function summary(name: string, services: number): string {
@@ -34,7 +47,7 @@ interface Offline {
 }
 
 /** The file as the daemon would read it, without one. */
-export function loadOffline(context: Context, options: Pick<LoadOptions, "profiles"> = {}): Offline {
+export function loadOffline(context: Context, options: LoadOptions = {}): Offline {
   const { path, source } = context.stackFile();
   const read: string[] = [];
   const readFile = (name: string): string => {
@@ -42,6 +55,7 @@ export function loadOffline(context: Context, options: Pick<LoadOptions, "profil
     return readFileSync(name, "utf8");
   };
   const env = Object.fromEntries(Object.entries(context.io.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
-  const loaded = loadStack({ source, file: path, workdir: dirname(path), env, readFile }, { ...options, checkFiles: false });
+  const from = { source, file: path, workdir: dirname(path), env, readFile, look: lookAt };
+  const loaded = loadStack(from, { checkFiles: false, ...options });
   return { file: path, ...loaded, read };
 }

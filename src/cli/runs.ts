@@ -79,7 +79,7 @@ export function runDetail(run: RunView, nowMs = Date.now()): string {
   return [
     `${runTitle(run)}${took}`,
     ...(steps.length > 0 ? [alignRows([["", "STEP", "STATUS", "TRY", "TOOK", "MESSAGE"], ...steps])] : []),
-    ...(run.error ? [`  ${oneLine(run.error.message)}`] : []),
+    ...(run.error ? run.error.message.split("\n").map((line) => `  ${oneLine(line)}`) : []),
     ...(run.waiting?.kind === "approval"
       ? [`  decide it: orco approve ${run.id}${run.waiting.roles ? " --role …" : ""}, or with --reject`]
       : []),
@@ -93,5 +93,6 @@ function waitsFor({ waiting }: RunView, step: string): string {
 
 function messageOf({ error, waiting }: RunView): string {
   if (waiting?.kind === "approval") return oneLine(`waits for approval: ${waiting.summary}`);
-  return oneLine(error?.message ?? (waiting ? `waits for ${waiting.summary}` : ""));
+  // The lines of a log that follow are for `orco runs <run>`.
+  return oneLine(error?.message.split("\n", 1)[0] ?? (waiting ? `waits for ${waiting.summary}` : ""));
 }

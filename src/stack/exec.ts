@@ -194,6 +194,6 @@ function notRunning({ stack, service, replica }: ExecTarget, slot: Slot | undefi
   return new OrcoError("conflict", `${name} is not running${why}`, {
     stack,
     service,
-    next: `start it: orco start ${service}; see why: orco status`,
+    next: slot?.wanted === "run" ? "see why: orco status" : `start it: orco start ${service}; see why: orco status`,
   });
 }
