@@ -62,6 +62,7 @@ test.each([
     "image: x\nworkdir: srv",
     '6:14 services.a.workdir: workdir of a container is an absolute path inside it, not "srv" [the path it has in the container, for example "/app/srv"]',
   ],
+  ["image: x\nlabels: {orco.run: x}", "orco.run is a label of orco's own"],
   ["build: ./none", "5:12 services.a.build: the build context /app/none does not exist [relative paths begin at stack.workdir, /app]"],
   ["build: ./web/Dockerfile", "the build context /app/web/Dockerfile is no folder"],
   ["build: {context: src}", "services.a.build.context: /app/src/Dockerfile does not exist"],

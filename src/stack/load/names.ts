@@ -20,6 +20,11 @@ export function variableProblem(name: string): string | undefined {
   return VARIABLE_NAME.test(name) ? undefined : `"${name}" cannot be the name of a variable`;
 }
 
+/** By labels of its own orco finds what is its, and takes it away. */
+export function labelProblem(name: string): string | undefined {
+  return name.startsWith("orco.") ? `${name} is a label of orco's own` : undefined;
+}
+
 export const env = record(text({ launch: true, empty: true, wanted: 'a value (write "" for an empty one)' }), {
   wanted: "a mapping of names to values",
   key: variableProblem,

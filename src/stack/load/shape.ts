@@ -1,7 +1,7 @@
 import { dockerFields } from "./docker-shape.ts";
 import { byForm, type Field, flag, list, mapped, number, object, oneOf, parsedText, type Read, record, text, told } from "./field.ts";
 import { health } from "./health-shape.ts";
-import { env, serviceNameProblem, stackName, variableProblem } from "./names.ts";
+import { env, labelProblem, serviceNameProblem, stackName, variableProblem } from "./names.ts";
 import { hooks, logging, resources, restartBudget, restartPolicy, stop, update } from "./policy-shape.ts";
 import { ports } from "./ports.ts";
 import { command, positiveDuration } from "./units.ts";
@@ -120,9 +120,13 @@ const serviceFields = {
   resources: told("Limits of each instance. Processes: where a cgroup can be written, else a warning.", resources),
   hooks: told("Commands around starts and stops, run where the service runs (texts by /bin/sh).", hooks),
   logging: told("What of the log is kept.", logging),
-  labels: told("Notes for people and filters; labels of the container.", record(text({ empty: true }), { wanted: "a mapping of labels" }), {
-    example: { "com.example.team": "core" },
-  }),
+  labels: told(
+    "Notes for people and filters; labels of the container.",
+    record(text({ empty: true }), { wanted: "a mapping of labels", key: labelProblem }),
+    {
+      example: { "com.example.team": "core" },
+    },
+  ),
   description: told("For people.", text({ empty: true }), { example: "The public API" }),
   profiles: told(
     "Left out unless one of these is active (`--profile`).",
