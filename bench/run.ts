@@ -19,6 +19,7 @@ const BENCHES: Record<string, () => Promise<{ run: Bench }>> = {
   "edge-tcp": () => load("edge-tcp"),
   "edge-routes": () => load("edge-routes"),
   swap: () => load("swap"),
+  rolling: () => load("rolling"),
   sse: () => load("sse"),
   runs: () => load("runs"),
   checkpoints: () => load("checkpoints"),

@@ -11,10 +11,27 @@ export interface Asked {
   readonly outcome: string;
 }
 
+const program = join(import.meta.dir, "../programs/edge-load.ts");
+
 /** In a process of its own: what the bench does meanwhile must not delay it. */
 export async function steadyLoad(port: number, seconds: number): Promise<Asked[]> {
-  const program = join(import.meta.dir, "../programs/edge-load.ts");
-  const said = await execute([process.execPath, program, String(port), String(seconds)], { timeoutMs: (seconds + 30) * 1000 });
+  return asked(await execute([process.execPath, program, String(port), String(seconds)], { timeoutMs: (seconds + 30) * 1000 }));
+}
+
+/** A closed loop, until `stop`: each client asks again a while after its last answer. */
+export function closedLoad(port: number, atMostSeconds: number): { readonly stop: () => Promise<Asked[]> } {
+  const argv = [process.execPath, program, String(port), String(atMostSeconds), "closed"];
+  const child = Bun.spawn(argv, { stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+  const said = child.stdout.text();
+  return {
+    async stop() {
+      await child.stdin.end();
+      return asked(await said);
+    },
+  };
+}
+
+function asked(said: string): Asked[] {
   return said
     .trim()
     .split("\n")

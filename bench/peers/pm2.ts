@@ -5,7 +5,7 @@ import { cache, environment, PATIENCE_MS, type Peer, type Session } from "./peer
 import type { BenchStack, Ground } from "./stack.ts";
 
 const VERSION = "7.0.4";
-const bin = () => join(cache("pm2"), "node_modules/pm2/bin/pm2");
+export const bin = () => join(cache("pm2"), "node_modules/pm2/bin/pm2");
 
 export const pm2: Peer = {
   name: "pm2",

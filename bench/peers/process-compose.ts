@@ -8,7 +8,7 @@ import type { BenchService, BenchStack, Ground } from "./stack.ts";
 const MODULE = "github.com/f1bonacc1/process-compose";
 const VERSION = "v1.64.1"; // the last one the Go module proxy serves
 const folder = () => cache("process-compose");
-const bin = () => join(folder(), `process-compose-${VERSION}`);
+export const bin = () => join(folder(), `process-compose-${VERSION}`);
 
 export const processCompose: Peer = {
   name: "process-compose",

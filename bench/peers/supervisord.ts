@@ -6,7 +6,7 @@ import { cache, environment, PATIENCE_MS, type Peer, type Session } from "./peer
 import type { BenchStack, Ground } from "./stack.ts";
 
 const VERSION = "4.2.5"; // Debian's
-const bin = (name: string) => join(cache("supervisor"), "bin", name);
+export const bin = (name: string) => join(cache("supervisor"), "bin", name);
 
 export const supervisord: Peer = {
   name: "supervisord",

@@ -1,6 +1,7 @@
 /**
- * A steady load for the swap bench, as its own process: `edge-load.ts PORT SECONDS` writes one line a request,
+ * A steady load for the benches of swaps and updates, as its own process: `edge-load.ts PORT SECONDS [closed]` writes one line a request,
  * `kind start(epoch ms) latency(ms) outcome`. Open loop: each client asks when its time has come, and latency counts from then on.
+ * Closed: it asks again that long after its last answer, until its stdin ends.
  */
 import { connect, type Socket } from "bun";
 
@@ -103,7 +104,7 @@ class Client {
 }
 
 async function run(client: Client, kind: Kind, when: { from: number; until: number }): Promise<void> {
-  for (let at = when.from; at < when.until; at += kind.everyMs) {
+  for (let at = when.from; at < when.until && !stopped.aborted; at = (closed ? now() : at) + kind.everyMs) {
     const wait = at - now();
     if (wait > 0) await Bun.sleep(wait);
     const outcome = await client.ask();
@@ -115,7 +116,11 @@ function now(): number {
   return performance.timeOrigin + performance.now();
 }
 
-const [port = 0, seconds = 1] = process.argv.slice(2).map(Number);
+const [port = 0, seconds = 1] = process.argv.slice(2, 4).map(Number);
+const closed = process.argv[4] === "closed";
+const stop = new AbortController();
+const stopped = stop.signal;
+if (closed) void Bun.stdin.text().finally(() => stop.abort());
 const lines: string[] = [];
 const start = now() + 50;
 const all = KINDS.flatMap((kind) =>

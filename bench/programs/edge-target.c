@@ -1,4 +1,4 @@
-/* A target for the benches of the edge: one thread that answers HTTP/1.1 on 127.0.0.1:PORT faster than any proxy in front of it, so that
+/* A target for the benches of the edge: one thread that answers HTTP/1.1 on 127.0.0.1:PORT (on every address with a second argument) faster than any proxy in front of it, so that
    what is measured is the proxy. The path says what comes: /N a body of N bytes, /slow a small one after 200 ms, anything else 2 bytes.
    Bodies of requests (Content-Length) are read and thrown away; `Connection: close` is obeyed. */
 #define _GNU_SOURCE
@@ -152,9 +152,9 @@ static void answerSlow(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2) return 2;
+  if (argc < 2) return 2;
   int port = atoi(argv[1]), one = 1, server = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(argc > 2 ? INADDR_ANY : INADDR_LOOPBACK)};
   struct rlimit files;
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
