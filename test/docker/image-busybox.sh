@@ -9,6 +9,7 @@ busybox=$(command -v busybox) || { echo "busybox is not installed (Debian: apt-g
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 mkdir -p "$root"/{bin,etc,tmp,proc,sys,dev,root}
+chmod 755 "$root"
 chmod 1777 "$root/tmp"
 cp "$busybox" "$root/bin/busybox"
 for applet in $("$busybox" --list | grep -vx busybox); do ln -s busybox "$root/bin/$applet"; done

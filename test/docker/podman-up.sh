@@ -17,6 +17,14 @@ default_ulimits = ["nofile=$files:$files", "nproc=$processes:$processes"]
 [network]
 network_config_dir = "$folder/networks"
 CONF
+# Without TLS, as docker speaks to registries of its own machine.
+cat >"$folder/registries.conf" <<CONF
+[[registry]]
+prefix = "127.0.0.1"
+location = "127.0.0.1"
+insecure = true
+CONF
+export CONTAINERS_REGISTRIES_CONF=$folder/registries.conf
 export CONTAINERS_CONF=$folder/containers.conf
 podman=(podman --root "$folder/root" --runroot "$folder/run" --storage-driver vfs)
 

@@ -3,6 +3,8 @@ import { OrcoError } from "../../kernel/errors.ts";
 /** What a failed build shows of its output. */
 const KEPT_LINES = 30;
 const MAX_LINE_CHARS = 4096;
+/** Podman's has no space and may have its stage in front: `[1/2] STEP 3/4: RUN make`. */
+const STEP = /^(?:\[\d+\/\d+\] )?step (\d+)\/(\d+) ?: (.*)$/i;
 const NO_SPACE = /no space left on device/i;
 
 /** One message of docker's builder. */
@@ -60,7 +62,8 @@ export class BuildOutput {
   }
 
   /** How the build ended, from what docker says of it. */
-  failure(error: string): OrcoError {
+  failure(reason: string): OrcoError {
+    const error = reason.trim();
     this.line(this.rest);
     this.rest = "";
     this.line(error);
@@ -79,7 +82,7 @@ export class BuildOutput {
     this.last.push(line);
     if (this.last.length > KEPT_LINES) this.last.shift();
     this.options.line(line);
-    const [, number, of, instruction = ""] = /^Step (\d+)\/(\d+) : (.*)$/.exec(line) ?? [];
+    const [, number, of, instruction = ""] = STEP.exec(line) ?? [];
     if (number === undefined) return;
     this.step = { number: Number(number), of: Number(of), text: instruction };
     this.options.progress(`building ${this.options.service} (step ${number}/${of})`);

@@ -25,6 +25,11 @@ export interface Request extends CallOptions {
   readonly patient?: boolean;
 }
 
+interface Hello {
+  readonly version: string;
+  readonly isPodman: boolean;
+}
+
 /**
  * The Docker Engine API, 1.41 or newer, at `unix:///path`, `tcp://host:port` or `http(s)://…`. Everything rejects with docker's own message as
  * `invalid`, `not_found`, `conflict`, `forbidden` or `internal` (facts: status, path), with `unavailable` when it does not answer (facts: host),
@@ -34,7 +39,7 @@ export class Engine {
   private readonly base: string;
   private readonly socket: string | undefined;
   private readonly turns = new Map<string, Promise<unknown>>();
-  private version: Promise<string> | undefined;
+  private hello: Promise<Hello> | undefined;
 
   constructor(readonly host: string) {
     const url = new URL(host);
@@ -51,12 +56,22 @@ export class Engine {
   }
 
   /** The version that is spoken, e.g. `1.41`: the newest that both know. */
-  ping(options: CallOptions = {}): Promise<string> {
+  async ping(options: CallOptions = {}): Promise<string> {
+    return (await this.greet(options)).version;
+  }
+
+  /** Podman, which speaks docker's API where it can. */
+  async isPodman(): Promise<boolean> {
+    return (await (this.hello ?? this.greet({ timeoutMs: PING_TIMEOUT_MS }))).isPodman;
+  }
+
+  private greet(options: CallOptions): Promise<Hello> {
     return this.within("/_ping", options, async ({ signal }) => {
       const answer = await this.open("GET", "/_ping", { signal });
       await answer.text();
       const newest = Number(/^1\.(\d+)$/.exec(answer.headers.get("api-version") ?? "")?.[1] ?? 0);
-      if (newest >= OLDEST_API) return `1.${Math.min(newest, NEWEST_API)}`;
+      const isPodman = answer.headers.has("libpod-api-version");
+      if (newest >= OLDEST_API) return { version: `1.${Math.min(newest, NEWEST_API)}`, isPodman };
       throw new OrcoError(
         "unsupported",
         `docker at ${this.host} speaks API 1.${newest}; 1.${OLDEST_API} is needed (Docker 20.10 or newer)`,
@@ -69,7 +84,7 @@ export class Engine {
     return this.within(path, request, async ({ signal }) => {
       const answer = await this.versioned(method, path, { ...request, signal });
       const text = await answer.text();
-      return (text === "" ? undefined : JSON.parse(text)) as Answer;
+      return (text.trim() === "" ? undefined : JSON.parse(text)) as Answer;
     });
   }
 
@@ -112,12 +127,13 @@ export class Engine {
 
   private async versioned(method: string, path: string, request: Request & { signal: AbortSignal }): Promise<Response> {
     // Shared by all who call meanwhile, so nobody's signal may end it.
-    const asked = (this.version ??= this.ping({ timeoutMs: PING_TIMEOUT_MS }));
+    const asked = (this.hello ??= this.greet({ timeoutMs: PING_TIMEOUT_MS }));
     try {
-      return await this.open(method, `/v${await orAborted(asked, request.signal)}${path}`, request);
+      const { version } = await orAborted(asked, request.signal);
+      return await this.open(method, `/v${version}${path}`, request);
     } catch (error) {
       // It may come back as another version.
-      if (this.version === asked && !isRefusal(error)) this.version = undefined;
+      if (this.hello === asked && !isRefusal(error)) this.hello = undefined;
       throw error;
     }
   }
@@ -218,16 +234,34 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   503: "unavailable",
 };
 
-function refusal(status: number, path: string, text: string): OrcoError {
-  return new OrcoError(CODES[status] ?? "internal", `docker: ${messageIn(text)}`, { status, path });
+/** Podman says 500 of what docker has codes for, and names the cause. */
+const CAUSES: readonly (readonly [RegExp, ErrorCode])[] = [
+  [/already (?:exists|in use)$|is being used$/, "conflict"],
+  [/^invalid argument$/, "invalid"],
+];
+
+interface Refusal {
+  readonly message?: unknown;
+  /** Only of podman. */
+  readonly cause?: unknown;
 }
 
-function messageIn(text: string): string {
+/** The error of an answer with that status. */
+export function refusal(status: number, path: string, text: string): OrcoError {
+  const { message, cause } = parsed(text);
+  const said = typeof message === "string" ? message.trim() : "";
+  // A proxy in between, or a very old engine: then its words as they are.
+  const words = (said || text.trim()).slice(0, MAX_MESSAGE_CHARS) || "it refused without a reason";
+  const caused = typeof cause === "string" ? CAUSES.find(([pattern]) => pattern.test(cause))?.[1] : undefined;
+  return new OrcoError(CODES[status] ?? caused ?? "internal", `docker: ${words}`, { status, path });
+}
+
+function parsed(text: string): Refusal {
   try {
-    const { message } = JSON.parse(text) as { message?: unknown };
-    if (typeof message === "string" && message !== "") return message.slice(0, MAX_MESSAGE_CHARS);
-  } catch {
-    // A proxy in between, or a very old engine: then its words as they are.
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : {};
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
   }
-  return text.trim().slice(0, MAX_MESSAGE_CHARS) || "it refused without a reason";
 }

@@ -2,12 +2,15 @@ import { OrcoError } from "../../kernel/errors.ts";
 import type { Engine } from "./engine.ts";
 import { createExec, type ExecSpec, inspectExec } from "./exec-calls.ts";
 import { killExec, markOf } from "./exec-kill.ts";
+import { hasRun, startRefused } from "./exec-refusal.ts";
 import { type Frame, FrameReader } from "./frames.ts";
 import { hijack, type Hijacked } from "./hijack.ts";
 
 const LOOK_MS = 20;
 /** Docker writes the exit code down shortly after the output has ended. */
 const CODE_MS = 5000;
+/** The reason why there is none is shorter. */
+const BEGINNING_BYTES = 4096;
 
 /** A command somebody talks to (`orco exec`). */
 export interface ExecSession {
@@ -27,12 +30,14 @@ export interface ExecSession {
   kill(): Promise<void>;
 }
 
-/** Rejects with `conflict` when the container does not run, or as `Engine` does. */
+/** Rejects with `conflict` when the container does not run, `start_failed` where that is known already, or as `Engine` does. */
 export async function openExec(engine: Engine, container: string, spec: Omit<ExecSpec, "stdin">): Promise<ExecSession> {
   const mark = crypto.randomUUID();
   const { tty = false } = spec;
   const exec = await createExec(engine, container, { ...spec, env: { ...spec.env, ...markOf(mark) }, stdin: true });
-  const wire = await hijack(engine, `/exec/${exec}/start`, { body: { Detach: false, Tty: tty } });
+  const wire = await hijack(engine, `/exec/${exec}/start`, { body: { Detach: false, Tty: tty } }).catch((error: unknown) => {
+    throw startRefused(error, spec);
+  });
   const { promise: ended, resolve, reject } = Promise.withResolvers<Ended>();
   const exited = ended.then(({ code }) => code);
   const ran = ended.then((end) => end.ran);
@@ -42,10 +47,14 @@ export async function openExec(engine: Engine, container: string, spec: Omit<Exe
     wire.close();
   };
   const output = async function* (): AsyncGenerator<Frame, void> {
+    let beginning = Buffer.alloc(0);
     try {
-      yield* framesOf(wire, tty);
+      for await (const frame of framesOf(wire, tty)) {
+        if (beginning.length < BEGINNING_BYTES) beginning = Buffer.concat([beginning, frame.data]);
+        yield frame;
+      }
     } finally {
-      endOf(engine, exec).then(resolve, reject);
+      endOf(engine, exec, beginning.toString("utf8")).then(resolve, reject);
     }
   };
   return {
@@ -72,10 +81,10 @@ interface Ended {
   readonly ran: boolean;
 }
 
-async function endOf(engine: Engine, exec: string): Promise<Ended> {
+async function endOf(engine: Engine, exec: string, output: string): Promise<Ended> {
   for (const until = performance.now() + CODE_MS; ;) {
-    const { Running, ExitCode, Pid } = await inspectExec(engine, exec);
-    if (!Running && ExitCode !== null) return { code: ExitCode, ran: Pid !== 0 || ExitCode === 0 };
+    const state = await inspectExec(engine, exec);
+    if (!state.Running && state.ExitCode !== null) return { code: state.ExitCode, ran: await hasRun(engine, state, output) };
     if (performance.now() > until) throw new OrcoError("internal", "docker does not say how the command ended");
     await Bun.sleep(LOOK_MS);
   }

@@ -127,7 +127,8 @@ describe.skipIf(!here)("a session in a container", () => {
 
   test("that cannot be started ends with what docker says", async () => {
     const session = await openExec(docker, box, { argv: ["no-such-program"], tty: false });
-    expect((await read(session)).stdout).toContain("not found");
+    const { stdout, stderr } = await read(session);
+    expect(stdout + stderr).toContain("not found");
     expect(await session.exited).toBeGreaterThanOrEqual(126);
   });
 });

@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from "../../kernel/clock.ts";
-import { OrcoError } from "../../kernel/errors.ts";
 import type { CommandResult } from "../command.ts";
 import type { Engine } from "./engine.ts";
 import { createExec, type ExecSpec, inspectExec } from "./exec-calls.ts";
+import { hasRun, neverRan, startRefused } from "./exec-refusal.ts";
 import { killExec, killHere, markOf } from "./exec-kill.ts";
 import { FrameReader } from "./frames.ts";
 
@@ -34,13 +34,16 @@ export async function execInContainer(engine: Engine, container: string, run: Ex
   });
   if (exec === undefined || signal?.aborted) return CANCELLED;
   const output = new Output(engine, exec);
-  const ended = await firstEnd(output.read, { timeoutMs, signal, clock });
+  const ended = await firstEnd(output.read, { timeoutMs, signal, clock }).catch((error: unknown) => {
+    throw startRefused(error, run);
+  });
   if (ended !== "exited") await killExec(engine, { exec, container, mark, pid });
   else if (pid !== undefined) await killHere([pid], mark);
   const whole = await Promise.race([output.read.then(() => true), clock.sleep(END_MS).then(() => false)]);
   output.close();
-  const { ExitCode, Pid } = await inspectExec(engine, exec);
-  if (ended === "exited" && Pid === 0 && ExitCode !== null && ExitCode !== 0) throw neverRan(run, output.text);
+  const state = await inspectExec(engine, exec);
+  const { ExitCode } = state;
+  if (ended === "exited" && ExitCode !== null && !(await hasRun(engine, state, output.text))) throw neverRan(run, output.text);
   return { ended, ...(ExitCode !== null && { code: ExitCode }), output: output.text, whole };
 }
 
@@ -93,15 +96,4 @@ class Output {
       if (!this.closed) throw error;
     }
   }
-}
-
-/** Docker says in the output of a command why it could not be started. */
-export function neverRan({ argv: [name = ""], cwd }: Pick<ExecSpec, "argv" | "cwd">, output: string): OrcoError {
-  const why = output.replace(/^.*(?:unable to start container process|starting container process caused): /s, "").replace(/: unknown$/, "");
-  if (/executable file not found|stat .*no such file or directory|exec .*no such file or directory/.test(why) && !why.startsWith("chdir"))
-    return new OrcoError("executable_not_found", `${name || "(empty command)"}: not found in the container`, { command: name, path: name });
-  return new OrcoError("start_failed", `${name} cannot be started in the container: ${why || "docker gave no reason"}`, {
-    command: name,
-    cwd,
-  });
 }

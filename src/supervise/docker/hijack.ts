@@ -1,6 +1,6 @@
 import type { Socket } from "bun";
 import { messageOf, OrcoError } from "../../kernel/errors.ts";
-import type { Engine } from "./engine.ts";
+import { type Engine, refusal } from "./engine.ts";
 
 /** More than that is not read ahead of whoever takes it. */
 const MAX_AHEAD_BYTES = 1024 * 1024;
@@ -24,7 +24,7 @@ export async function hijack(
   { body, timeoutMs = HEAD_TIMEOUT_MS }: { readonly body: unknown; readonly timeoutMs?: number },
 ): Promise<Hijacked> {
   const version = await engine.ping({ timeoutMs });
-  const wire = new Wire();
+  const wire = new Wire(path);
   const { promise: late, reject } = Promise.withResolvers<never>();
   late.catch(() => undefined);
   const timer = setTimeout(() => reject(new OrcoError("timeout", "docker has not answered in time", { away: true })), timeoutMs);
@@ -71,6 +71,8 @@ class Wire implements Hijacked {
   private wakeWriter: () => void = () => undefined;
   private writing: Promise<void> = Promise.resolve();
 
+  constructor(private readonly path: string) {}
+
   readonly handlers = {
     data: (_: Socket, data: Buffer): void => this.take(Buffer.from(data)),
     drain: (): void => this.wakeWriter(),
@@ -105,9 +107,7 @@ class Wire implements Hijacked {
       this.ahead += rest.length;
       return;
     }
-    const text = rest.toString("utf8").slice(0, 1000).trim();
-    const code = status === 404 ? "not_found" : status === 409 ? "conflict" : "internal";
-    throw new OrcoError(code, `docker: ${/"message":"(.*?)"\}?\s*$/.exec(text)?.[1] ?? text}`, { status });
+    throw refusal(status, this.path, rest.toString("utf8"));
   }
 
   /** One after another, in the order of the calls. */

@@ -34,7 +34,7 @@ export async function createNetwork(
   return Id;
 }
 
-/** By id. `forbidden` while containers are on it. */
+/** By id. `forbidden` or `conflict` while containers are on it. */
 export async function removeNetwork(engine: Engine, id: string, options: CallOptions = {}): Promise<void> {
   await engine.call("DELETE", `/networks/${encodeURIComponent(id)}`, options);
 }

@@ -94,7 +94,11 @@ async function ensureVolume(
   wanted: { readonly name: string; readonly labels: Labels },
   options: CallOptions,
 ): Promise<void> {
-  const found = await createVolume(engine, { ...wanted, ...options });
+  const found = await createVolume(engine, { ...wanted, ...options }).catch((error: unknown) => {
+    // Podman does not look when two make it at once.
+    if (error instanceof OrcoError && error.code === "conflict") return inspectVolume(engine, wanted.name, options);
+    throw error;
+  });
   if (!ownedBy(wanted.labels, found.Labels)) throw foreign("volume", wanted.name, found.Labels);
 }
 

@@ -1,11 +1,10 @@
 import type { Engine } from "../docker/engine.ts";
-import { neverRan } from "../docker/exec.ts";
+import { mayBeRefusal, neverRan } from "../docker/exec-refusal.ts";
 import { type ExecSession, openExec } from "../docker/exec-session.ts";
 import type { Exec, ExecPiece, ExecRun, TerminalSize } from "../runtime.ts";
 import { Outlet } from "./outlet.ts";
 
-/** Docker says in the output why there is none; no more of it than this is looked at. */
-const REFUSALS = ["OCI runtime exec failed", "unable to find user ", "unable to find group "].map((text) => Buffer.from(text));
+/** No more of the output than this is looked at for the reason why there is no command. */
 const MAX_REFUSAL_BYTES = 4096;
 
 /** Runs a command in a container that runs. Rejects with `conflict` when it does not, or as `Engine` does. */
@@ -21,7 +20,7 @@ export async function execInside(engine: Engine, container: string, run: ExecRun
 class ContainerExec implements Exec {
   readonly exited: Exec["exited"];
   private readonly outlet = new Outlet();
-  private refusal: Buffer | undefined = Buffer.alloc(0);
+  private refusal: ExecPiece[] | undefined = [];
   private over = false;
 
   constructor(
@@ -63,7 +62,10 @@ class ContainerExec implements Exec {
       await this.pump();
       const code = await this.session.exited;
       if (!(await this.session.ran))
-        throw neverRan({ argv: this.run.argv, ...(this.run.cwd !== undefined && { cwd: this.run.cwd }) }, this.held());
+        throw neverRan(
+          { argv: this.run.argv, ...(this.run.cwd !== undefined && { cwd: this.run.cwd }) },
+          this.heldBytes().toString("utf8"),
+        );
       return { code };
     } finally {
       this.over = true;
@@ -76,38 +78,29 @@ class ContainerExec implements Exec {
   private async pump(): Promise<void> {
     for await (const piece of this.session.output) {
       // Frames point into a buffer that is used again.
-      const data = Uint8Array.from(piece.data);
-      if (this.mayBeRefusal(data)) continue;
-      this.outlet.give({ stream: piece.stream, data });
+      const own = { stream: piece.stream, data: Uint8Array.from(piece.data) };
+      if (this.heldBack(own)) continue;
+      this.outlet.give(own);
       await this.outlet.room();
     }
     if (this.refusal?.length && (await this.session.ran)) this.giveHeld();
   }
 
-  /** Held back until it is known what it is: that of a command that never ran is no output. */
-  private mayBeRefusal(data: Uint8Array): boolean {
+  /** Until it is known what it is: that of a command that never ran is no output. */
+  private heldBack(piece: ExecPiece): boolean {
     if (!this.refusal) return false;
-    const held = Buffer.concat([this.refusal, data]);
-    if (held.length <= MAX_REFUSAL_BYTES && REFUSALS.some((refusal) => begins(held, refusal))) {
-      this.refusal = held;
-      return true;
-    }
-    this.giveHeld();
-    return false;
+    this.refusal.push(piece);
+    const held = this.heldBytes();
+    if (held.length > MAX_REFUSAL_BYTES || !mayBeRefusal(held)) this.giveHeld();
+    return true;
   }
 
   private giveHeld(): void {
-    if (this.refusal?.length) this.outlet.give({ stream: "stdout", data: this.refusal });
+    for (const piece of this.refusal ?? []) this.outlet.give(piece);
     this.refusal = undefined;
   }
 
-  private held(): string {
-    return this.refusal?.toString("utf8") ?? "";
+  private heldBytes(): Buffer {
+    return Buffer.concat((this.refusal ?? []).map(({ data }) => data));
   }
-}
-
-/** As far as it has come. */
-function begins(held: Buffer, refusal: Buffer): boolean {
-  const size = Math.min(held.length, refusal.length);
-  return held.subarray(0, size).equals(refusal.subarray(0, size));
 }

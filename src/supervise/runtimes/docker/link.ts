@@ -24,6 +24,8 @@ export interface Watched {
   noteOutOfMemory(): void;
 }
 
+/** Podman filters by names of its own (`died`, `remove`). */
+const ENDS = ["die", "died", "destroy", "remove", "oom"];
 /** An event may be missed. */
 const SWEEP_MS = 10_000;
 /** Docker's clock may be behind, and the stream takes a moment to begin. */
@@ -144,7 +146,7 @@ export class Link {
   /** One stream of events for all. */
   private async listen(signal: AbortSignal): Promise<void> {
     const { engine, clock, homeId, onError } = this.options;
-    const filters = { type: ["container"], event: ["die", "destroy", "oom"], label: [`${OURS.home}=${homeId}`] };
+    const filters = { type: ["container"], event: ENDS, label: [`${OURS.home}=${homeId}`] };
     while (!signal.aborted) {
       try {
         await this.presence.present(signal);
