@@ -13,6 +13,8 @@ import type { Turnstile } from "./turnstile.ts";
 const CLEAR_MS = 500;
 /** How often a start is tried that the machine prevented: a full disk, a docker that is away. */
 const BLAMELESS_MS = 1000;
+/** One that took long before it failed, as a pull that fills the disk, is tried as rarely as that; at least so often. */
+const BLAMELESS_MAX_MS = 60_000;
 
 /** Failures of a start that trying again cannot mend. */
 const FINAL_CODES = new Set<string>([
@@ -80,17 +82,19 @@ export class Endings {
     await this.purge();
     const message = messageOf(error);
     if (isFinal(error, this.cell.slot)) await this.cell.move("giveUp", { reason: "start_failed", message }, "instance.failed");
-    else if (isBlameless(error)) this.postpone(message);
+    else if (isBlameless(error)) this.postpone(message, codesOf(error).includes("engine_away"));
     else void this.decide({ readyForMs: 0, failure: "start_failed", message });
   }
 
   /** The machine is at fault, not the service: its retries are not used up, and it comes back by itself. */
-  private postpone(message: string): void {
-    const nextStartAt = this.ports.clock.now() + BLAMELESS_MS;
-    this.turnstile.hold(BLAMELESS_MS);
+  private postpone(message: string, isAway: boolean): void {
+    const now = this.ports.clock.now();
+    const { startedAt = now } = this.cell.slot;
+    const afterMs = isAway ? BLAMELESS_MS : Math.min(Math.max(BLAMELESS_MS, now - startedAt), BLAMELESS_MAX_MS);
+    this.turnstile.hold(afterMs);
     // Without an instance the next attempt is the same start, and no further restart.
     const none = { ready: false, pid: undefined, instance: undefined };
-    void this.cell.move("retry", { ...none, reason: "start_failed", message, nextStartAt }, "instance.pending");
+    void this.cell.move("retry", { ...none, reason: "start_failed", message, nextStartAt: now + afterMs }, "instance.pending");
   }
 
   async exited(live: Live, exit: Exit, force: AbortSignal): Promise<void> {
@@ -187,6 +191,9 @@ function isFinal(error: unknown, { restarts, retries }: Slot): boolean {
 }
 
 function isBlameless(error: unknown): boolean {
-  const codes = error instanceof Error ? [errnoOf(error), errnoOf(error.cause)] : [];
-  return codes.some((code) => code === "engine_away" || code === "disk_full" || code === "ENOSPC" || code === "EDQUOT");
+  return codesOf(error).some((code) => code === "engine_away" || code === "disk_full" || code === "ENOSPC" || code === "EDQUOT");
+}
+
+function codesOf(error: unknown): (string | undefined)[] {
+  return error instanceof Error ? [errnoOf(error), errnoOf(error.cause)] : [];
 }

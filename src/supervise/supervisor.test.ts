@@ -2,7 +2,9 @@ import { expect, test } from "bun:test";
 import { FakeWorld } from "../../test/chaos/fake-world.ts";
 import { slotOf } from "../../test/spec.ts";
 import { FakeClock } from "../kernel/clock.ts";
+import { OrcoError } from "../kernel/errors.ts";
 import type { Slot } from "./instance.ts";
+import type { SupervisorPorts } from "./supervised.ts";
 import { Supervisor } from "./supervisor.ts";
 
 const POLICY = { condition: "always", maxRetries: 0, resetAfterMs: 60_000, backoff: { minMs: 1000, maxMs: 1000, factor: 1 } } as const;
@@ -59,4 +61,22 @@ test("a wish while it waits for a dependency does not keep the loop busy", async
   await supervisor.restart("restart");
   await world.clock.advance(100);
   expect(asked).toBeLessThan(10);
+});
+
+test("a start that fills the disk does not count, and is not tried again before as long has passed as it took", async () => {
+  const world = new FakeWorld(new FakeClock(), POLICY);
+  let begun = 0;
+  const ports: SupervisorPorts = {
+    ...world.ports,
+    prepare: async () => {
+      begun++;
+      await world.clock.sleep(20_000);
+      throw new OrcoError("disk_full", "no space left for the image");
+    },
+  };
+  const supervisor = new Supervisor(slotOf("api", { state: "Pending", ready: false }), ports, () => undefined);
+  supervisor.start();
+  await world.clock.advance(119_000);
+  expect(begun).toBe(3);
+  expect(supervisor.slot).toMatchObject({ state: "Pending", restarts: 0, retries: 0, message: "no space left for the image" });
 });
