@@ -32,7 +32,7 @@ interface Named {
 export async function dockerRig(env: Readonly<Record<string, string>> = {}): Promise<{ rig: Rig; docker: Docker } | undefined> {
   const engine = await dockerHere();
   if (!engine) return undefined;
-  const rig = sharedRig({ DOCKER_HOST: engine.host, ...env });
+  const rig = sharedRig({ DOCKER_HOST: engine.host, ...env }, `s${crypto.randomUUID().slice(0, 4)}-`);
   const docker = new Docker(engine, rig);
   afterAll(() => docker.clean());
   return { rig, docker };

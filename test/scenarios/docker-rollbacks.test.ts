@@ -118,7 +118,7 @@ describe.skipIf(!found)("a daemon that is killed in mid-update of containers", (
       const mine = new (docker.constructor as typeof Docker)(docker.engine, own);
       const port = await freePort();
       const at = { port, update, replicas: 2 };
-      const stack = own.stack(file({ version: "v1", ...at }));
+      const stack = own.stack(file({ version: "v1", ...at }), `${strategy.toLowerCase()}-${process.pid}`);
       try {
         await stack.up();
         const since = await lastSeq(stack);

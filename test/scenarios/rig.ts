@@ -40,13 +40,19 @@ export class Rig {
   private readonly callOffReaper = startReaper(this.dir, this.mark);
   private stacks = 0;
 
-  /** `env` is the caller's environment, from which the first command also starts the daemon. */
-  constructor(readonly env: Readonly<Record<string, string>> = {}) {
+  /**
+   * `env` is the caller's environment, from which the first command also starts the daemon. `prefix` begins the names of stacks, and so of what they have in
+   * docker, where rigs meet.
+   */
+  constructor(
+    readonly env: Readonly<Record<string, string>> = {},
+    private readonly prefix = "s",
+  ) {
     mkdirSync(this.mark);
   }
 
   /** A stack of its own name whose file holds `services` (and what else stands beside it). */
-  stack(body: string, name = `s${++this.stacks}`): StackUnderTest {
+  stack(body: string, name = `${this.prefix}${++this.stacks}`): StackUnderTest {
     const dir = join(this.dir, name);
     mkdirSync(dir, { recursive: true });
     return new StackUnderTest({ rig: this, name, dir, body });
@@ -156,8 +162,8 @@ export function scenario(title: string, body: (rig: Rig) => Promise<void>, env?:
 }
 
 /** One daemon for all tests of a file, each with a stack of its own. */
-export function sharedRig(env?: Record<string, string>): Rig {
-  const rig = new Rig(env);
+export function sharedRig(env?: Record<string, string>, prefix?: string): Rig {
+  const rig = new Rig(env, prefix);
   afterAll(() => rig.close());
   return rig;
 }
