@@ -38,7 +38,7 @@ export async function boot(candidate: Candidate, reason: string): Promise<void> 
 function refuseTaken(port: number, { app, slot }: Candidate): void {
   const holder = portHolder(port, "127.0.0.1");
   if (!holder) return;
-  const by = holder.pid === undefined ? "another process" : `pid ${holder.pid} (${holder.command})`;
+  const by = holder.pid === undefined ? holder.command : `pid ${holder.pid} (${holder.command})`;
   const text = `port ${port} of slot ${slot} is held by ${by}; stop it, or give ${app.name} another internal_port`;
   throw new OrcoError("port_in_use", text, { port, ...holder });
 }

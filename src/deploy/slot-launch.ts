@@ -59,7 +59,7 @@ export async function prepareSlot(request: SlotLaunchRequest, options: SlotLaunc
 function refuseStranger(port: number): void {
   const holder = portHolder(port, "127.0.0.1");
   if (!holder) return;
-  const by = holder.pid === undefined ? "another process" : `pid ${holder.pid} (${holder.command})`;
+  const by = holder.pid === undefined ? holder.command : `pid ${holder.pid} (${holder.command})`;
   throw new OrcoError("unavailable", `port ${port} is held by ${by}; stop it, and the app starts again by itself`, { port, ...holder });
 }
 

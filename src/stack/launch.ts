@@ -142,11 +142,13 @@ function impliedHealth(spec: ServiceSpec): HealthSpec | undefined {
 /** Of the host's ports that the service has to itself. */
 function refuseTaken(spec: ServiceSpec): void {
   const { name } = spec;
-  for (const { host, protocol } of directPorts(spec)) {
+  // Docker publishes on one address; a process may listen on all of them.
+  const address = spec.runtime === "docker" ? "127.0.0.1" : undefined;
+  for (const { host, hostIp = address, protocol } of directPorts(spec)) {
     if (host === undefined || protocol === "udp") continue;
-    const holder = portHolder(host);
+    const holder = portHolder(host, hostIp);
     if (!holder) continue;
-    const by = holder.pid === undefined ? "another process" : `pid ${holder.pid} (${holder.command})`;
+    const by = holder.pid === undefined ? holder.command : `pid ${holder.pid} (${holder.command})`;
     throw new OrcoError("port_in_use", `port ${host} is held by ${by}; stop it, or give ${name} another port`, { port: host, ...holder });
   }
 }

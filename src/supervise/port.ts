@@ -5,7 +5,7 @@ import { allPids, commandOf } from "./proc.ts";
 const LISTEN = "0A";
 
 export interface PortHolder {
-  /** Absent when the holder is another user's, or in another pid namespace. */
+  /** Absent when the holder is another user's, in another pid namespace, or holds it for a container. */
   readonly pid?: number;
   readonly command: string;
 }
@@ -20,9 +20,17 @@ export function portHolder(port: number, host?: string): PortHolder | undefined 
   const inodes = new Set(listeners(port, host));
   if (inodes.size === 0) return undefined;
   for (const pid of allPids()) {
-    if (holds(pid, inodes)) return { pid, command: commandOf(pid) };
+    if (holds(pid, inodes)) return holderOf(pid, port);
   }
   return { command: "a process of another user" };
+}
+
+/** Docker's proxies are not to be stopped themselves. */
+function holderOf(pid: number, port: number): PortHolder {
+  const command = commandOf(pid);
+  return /(?:^|\/)docker-proxy /.test(command)
+    ? { command: `a container (docker ps --filter publish=${port} shows which)` }
+    : { pid, command };
 }
 
 function canBind(port: number, hostname = "0.0.0.0"): boolean {

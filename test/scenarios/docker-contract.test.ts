@@ -22,7 +22,7 @@ describe.skipIf(!found)("containers as stack.md has them", () => {
           image: ${docker.image}
           command: [sleep, "1000"]
           init: true
-          labels: { team: blue, orco.stack: mine }
+          labels: { team: blue }
           volumes: ["data:/data", "/own"]
     `);
     await stack.up();
@@ -60,6 +60,7 @@ describe.skipIf(!found)("containers as stack.md has them", () => {
         bare: ${server(`, ports: ["${bare}:8080"]`)}
         ranged: ${server(`, ports: ["${range}-${range + 1}:8080-8081"]`)}
         open: ${server(`, ports: ["${other}:${anywhere}:8080"]`)}
+        beside: ${server(`, ports: ["127.0.0.2:${bare}:8080"]`)}
         inner: ${server(`, ports: ["8080"], health: { http: { url: "http://localhost:8080/" }, interval: 100ms }`)}
         port: { image: ${docker.image}, command: [sh, -c, "echo $$PORT"], ports: ["9191"], restartPolicy: { condition: never } }
     `);
@@ -75,6 +76,7 @@ describe.skipIf(!found)("containers as stack.md has them", () => {
     expect(await bindings("bare")).toEqual({ "8080/tcp": [`127.0.0.1:${bare}`] });
     expect(await bindings("ranged")).toEqual({ "8080/tcp": [`127.0.0.1:${range}`], "8081/tcp": [`127.0.0.1:${range + 1}`] });
     expect(await bindings("open")).toEqual({ "8080/tcp": [`${other}:${anywhere}`] });
+    expect(await bindings("beside")).toEqual({ "8080/tcp": [`127.0.0.2:${bare}`] });
     expect(await bindings("inner")).toEqual({});
     for (const at of [`127.0.0.1:${bare}`, `127.0.0.1:${range}`, `${other}:${anywhere}`])
       expect(await (await fetch(`http://${at}/`)).text()).toBe("hello\n");

@@ -8,6 +8,7 @@ import { renew } from "../scheduled/renew.ts";
 import type { ServiceSpec } from "../spec.ts";
 import type { Stack } from "../stack.ts";
 import type { StackRecord } from "../store.ts";
+import { withBuildLog } from "./build-log.ts";
 import { stopInOrder } from "./down.ts";
 import type { StackHost } from "./host.ts";
 import { settle } from "./settle.ts";
@@ -60,7 +61,9 @@ export function applyWorkflow(host: StackHost): Workflow {
       stack,
       awaited.filter((service) => serviceOf(record.spec, service)?.schedule === undefined),
       context,
-    );
+    ).catch(async (error: unknown) => {
+      throw await withBuildLog(host, stack, error);
+    });
     return { changes: count };
   };
 }

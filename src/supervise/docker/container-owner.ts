@@ -13,7 +13,7 @@ export interface Owner {
 
 /**
  * Numbers of a user as docker takes it (`name`, `uid`, `name:group`, …; empty: the one the container was made with), looked up in the container's own files.
- * It need not run. Throws `start_failed` for one that does not exist.
+ * It need not run. Throws `invalid` for one that does not exist.
  */
 export async function containerOwner(
   engine: Engine,
@@ -41,7 +41,7 @@ async function ownUser(engine: Engine, container: string, options: CallOptions):
 }
 
 function unknown(kind: "user" | "group", name: string): OrcoError {
-  return new OrcoError("start_failed", `the ${kind} ${name} does not exist in the container: give a number, or add it to the image`, {
+  return new OrcoError("invalid", `the ${kind} ${name} does not exist in the container: give a number, or add it to the image`, {
     [kind]: name,
   });
 }

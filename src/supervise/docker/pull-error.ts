@@ -27,8 +27,8 @@ export function pullError(error: unknown, image: string): unknown {
   if (WANTS_LOGIN.test(said))
     return failure("forbidden", `${registry} does not give out ${image} without credentials: run docker login ${registry}`);
   if (error.code === "not_found" || error.code === "invalid" || MISSING.test(said))
-    return failure("not_found", `the image ${image} cannot be pulled: ${said}`);
-  return failure("unavailable", `the image ${image} cannot be pulled: ${said}`);
+    return failure("not_found", `the image ${image} is not at ${registry} (${said}): check its name and tag`);
+  return failure("unavailable", `the image ${image} cannot be pulled: ${said}; is ${registry} reachable from docker?`);
 }
 
 /** The platform that was wanted, e.g. `linux/arm64/v8`. */

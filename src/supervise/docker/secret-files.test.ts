@@ -82,7 +82,7 @@ describe.skipIf(!here || process.getuid?.() !== 0)("secrets in a container", () 
     expect(await containerOwner(docker, id, { user: "" })).toEqual({ uid: 65534, gid: 65533 });
     expect(await containerOwner(docker, id, { user: "0" })).toEqual({ uid: 0, gid: 0 });
     expect(containerOwner(docker, id, { user: "ghost" })).rejects.toMatchObject({
-      code: "start_failed",
+      code: "invalid",
       message: expect.stringContaining("user ghost"),
     });
     expect(containerOwner(docker, id, { user: "nobody:ghosts" })).rejects.toMatchObject({

@@ -15,19 +15,22 @@ function told(
 test.each([
   [
     'OCI runtime create failed: container_linux.go:380: starting container process caused: exec: "nope": executable file not found in $PATH: unknown',
-    { code: "executable_not_found", message: "nope: not found in PATH in shop:1" },
+    {
+      code: "executable_not_found",
+      message: "nope: not found in PATH in shop:1: name another command or entrypoint, or add it to the image",
+    },
   ],
   [
     'failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "/opt/x": stat /opt/x: no such file or directory: unknown',
-    { code: "executable_not_found", message: "/opt/x: no such file in shop:1" },
+    { code: "executable_not_found", message: expect.stringContaining("/opt/x: no such file in shop:1: ") },
   ],
   [
     'failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "/etc/passwd": permission denied: unknown',
-    { code: "start_failed", message: "/etc/passwd is not executable in shop:1" },
+    { code: "invalid", message: expect.stringContaining("/etc/passwd is not executable in shop:1: ") },
   ],
   [
     "failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: unable to find user bob: no matching entries in passwd file: unknown",
-    { code: "start_failed", message: "web cannot be started: unable to find user bob: no matching entries in passwd file" },
+    { code: "invalid", message: "the user bob does not exist in the container: give a number, or add it to the image" },
   ],
   [
     "driver failed programming external connectivity on endpoint s-web-0 (0a1b): Bind for 127.0.0.1:9 failed: port is already allocated",

@@ -8,6 +8,7 @@ const PORT =
 const NO_PROGRAM =
   /exec: "(?<name>(?:[^"\\]|\\.)*)": (?:executable file not found|stat .*no such file or directory)|exec (?<name2>\S+): no such file or directory/;
 const REFUSED_PROGRAM = /exec: "(?<name>(?:[^"\\]|\\.)*)": permission denied/;
+const NO_USER = /unable to find (?<kind>user|group) (?<name>\S+?):/;
 const NOISE =
   /^docker: |failed to create shim(?: task)?: |OCI runtime create failed: |runc create failed: |container_linux\.go:\d+: |starting container process caused: |unable to start container process: |(?:: unknown)+$/g;
 
@@ -22,14 +23,10 @@ export function startError(error: unknown, { service, container }: Pick<LaunchSp
   const found = NO_PROGRAM.exec(text)?.groups;
   const missing = found?.["name"] ?? found?.["name2"];
   if (missing !== undefined) return noProgram(missing, container?.image ?? "its image", error);
+  const { kind, name } = NO_USER.exec(text)?.groups ?? {};
+  if (kind !== undefined && name !== undefined) return noUser(kind, name, error);
   const refused = REFUSED_PROGRAM.exec(text)?.groups?.["name"];
-  if (refused !== undefined)
-    return new OrcoError(
-      "start_failed",
-      `${refused} is not executable in ${container?.image ?? "its image"}`,
-      { command: refused },
-      { cause: error },
-    );
+  if (refused !== undefined) return notExecutable(refused, container?.image ?? "its image", error);
   return new OrcoError("start_failed", `${service} cannot be started: ${plain(text)}`, { ...error.facts }, { cause: error });
 }
 
@@ -39,7 +36,22 @@ function isOfContainer({ facts: { path } }: OrcoError): boolean {
 
 function noProgram(command: string, image: string, cause: OrcoError): OrcoError {
   const where = command.includes("/") ? "no such file" : "not found in PATH";
-  return new OrcoError("executable_not_found", `${command}: ${where} in ${image}`, { command, path: command }, { cause });
+  return new OrcoError(
+    "executable_not_found",
+    `${command}: ${where} in ${image}: name another command or entrypoint, or add it to the image`,
+    { command, path: command },
+    { cause },
+  );
+}
+
+function notExecutable(command: string, image: string, cause: OrcoError): OrcoError {
+  const message = `${command} is not executable in ${image}: name another command, or chmod +x it in the image`;
+  return new OrcoError("invalid", message, { command }, { cause });
+}
+
+function noUser(kind: string, name: string, cause: OrcoError): OrcoError {
+  const message = `the ${kind} ${name} does not exist in the container: give a number, or add it to the image`;
+  return new OrcoError("invalid", message, { [kind]: name }, { cause });
 }
 
 /** Another container's port is held by docker's proxy, which has the port as its argument. */
