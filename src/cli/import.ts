@@ -1,7 +1,9 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { OrcoError, errnoOf } from "../kernel/errors.ts";
+import { readTextFile } from "../kernel/read-text.ts";
 import { type Imported, importCompose } from "../stack/import/import.ts";
+import { MAX_SOURCE_BYTES } from "../stack/load/limits.ts";
 import { type Context, textOption } from "./context.ts";
 import { EXIT } from "./exit.ts";
 import { importText } from "./import-text.ts";
@@ -21,7 +23,8 @@ export async function importStack(context: Context): Promise<number> {
   const [first = "", ...others] = files;
   const found = importCompose({
     files: [first, ...others],
-    readFile: (path) => readFileSync(path, "utf8"),
+    // What a person names may be a pipe; what a file names must not.
+    readFile: (path) => (files.includes(path) ? readFileSync(path, "utf8") : readTextFile(path, MAX_SOURCE_BYTES)),
     exists: existsSync,
     ...(target !== undefined && { into: dirname(target) }),
   });

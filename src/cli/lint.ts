@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { formatDiagnostics } from "../kernel/diagnostic.ts";
 import type { Diagnostic } from "../kernel/errors.ts";
+import { readTextFile } from "../kernel/read-text.ts";
+import { MAX_SOURCE_BYTES } from "../stack/load/limits.ts";
 import { loadStack, type LoadOptions } from "../stack/load/load.ts";
 import type { StackSpec } from "../stack/spec.ts";
 import { lookAt } from "../stack/load/places.ts";
@@ -52,7 +53,7 @@ export function loadOffline(context: Context, options: LoadOptions = {}): Offlin
   const read: string[] = [];
   const readFile = (name: string): string => {
     read.push(name);
-    return readFileSync(name, "utf8");
+    return readTextFile(name, MAX_SOURCE_BYTES);
   };
   const env = Object.fromEntries(Object.entries(context.io.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
   const from = { source, file: path, workdir: dirname(path), env, readFile, look: lookAt };

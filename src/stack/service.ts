@@ -1,13 +1,13 @@
-import { readFileSync } from "node:fs";
 import { errnoOf, OrcoError, type Diagnostic } from "../kernel/errors.ts";
 import type { JsonObject } from "../kernel/event.ts";
 import { dependenciesOf } from "../kernel/graph.ts";
 import { inherited } from "../kernel/inherited.ts";
+import { readTextFile } from "../kernel/read-text.ts";
 import type { Runs } from "../workflow/execute.ts";
 import { graphOf, serviceOf, unknownService } from "./graph.ts";
 import { refuseDecision } from "./changes/decide.ts";
 import { refuseLasting } from "./changes/once.ts";
-import { MAX_REPLICAS } from "./load/limits.ts";
+import { MAX_REPLICAS, MAX_SOURCE_BYTES } from "./load/limits.ts";
 import { loadStack } from "./load/load.ts";
 import { lookAt } from "./load/places.ts";
 import { planChanges } from "./plan.ts";
@@ -158,7 +158,7 @@ function refuse(diagnostics: readonly Diagnostic[], severity: "error" | "unsuppo
 
 function readOrUndefined(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8");
+    return readTextFile(path, MAX_SOURCE_BYTES);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw error;

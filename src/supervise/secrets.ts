@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
-import { chown, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chown, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errnoOf, fileTrouble, OrcoError } from "../kernel/errors.ts";
+import { readTextFile } from "../kernel/read-text.ts";
 import { makePrivateFolder, memoryFolders, privateFolderAt, removePrivateFolder } from "./private-folder.ts";
 import { runAs } from "./user.ts";
 
@@ -13,6 +13,8 @@ export interface SecretRef {
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
+
+const MAX_SECRET_BYTES = 1024 * 1024;
 
 interface SecretsOptions {
   readonly instance: string;
@@ -106,7 +108,7 @@ export async function readSecret(name: string, ref: Pick<SecretRef, "from">, dae
   }
   const { file } = ref.from;
   try {
-    return (await readFile(file, "utf8")).replace(/\r?\n$/, "");
+    return readTextFile(file, MAX_SECRET_BYTES).replace(/\r?\n$/, "");
   } catch (error) {
     throw new OrcoError("invalid", `secret ${name}: cannot read ${file}: ${fileTrouble(error)}`, { secret: name, file });
   }
@@ -122,7 +124,7 @@ export function secretValues(refs: Readonly<Record<string, SecretRef>>, daemonEn
 
 function readIfThere(file: string): string | undefined {
   try {
-    return readFileSync(file, "utf8");
+    return readTextFile(file, MAX_SECRET_BYTES);
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     return undefined;

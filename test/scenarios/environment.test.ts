@@ -65,6 +65,20 @@ test("a missing variable, and an env file that is missing or cannot be read, are
   expect(await folder.orco("up", "-d")).toMatchObject({ code: 1, err: expect.stringMatching(/stack.yaml:3:\d+: error: .*dir\.env/) });
 });
 
+test("a pipe or a device that is named as a file holds nobody up", async () => {
+  const piped = rig.stack(`services: { one: { command: "true", envFromFile: pipe.env } }`);
+  Bun.spawnSync(["mkfifo", join(piped.dir, "pipe.env")]);
+  expect(await piped.orco("up", "-d")).toMatchObject({ code: 1, err: expect.stringContaining("pipe.env: it is no regular file") });
+  const endless = rig.stack(`
+    includes: [/dev/zero]
+    services: { one: { command: "true" } }
+  `);
+  expect(await endless.orco("up", "-d")).toMatchObject({ code: 1, err: expect.stringContaining("/dev/zero: it is no regular file") });
+  const secret = rig.stack(`services: { one: { command: "true", secrets: { KEY: { file: pipe } } } }`);
+  Bun.spawnSync(["mkfifo", join(secret.dir, "pipe")]);
+  expect(await secret.orco("up", "-d", "--wait")).toMatchObject({ code: 1, err: expect.stringContaining("it is no regular file") });
+});
+
 test("included files are merged, the includer wins; a circle of includes is shown", async () => {
   const stack = rig.stack(`
     includes: [base/base.yaml]
