@@ -50,3 +50,8 @@ test("a file beyond the limit is refused before it is read", () => {
   writeFileSync(path, Buffer.alloc(4 * 1024 * 1024 + 1));
   expect(() => readStackFile(folder, path)).toThrow("at most 4194304");
 });
+
+test("a file that is no YAML costs no time, whatever it looks like", () => {
+  for (const line of [" \n", "  a a\n", "stack:\n"])
+    expect(() => stackNameOf({ path: "/x", source: `stack:\n${line.repeat(50_000)}x: [\n` }, {})).toThrow("has no stack.name");
+}, 3000);

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { OrcoError, errnoOf } from "../kernel/errors.ts";
 import { INHERITED } from "../kernel/inherited.ts";
+import { readTextFile } from "../kernel/read-text.ts";
 import { usageError } from "./exit.ts";
 
 /** More than the daemon takes; checked before reading so that a wrong file does not fill memory. */
@@ -61,12 +62,22 @@ function withIncludes(file: StackFile): string[] {
     texts.push(next.source);
     for (const include of includesOf(next.source)) {
       const path = resolve(dirname(next.path), include);
-      if (seen.has(path) || !existsSync(path)) continue;
+      if (seen.has(path)) continue;
       seen.add(path);
-      waiting.push({ path, source: readText(path) });
+      const source = includeAt(path);
+      if (source !== undefined) waiting.push({ path, source });
     }
   }
   return texts;
+}
+
+/** Undefined: the daemon says what is wrong with it, and where it is asked for. */
+function includeAt(path: string): string | undefined {
+  try {
+    return readTextFile(path, MAX_BYTES);
+  } catch {
+    return undefined;
+  }
 }
 
 function readText(path: string): string {
@@ -98,7 +109,8 @@ function parsedName(source: string): string | undefined {
 }
 
 function shownName(source: string): string | undefined {
-  const block = /^stack:[^\n]*\n(?:[ \t]+[^\n]*\n|[ \t]*\n)*?[ \t]+name:[ \t]*["']?([^"'\s#]+)/m;
+  // Line by line, each in one way: what does not match is given up at once.
+  const block = /^stack:[^\n]*\n(?:(?:(?![ \t]+name:)[ \t][^\n]*)?\n)*[ \t]+name:[ \t]*["']?([^"'\s#]+)/m;
   const flow = /^stack:[ \t]*\{[^}\n]*?\bname:[ \t]*["']?([^"'\s#,}]+)/m;
   return (flow.exec(source) ?? block.exec(source))?.[1];
 }
