@@ -99,7 +99,7 @@ describe.skipIf(!here)("a container starts", () => {
       const first = await rig.runtime.start(rig.launch("exit 0"), { mended });
       await first.exited;
       await rig.runtime.forget(first.instance);
-      for (const { Id } of await listNetworks(docker, { label: [`orco.home=${rig.homeId}`] })) await removeNetwork(docker, Id);
+      for (const network of await listNetworks(docker, { label: [`orco.home=${rig.homeId}`] })) await removeNetwork(docker, network);
       await rig.runtime.start(rig.launch(STAY), { again: true, mended });
       await rig.runtime.start(rig.launch(STAY), { again: true, mended });
       expect(told).toEqual(["network_lost"]);
@@ -201,21 +201,25 @@ describe.skipIf(!here)("strays", () => {
     using(async (rig) => {
       const secrets = [{ name: "KEY", path: "/run/secrets/KEY", value: "s3cret" }];
       const inMemory = new SecretFiles({ homeId: rig.homeId, instanceDir: (instance) => join(rig.home, "instances", instance) });
-      const known = await rig.runtime.start(rig.launch(STAY, {}, { secrets }));
-      for (const key of ["i1", "i2", "i2-command"]) await inMemory.place(key, secrets);
-      const successor = rig.successor();
-      const stay = { argv: ["/bin/sh", "-c", "cat /run/secrets/KEY; echo; sleep 3600"], timeoutMs: 3000 };
-      const asked = rig.launch("", {}, { secrets });
-      const running = successor.command(asked, stay);
-      await until("its secrets", async () => (await inMemory.keys()).includes(`${asked.instance}-command`));
-      expect(await successor.hasLeftovers()).toBe(true);
-      await successor.strays(new Set([known.instance, "i2"]));
-      expect((await inMemory.keys()).toSorted()).toEqual([known.instance, `${asked.instance}-command`, "i2"].toSorted());
-      expect(await running).toMatchObject({ ended: "timeout", output: "s3cret" });
-      await inMemory.remove("i2");
-      await known.stop({ signal: "SIGKILL", timeoutMs: 0 });
-      await successor.forget(known.instance);
-      expect([await inMemory.keys(), await successor.hasLeftovers()]).toEqual([[], false]);
+      try {
+        const known = await rig.runtime.start(rig.launch(STAY, {}, { secrets }));
+        for (const key of ["i1", "i2", "i2-command"]) await inMemory.place(key, secrets);
+        const successor = rig.successor();
+        const stay = { argv: ["/bin/sh", "-c", "cat /run/secrets/KEY; echo; sleep 3600"], timeoutMs: 3000 };
+        const asked = rig.launch("", {}, { secrets });
+        const running = successor.command(asked, stay);
+        await until("its secrets", async () => (await inMemory.keys()).includes(`${asked.instance}-command`));
+        expect(await successor.hasLeftovers()).toBe(true);
+        await successor.strays(new Set([known.instance, "i2"]));
+        expect((await inMemory.keys()).toSorted()).toEqual([known.instance, `${asked.instance}-command`, "i2"].toSorted());
+        expect(await running).toMatchObject({ ended: "timeout", output: "s3cret" });
+        await inMemory.remove("i2");
+        await known.stop({ signal: "SIGKILL", timeoutMs: 0 });
+        await successor.forget(known.instance);
+        expect([await inMemory.keys(), await successor.hasLeftovers()]).toEqual([[], false]);
+      } finally {
+        for (const key of await inMemory.keys()) await inMemory.remove(key);
+      }
     }));
 
   test("one that is paused runs; what somebody made of a copy of an instance is not ours, whatever its labels say", () =>
