@@ -150,5 +150,10 @@ test("whoever asks how it is at this moment has an answer in the time of a probe
   expect(await Promise.all(answers)).toEqual([false, false]);
   expect(signals.map(({ aborted }) => aborted)).toEqual([false, true]);
   prober.stop();
+  const patient = probing({ command: { command: ["true"], timeoutMs: 30_000 } }, { clock, run }).prober;
+  const answer = patient.look();
+  await clock.advance(2000);
+  expect(await answer).toBe(false);
+  patient.stop();
   expect(clock.pendingTimers).toBe(0);
 });

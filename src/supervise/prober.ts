@@ -16,6 +16,9 @@ const FIRST_PAUSE_MS = 6.25;
 /** Settled services with this interval or a longer one are probed together. */
 const GRID_FROM_INTERVAL_MS = 1000;
 
+/** Whoever asks how it is holds up an end or a stop meanwhile. */
+const LOOK_MS = 2000;
+
 export interface ProberOptions {
   readonly health: HealthSpec;
   /** Of command probes. */
@@ -33,7 +36,7 @@ export interface ProberOptions {
 export interface Probing {
   /** Nothing is told any more, and no probe command is left. */
   stop(): void;
-  /** How it is at this moment, beside the rounds: it does not count. All who ask meanwhile get one answer, in the time a probe has. */
+  /** How it is at this moment, beside the rounds: it does not count. All who ask meanwhile get one answer, within two seconds. */
   look(): Promise<boolean>;
 }
 
@@ -93,7 +96,7 @@ class Prober {
     const { clock, health } = this.options;
     const late = new AbortController();
     const over = Promise.withResolvers<false>();
-    const cancel = clock.after(Math.max(health.timeoutMs, health.command?.timeoutMs ?? 0), () => {
+    const cancel = clock.after(Math.min(LOOK_MS, Math.max(health.timeoutMs, health.command?.timeoutMs ?? 0)), () => {
       over.resolve(false);
       late.abort();
     });
