@@ -7,6 +7,7 @@ import { machine, render, verdict, write, type Bench, type BenchOptions, type Re
 
 const BENCHES: Record<string, () => Promise<{ run: Bench }>> = {
   "up-100": () => load("up-100"),
+  "up-20-docker": () => load("up-20-docker"),
   "stop-100": () => load("stop-100"),
   "idle-100": () => load("idle-100"),
   restart: () => load("restart"),
