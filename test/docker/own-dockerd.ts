@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { listContainers, removeContainer } from "../../src/supervise/docker/containers.ts";
@@ -22,9 +22,10 @@ export class OwnDockerd {
     this.engine = new Engine(`unix://${root}/sock`);
   }
 
-  /** With the image of the tests. */
-  static async begin(from: Engine): Promise<OwnDockerd> {
+  /** With the image of the tests; its images and containers have `dataBytes` on disk where given. */
+  static async begin(from: Engine, { dataBytes }: { dataBytes?: number } = {}): Promise<OwnDockerd> {
     const root = mkdtempSync(join(tmpdir(), "orco-dockerd-"));
+    if (dataBytes !== undefined) mountMemory(join(root, "data"), dataBytes);
     writeFileSync(join(root, "daemon.json"), '{"live-restore": true}');
     writeFileSync(join(root, "containerd.toml"), containerdConfig(root));
     const holder = Bun.spawn(["unshare", "--net", "sleep", "infinity"]);
@@ -69,6 +70,15 @@ export class OwnDockerd {
     await until("dockerd", () => this.engine.ping({ timeoutMs: 1000 }).then(Boolean, () => false), 15_000);
   }
 
+  /** Leaves nothing of its disk. */
+  fill(): void {
+    Bun.spawnSync(["dd", "if=/dev/zero", `of=${this.root}/data/filler`, "bs=64k"], { stderr: "ignore" });
+  }
+
+  empty(): void {
+    rmSync(join(this.root, "data/filler"));
+  }
+
   async crash(): Promise<void> {
     this.child?.kill("SIGKILL");
     await this.child?.exited;
@@ -94,6 +104,12 @@ export class OwnDockerd {
     while (readFileSync("/proc/mounts", "utf8").includes(` ${this.root}/data `)) Bun.spawnSync(["umount", `${this.root}/data`]);
     rmSync(this.root, { recursive: true, force: true });
   }
+}
+
+function mountMemory(path: string, bytes: number): void {
+  mkdirSync(path);
+  const { success, stderr } = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", path]);
+  if (!success) throw new Error(stderr.toString());
 }
 
 function containerdConfig(root: string): string {

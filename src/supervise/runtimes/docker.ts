@@ -20,6 +20,7 @@ import { Link } from "./docker/link.ts";
 import { commandSecrets, runOneOff } from "./docker/one-off.ts";
 import { Removal } from "./docker/removal.ts";
 import { startInstance } from "./docker/start.ts";
+import { diskError } from "./docker/start-error.ts";
 import { removeStrays, type Stray } from "./docker/strays.ts";
 
 export interface DockerRuntimeOptions {
@@ -46,6 +47,8 @@ interface Target {
   readonly pid?: number | undefined;
 }
 
+/** A docker that hangs holds up the processes of a stack for no longer. */
+const GREETING_MS = 1500;
 /** In a container the service is process 1, or stands below an init that passes signals on. */
 const INSIDE = { ORCO_PID: "1" };
 
@@ -120,9 +123,12 @@ export class DockerRuntime implements Runtime {
   async claim({ stack, network, volumes }: StackClaim): Promise<void> {
     const { engine, homeId } = this.options;
     try {
-      await this.link.with(() => claimResources(engine, { homeId, stack, network, volumes }));
+      await this.link.with(async () => {
+        await engine.ping({ timeoutMs: GREETING_MS });
+        await claimResources(engine, { homeId, stack, network, volumes });
+      });
     } catch (error) {
-      if (!(error instanceof OrcoError) || error.code !== "engine_away") throw error;
+      if (!(error instanceof OrcoError) || error.code !== "engine_away") throw diskError(error);
     }
   }
 

@@ -17,7 +17,7 @@ export function startError(error: unknown, { service, container }: Pick<LaunchSp
   // Anything but docker's answer about a container is told well already: docker is away, an image cannot be had, an object is somebody else's.
   if (!(error instanceof OrcoError) || error.facts["status"] === undefined || !isOfContainer(error)) return error;
   const text = error.message;
-  if (NO_SPACE.test(text)) return new OrcoError("disk_full", `docker has no space left: ${plain(text)}`, error.facts, { cause: error });
+  if (NO_SPACE.test(text)) return diskError(error);
   const port = PORT.exec(text)?.groups;
   if (port) return portError(error, { port: Number(port["port"] ?? port["port2"]), host: port["host"] ?? port["host2"] ?? "" });
   const found = NO_PROGRAM.exec(text)?.groups;
@@ -28,6 +28,13 @@ export function startError(error: unknown, { service, container }: Pick<LaunchSp
   const refused = REFUSED_PROGRAM.exec(text)?.groups?.["name"];
   if (refused !== undefined) return notExecutable(refused, container?.image ?? "its image", error);
   return new OrcoError("start_failed", `${service} cannot be started: ${plain(text)}`, { ...error.facts }, { cause: error });
+}
+
+/** The error of a docker that has no disk left, in words; anything else as it is. */
+export function diskError(error: unknown): unknown {
+  if (!(error instanceof OrcoError) || error.facts["status"] === undefined || !NO_SPACE.test(error.message)) return error;
+  const message = `docker has no space left: ${plain(error.message)}; free some (docker system prune)`;
+  return new OrcoError("disk_full", message, error.facts, { cause: error });
 }
 
 function isOfContainer({ facts: { path } }: OrcoError): boolean {
