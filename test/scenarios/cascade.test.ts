@@ -67,13 +67,15 @@ test("one that fails its probes for reasons of its own is restarted when what it
         restartPolicy: { backoff: { min: 10ms } }
   `);
   await stack.up();
+  // A busy machine may ask it before it has touched anything.
+  const { restarts: before } = await stack.service("web");
   database.up = false;
   await stack.whenService("db", "to be unready", ({ ready }) => !ready);
   rmSync(`${stack.dir}/good`);
   const { instances } = await stack.whenService("web", "to be unready", (view) => !view.ready && view);
-  expect(instances).toMatchObject([{ state: "Running", restarts: 0, reason: "probe_unready" }]);
+  expect(instances).toMatchObject([{ state: "Running", restarts: before, reason: "probe_unready" }]);
   database.up = true;
-  await stack.whenService("web", "to be started anew", ({ ready, restarts }) => ready && restarts === 1);
+  await stack.whenService("web", "to be started anew", ({ ready, restarts }) => ready && restarts === before + 1);
   await stack.ok("down");
 });
 
