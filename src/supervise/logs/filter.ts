@@ -1,5 +1,5 @@
-import { RE2JS } from "re2js";
 import { messageOf, OrcoError } from "../../kernel/errors.ts";
+import { linearPattern, type Pattern } from "../../kernel/pattern.ts";
 import { LEVELS, levelNamed, rankOf } from "./level.ts";
 import type { LogQuery, LogRecord } from "./record.ts";
 
@@ -42,9 +42,9 @@ function matcher(pattern: string): Matcher {
   return { literal: JSON.stringify(pattern).slice(1, -1), test: (message) => message.includes(pattern) };
 }
 
-function compile(pattern: string): RE2JS {
+function compile(pattern: string): Pattern {
   try {
-    return RE2JS.compile(pattern);
+    return linearPattern(pattern);
   } catch (error) {
     throw new OrcoError("invalid", `grep: ${messageOf(error)}`, { pattern });
   }

@@ -1,5 +1,5 @@
-import { RE2JS } from "re2js";
 import { STATUS_CODES } from "node:http";
+import { linearPattern, type Pattern } from "../../kernel/pattern.ts";
 import { VERSION } from "../../kernel/version.ts";
 import type { HttpProbe } from "../health.ts";
 import { exchange, type HttpAnswer } from "./http-exchange.ts";
@@ -17,7 +17,7 @@ export function httpProbe(spec: HttpProbe, ports: ProbePorts): Probe {
     secure: url.protocol === "https:",
   };
   const request = requestOf(spec, url);
-  const pattern = spec.bodyPattern === undefined ? undefined : RE2JS.compile(spec.bodyPattern);
+  const pattern = spec.bodyPattern === undefined ? undefined : linearPattern(spec.bodyPattern);
   const what = `http ${spec.method} ${url.origin}${url.pathname}`;
   const recentMs: number[] = [];
   return async (signal) => {
@@ -40,7 +40,7 @@ function averageWith(recentMs: number[], latencyMs: number): number {
 
 function judge(
   { status, reason, body }: HttpAnswer,
-  { spec, path, pattern }: { spec: HttpProbe; path: string; pattern: RE2JS | undefined },
+  { spec, path, pattern }: { spec: HttpProbe; path: string; pattern: Pattern | undefined },
 ): Finding {
   const line = `${status} ${reason || (STATUS_CODES[status] ?? "")} ${path}`.replace("  ", " ");
   if (!spec.expectStatus.some(({ from, to }) => status >= from && status <= to)) return { ok: false, detail: line };

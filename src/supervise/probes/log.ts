@@ -1,4 +1,4 @@
-import { RE2JS } from "re2js";
+import { linearPattern } from "../../kernel/pattern.ts";
 import type { LogProbe } from "../health.ts";
 import type { LogRecord } from "../logs/record.ts";
 
@@ -20,7 +20,7 @@ export class LogWatch {
     this.seen = seen;
     this.spec = spec;
     if (seen) return;
-    const pattern = RE2JS.compile(spec.pattern);
+    const pattern = linearPattern(spec.pattern);
     this.unsubscribe = subscribe((record) => {
       if (this.seen || !isAbout(record, spec) || !pattern.matcher(record.message).find()) return;
       this.seen = true;
