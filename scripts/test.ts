@@ -10,6 +10,8 @@ const MAX_WORKERS = 4;
 const UNIT_TIMEOUT_MS = 20_000;
 const SCENARIO_TIMEOUT_MS = 180_000;
 const CLUSTER = "./test/kube/";
+/** They wait for docker most of the time. */
+const CONTAINERS = /test\/(?:scenarios\/(?:docker|containers|podman)|chaos\/(?:docker|rolling))/;
 
 /** Programs that a user's machine may lack, and the tests that cannot do without them. In CI their absence is a failure. */
 const NEEDS: readonly { readonly program: string; readonly tests: RegExp }[] = [
@@ -42,11 +44,12 @@ async function everything(): Promise<Counts[]> {
   const units = possible(find("src/**/*.test.ts", "test/*.test.ts"));
   const others = possible(find("test/*/**/*.test.ts"));
   const onCluster = others.filter((file) => file.startsWith(CLUSTER));
-  const scenarios = others.filter((file) => !file.startsWith(CLUSTER));
+  const containers = others.filter((file) => CONTAINERS.test(file));
+  const scenarios = others.filter((file) => !file.startsWith(CLUSTER) && !CONTAINERS.test(file));
   // They wait for a cluster most of the time.
   const cluster = oneByOne(onCluster);
   const unit = await bunTest([`--parallel=${workers}`, "--timeout", String(UNIT_TIMEOUT_MS), "--only-failures", ...units]);
-  return [unit, await oneByOne(scenarios), await cluster];
+  return [unit, ...(await Promise.all([oneByOne(scenarios), oneByOne(containers), cluster]))];
 }
 
 async function oneByOne(files: readonly string[]): Promise<Counts> {
