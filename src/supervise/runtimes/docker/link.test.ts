@@ -1,5 +1,8 @@
 import { expect, test } from "bun:test";
-import { FakeClock } from "../../../kernel/clock.ts";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { FakeClock, systemClock } from "../../../kernel/clock.ts";
 import { Engine } from "../../docker/engine.ts";
 import { Link } from "./link.ts";
 import { until } from "../../../../test/until.ts";
@@ -19,4 +22,28 @@ test("a docker that is away stays so, since the same moment, while anybody asks;
   await clock.advance(10_000);
   expect(link.trouble()).toBeUndefined();
   await until("nothing to be left", () => clock.advance(0).then(() => clock.pendingTimers === 0));
+});
+
+test("a docker that hangs while an image is pulled is noticed, though nothing runs yet", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "orco-link-"));
+  const host = join(dir, "docker.sock");
+  const deaf = Bun.listen({ unix: host, socket: { data: () => undefined } });
+  const link = new Link({
+    engine: new Engine(`unix://${host}`),
+    clock: systemClock(),
+    homeId: "h",
+    onTrouble: () => undefined,
+    onError: () => undefined,
+  });
+  try {
+    const pulling = Promise.withResolvers<string>();
+    const asked = link.with(() => pulling.promise);
+    await until("trouble", () => link.trouble());
+    pulling.resolve("pulled");
+    expect(await asked).toBe("pulled");
+  } finally {
+    link.close();
+    deaf.stop(true);
+    rmSync(dir, { recursive: true });
+  }
 });

@@ -59,21 +59,22 @@ export class Link {
     this.restIfIdle();
   }
 
-  /** Does something with docker. Rejects with `engine_away` while it does not answer. */
+  /** Does something with docker. Rejects with `engine_away` while it does not answer; one that hangs meanwhile is noticed. */
   async with<Value>(work: () => Promise<Value>): Promise<Value> {
     if (this.presence.isAway) throw this.missed(undefined);
+    const letGo = this.hold();
     try {
       return await work();
     } catch (error) {
       throw isAway(error) ? this.missed(error) : error;
+    } finally {
+      letGo();
     }
   }
 
   /** Waits for docker and does it then, however often docker goes meanwhile. */
   async insist<Value>(work: () => Promise<Value>, signal: AbortSignal): Promise<Value> {
-    const waiter = {};
-    this.waiting.add(waiter);
-    this.run();
+    const letGo = this.hold();
     try {
       for (;;) {
         await this.presence.present(signal);
@@ -86,8 +87,7 @@ export class Link {
         }
       }
     } finally {
-      this.waiting.delete(waiter);
-      this.restIfIdle();
+      letGo();
     }
   }
 
@@ -104,6 +104,17 @@ export class Link {
   trouble(): string | undefined {
     if (this.presence.isAway) this.touch();
     return this.presence.trouble;
+  }
+
+  /** Somebody needs to know of docker until he lets go. */
+  private hold(): () => void {
+    const waiter = {};
+    this.waiting.add(waiter);
+    this.run();
+    return () => {
+      this.waiting.delete(waiter);
+      this.restIfIdle();
+    };
   }
 
   private missed(error: unknown): Error {
