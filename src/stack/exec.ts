@@ -1,7 +1,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import { OrcoError } from "../kernel/errors.ts";
 import type { EventLog, JsonObject } from "../kernel/event.ts";
-import type { Slot } from "../supervise/instance.ts";
+import { hasEnded, type Slot } from "../supervise/instance.ts";
 import type { Live } from "../supervise/live.ts";
 import type { Exec, ExecRun, Handle } from "../supervise/runtime.ts";
 import type { Supervisor } from "../supervise/supervisor.ts";
@@ -194,6 +194,6 @@ function notRunning({ stack, service, replica }: ExecTarget, slot: Slot | undefi
   return new OrcoError("conflict", `${name} is not running${why}`, {
     stack,
     service,
-    next: slot?.wanted === "run" ? "see why: orco status" : `start it: orco start ${service}; see why: orco status`,
+    next: slot && !hasEnded(slot) ? "see why: orco status" : `start it: orco start ${service}; see why: orco status`,
   });
 }
