@@ -57,7 +57,8 @@ describe("up", () => {
   const run = { "PUT /stacks/demo": () => Response.json(runView({ status: "pending" }), { status: 202 }) };
 
   test("sends the file, its folder, and only the variables it names", async () => {
-    const daemon = fake(run);
+    const desired = { type: "step.completed", ts: "2026-01-01T10:00:03.000Z", step: "desired" };
+    const daemon = fake({ ...run, "GET /runs/r1/events": () => sse([desired]) });
     const { code, out } = await daemon.run(["up", "-d", "db"], { env: { GREETING: "hi", PRIVATE: "no" } });
     expect({ code, out }).toEqual({ code: 0, out: "r1\n" });
     const put = daemon.asked.find((one) => one.method === "PUT");

@@ -11,6 +11,8 @@ import { putRequest } from "./put.ts";
 import { durationOption } from "./time.ts";
 
 const WAIT_TIMEOUT = "5m";
+/** How long `-d` waits for the stack to be there. */
+const BEGUN_MS = 5000;
 
 export async function up(context: Context): Promise<number | undefined> {
   const { options } = context;
@@ -24,11 +26,32 @@ export async function up(context: Context): Promise<number | undefined> {
   const run = await client.putStack(name, { ...body, start: true }, { adopt: options["adopt"] === true, queue: options["queue"] === true });
   const change = { run, stack: name, sinceMs };
   if (options["wait"] === true) return waitReady(context, client, { ...change, timeoutMs });
-  if (options["detach"] === true) return announce(context, run);
+  if (options["detach"] === true) {
+    // Behind another change it may wait for long.
+    const waits = options["queue"] === true && (await isThere(client, name));
+    if (!waits) await begun(client, run);
+    return announce(context, run);
+  }
   const { foreground } = await import("./foreground.ts");
   if (options["watch"] !== true) return foreground(context, client, change);
   const { watchStack } = await import("./watch/watch.ts");
   return foreground(context, client, { ...change, watch: (note) => watchStack(context, client, { stack: name, note }) });
+}
+
+/** Whoever asks about the stack next finds it, and what failed before that is told; a docker that takes its time is not waited for. */
+async function begun(client: Client, run: RunView): Promise<void> {
+  const signal = AbortSignal.timeout(BEGUN_MS);
+  try {
+    for await (const { type, step } of client.runEvents(run.id, { signal })) if (type === "step.completed" && step === "desired") return;
+  } catch (error) {
+    if (signal.aborted) return;
+    throw error;
+  }
+  if (!signal.aborted) succeeded(await client.run(run.id));
+}
+
+async function isThere(client: Client, name: string): Promise<boolean> {
+  return (await client.stacks()).some(({ stack }) => stack === name);
 }
 
 function refuseWatch({ detach, wait }: Options): void {
