@@ -1,8 +1,8 @@
-import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../kernel/clock.ts";
-import { afterOf, newestFirst, type Ranked, Reader, TURN_RECORDS, type Wanted, wantedBy } from "./reader.ts";
+import { newestFirst, type Ranked, Reader, startOf, type Wanted, wantedBy } from "./reader.ts";
 import type { LogQuery, LogRecord } from "./record.ts";
 import type { ServiceLog } from "./service-log.ts";
+import { Turns } from "./turns.ts";
 import { Wake } from "./wake.ts";
 
 export interface QueryOptions {
@@ -15,6 +15,12 @@ export interface QueryOptions {
   readonly onChange: (fn: () => void) => () => void;
 }
 
+/** How a query lives with others. */
+interface Sharing {
+  readonly signal: AbortSignal;
+  readonly turns: Turns;
+}
+
 /** Records a follower is given before it looks for new services. */
 const FOLLOW_RECORDS = 65_536;
 
@@ -25,9 +31,10 @@ export function openQuery(options: QueryOptions): AsyncIterable<LogRecord> {
 }
 
 async function* backlog(options: QueryOptions, wanted: Wanted): AsyncGenerator<LogRecord> {
-  const readers = await startingReaders(options, wanted);
+  const turns = new Turns(options.clock);
+  const readers = await startingReaders(options, wanted, turns);
   try {
-    yield* merged(readers, options.signal);
+    yield* merged(readers, { signal: options.signal, turns });
   } finally {
     for (const reader of readers) reader.close();
   }
@@ -36,6 +43,7 @@ async function* backlog(options: QueryOptions, wanted: Wanted): AsyncGenerator<L
 /** Reads from disk also what is new: a slow reader costs no memory, and loses lines only to the bounds of the log itself. */
 async function* follow(options: QueryOptions, wanted: Wanted): AsyncGenerator<LogRecord> {
   const { clock, query, signal } = options;
+  const turns = new Turns(clock);
   const wake = new Wake(signal);
   const offChange = options.onChange(wake.call);
   const watching = new Map<ServiceLog, () => void>();
@@ -45,11 +53,11 @@ async function* follow(options: QueryOptions, wanted: Wanted): AsyncGenerator<Lo
       readers.push(reader);
       watching.set(reader.log, reader.log.follow(wake.call));
     };
-    for (const reader of await startingReaders(options, wanted)) watch(reader);
+    for (const reader of await startingReaders(options, wanted, turns)) watch(reader);
     while (!signal.aborted) {
       for (const log of options.logs())
-        if (!watching.has(log)) watch(new Reader(log, wanted, { after: 0, until: Number.POSITIVE_INFINITY }));
-      if (yield* merged(readers, signal, FOLLOW_RECORDS)) continue;
+        if (!watching.has(log)) watch(new Reader(log, wanted, { start: { seq: 0 }, until: Number.POSITIVE_INFINITY }));
+      if (yield* merged(readers, { signal, turns, most: FOLLOW_RECORDS })) continue;
       if (isOver(readers, query, clock)) return;
       const left = query.untilMs === undefined ? undefined : query.untilMs - clock.now() + 1;
       const cancel = left === undefined ? undefined : clock.after(left, wake.call);
@@ -69,21 +77,25 @@ function isOver(readers: readonly Reader[], { untilMs }: LogQuery, clock: Clock)
   return readers.length > 0 && readers.every((reader) => reader.log.closed);
 }
 
-async function startingReaders({ query, signal, logs }: QueryOptions, wanted: Wanted): Promise<Reader[]> {
+async function startingReaders({ query, signal, logs }: QueryOptions, wanted: Wanted, turns: Turns): Promise<Reader[]> {
   const found = logs();
   const ends = new Map(found.map((log) => [log, log.lastSeq]));
-  const starts = query.tail === undefined ? undefined : await tailStarts(ends, wanted, signal);
+  const starts = query.tail === undefined ? undefined : await tailStarts(ends, wanted, { signal, turns });
   return found.map((log) => {
     const end = ends.get(log) ?? 0;
-    const after = starts ? (starts.get(log) ?? end) : afterOf(log, query);
-    return new Reader(log, wanted, { after, until: query.follow ? Number.POSITIVE_INFINITY : end });
+    const start = starts ? { seq: starts.get(log) ?? end } : startOf(log, query);
+    return new Reader(log, wanted, { start, until: query.follow ? Number.POSITIVE_INFINITY : end });
   });
 }
 
 /** Where the last N matching records of all services together begin: they are counted from the end, not kept. */
-async function tailStarts(ends: ReadonlyMap<ServiceLog, number>, wanted: Wanted, signal: AbortSignal): Promise<Map<ServiceLog, number>> {
+async function tailStarts(
+  ends: ReadonlyMap<ServiceLog, number>,
+  wanted: Wanted,
+  { signal, turns }: Sharing,
+): Promise<Map<ServiceLog, number>> {
   const starts = new Map<ServiceLog, number>();
-  const walks = [...ends].map(([log, end]) => new Walk(log, newestFirst(log, wanted, end)));
+  const walks = [...ends].map(([log, until]) => new Walk(log, newestFirst(log, wanted, { until, turns })));
   try {
     await count(walks, wanted.query.tail ?? 0, { starts, signal });
   } finally {
@@ -100,7 +112,7 @@ async function count(
   for (let found = 0; found < tail && !signal.aborted; found++) {
     let newest: Walk | undefined;
     for (const walk of walks) {
-      while (walk.advance() === "pause") await setImmediate();
+      for (let pause = walk.advance(); pause; pause = walk.advance()) await pause;
       if (walk.head && (!newest?.head || isNewer(walk.head, newest.head))) newest = walk;
     }
     if (!newest?.head) return;
@@ -115,15 +127,17 @@ class Walk {
 
   constructor(
     readonly log: ServiceLog,
-    private readonly records: Generator<Ranked | undefined>,
+    private readonly records: Generator<Ranked | Promise<void>>,
   ) {}
 
-  advance(): "ready" | "pause" {
-    if (this.head || this.ended) return "ready";
+  /** Undefined when the next one is known; else what to wait for before asking again. */
+  advance(): Promise<void> | undefined {
+    if (this.head || this.ended) return undefined;
     const { value, done } = this.records.next();
     this.ended = done === true;
-    this.head = done ? undefined : value;
-    return this.head || this.ended ? "ready" : "pause";
+    if (value instanceof Promise) return value;
+    this.head = value ?? undefined;
+    return undefined;
   }
 
   close(): void {
@@ -138,15 +152,13 @@ function isNewer(a: Ranked, b: Ranked): boolean {
 /** All that can be read now, by (timestamp, service, seq); true when it stopped at about `most` records. */
 async function* merged(
   readers: readonly Reader[],
-  signal: AbortSignal,
-  most = Number.POSITIVE_INFINITY,
+  { signal, turns, most = Number.POSITIVE_INFINITY }: Sharing & { readonly most?: number },
 ): AsyncGenerator<LogRecord, boolean> {
-  for (let work = 0, given = 0; !signal.aborted;) {
+  for (let given = 0; !signal.aborted;) {
     for (const reader of readers) {
       for (let cost = reader.load(); cost !== false && reader.ts === undefined; cost = reader.load()) {
-        work += cost + 1;
-        if (work >= TURN_RECORDS) await setImmediate();
-        if (work >= TURN_RECORDS) work = 0;
+        const pause = typeof cost === "number" ? turns.spend(cost + 1) : turns.rest(cost);
+        if (pause) await pause;
         if (signal.aborted) return false;
       }
     }
@@ -158,7 +170,8 @@ async function* merged(
       const record = first.take();
       if (record) yield record;
       given += 1;
-      if (++work % TURN_RECORDS === 0) await setImmediate();
+      const pause = turns.spend(1);
+      if (pause) await pause;
     }
   }
   return false;

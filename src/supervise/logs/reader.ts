@@ -2,8 +2,9 @@ import { type ContentFilter, contentFilter, parseRecord } from "./filter.ts";
 import { instanceKey } from "./entry.ts";
 import { previousRuns } from "./previous.ts";
 import type { LogQuery, LogRecord } from "./record.ts";
-import { backwards, Scan, seqBefore, type Span } from "./scan.ts";
+import { backwards, Scan, seqBefore, type Span, type Start } from "./scan.ts";
 import type { ServiceLog } from "./service-log.ts";
+import type { Turns } from "./turns.ts";
 
 /** The part of a query that one service's reader needs. */
 export interface Wanted {
@@ -14,9 +15,6 @@ export interface Wanted {
 export function wantedBy(query: LogQuery): Wanted {
   return { query, filter: contentFilter(query) };
 }
-
-/** Records worked through before the event loop gets its turn. */
-export const TURN_RECORDS = 2048;
 
 /** A record with what the merge goes by. */
 export interface Ranked {
@@ -29,16 +27,18 @@ export interface Ranked {
 export class Reader {
   private readonly scan: Scan;
   private readonly runs: Runs | undefined;
+  /** The one whose bytes were waited for. */
+  private nextSpan: Span | undefined;
   private held: { readonly ts: number; readonly records: (LogRecord | string)[]; next: number } = { ts: 0, records: [], next: 0 };
 
   constructor(
     readonly log: ServiceLog,
     private readonly wanted: Wanted,
-    /** Exclusive; and the last seq to be read, when that is settled. */
-    range: { readonly after: number; readonly until: number },
+    /** `until`: the last seq to be read, when that is settled. */
+    range: { readonly start: Start; readonly until: number },
   ) {
     this.until = range.until;
-    this.scan = new Scan(() => log.segments, range.after);
+    this.scan = new Scan(() => log.segments, range.start);
     this.runs = runsMeant(log, wanted.query);
   }
 
@@ -58,12 +58,15 @@ export class Reader {
     return typeof next === "string" ? parseRecord(next) : next;
   }
 
-  /** Loads the next batch if none is held. False when there is nothing more now; else the bytes of work it cost, roughly. */
-  load(): number | false {
+  /** Loads the next batch if none is held. False when there is nothing more now; else what it cost, in records, or what has to be waited for first. */
+  load(): number | false | Promise<void> {
     if (this.ts !== undefined) return 0;
-    if (this.scan.lastSeq >= this.until) return false;
-    const span = this.scan.next();
-    if (!span || (this.wanted.query.untilMs ?? Number.POSITIVE_INFINITY) < span.ts) return false;
+    const { query } = this.wanted;
+    const span = this.nextSpan ?? (this.scan.lastSeq < this.until ? this.scan.next() : undefined);
+    if (!span || (query.untilMs ?? Number.POSITIVE_INFINITY) < span.ts) return false;
+    const fetched = this.nextSpan || !wants(span, query, this.runs) ? undefined : span.fetch();
+    this.nextSpan = fetched && span;
+    if (fetched) return fetched;
     const records: (LogRecord | string)[] = this.select(span);
     if (span.lost > 0) {
       records.unshift(droppedRecord(span, this.service));
@@ -88,35 +91,41 @@ export class Reader {
   }
 }
 
-/** Matching records newest first, without their content. */
-export function* newestFirst(log: ServiceLog, { query, filter }: Wanted, until: number): Generator<Ranked | undefined> {
+interface NewestFirst {
+  /** The newest seq that is wanted. */
+  readonly until: number;
+  readonly turns: Turns;
+}
+
+/** Matching records newest first, without their content; between them places to let others have their turn, or to wait for the disk. */
+export function* newestFirst(log: ServiceLog, { query, filter }: Wanted, { until, turns }: NewestFirst): Generator<Ranked | Promise<void>> {
   const runs = runsMeant(log, query);
-  const after = afterOf(log, query);
-  let work = 0;
+  const start = startOf(log, query);
+  const after = "seq" in start ? start.seq : seqBefore(log.segments, start.sinceMs);
   for (const span of backwards(log.segments)) {
     if (span.lastSeq <= after) return;
     if (span.firstSeq > until || span.ts > (query.untilMs ?? Number.POSITIVE_INFINITY) || !wants(span, query, runs)) continue;
+    const fetched = filter && span.fetch();
+    if (fetched) yield turns.rest(fetched);
     const lines = !filter ? undefined : mayHold(span, filter) ? span.lines() : [];
     for (let seq = Math.min(span.lastSeq, until); seq >= Math.max(span.firstSeq, after + 1); seq--) {
       const line = lines?.[seq - span.firstSeq];
       if (!lines || (line !== undefined && filter?.accept(line))) yield { ts: span.ts, service: log.service, seq };
     }
-    work += 1 + (lines?.length ?? 0);
-    if (work >= TURN_RECORDS) yield undefined; // a place to let others have their turn
-    if (work >= TURN_RECORDS) work = 0;
+    const pause = turns.spend(1 + (lines?.length ?? 0));
+    if (pause) yield pause;
   }
 }
 
 /**
- * The last seq that the query does not want, by its `after`, or else its `sinceMs`. Whoever names a seq has read up to it: lines behind it are new to
- * him whatever their time, which for a container may be well before they came here.
+ * What the query does not want, by its `after`, or else its `sinceMs`. Whoever names a seq has read up to it: lines behind it are new to him whatever
+ * their time, which for a container may be well before they came here.
  */
-export function afterOf(log: ServiceLog, { after, sinceMs }: LogQuery): number {
+export function startOf(log: ServiceLog, { after, sinceMs }: LogQuery): Start {
   const asked = after?.[log.service];
   // A seq from the future is one of an older log of that name.
-  if (asked !== undefined && asked <= log.lastSeq) return asked;
-  const first = (log.segments[0]?.firstSeq ?? 1) - 1;
-  return sinceMs === undefined ? first : Math.max(first, seqBefore(log.segments, sinceMs));
+  if (asked !== undefined && asked <= log.lastSeq) return { seq: asked };
+  return sinceMs === undefined ? { seq: (log.segments[0]?.firstSeq ?? 1) - 1 } : { sinceMs };
 }
 
 /** Starts of instances, by their keys. */

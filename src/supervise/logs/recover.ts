@@ -3,8 +3,12 @@ import { join } from "node:path";
 import { errnoOf } from "../../kernel/errors.ts";
 import { type Cursor, cursorKey } from "./cursor.ts";
 import { ENTRY_BYTES, type Entry, FLAG, NO_INSTANCE } from "./entry.ts";
-import { EntryBlocks } from "./entry-blocks.ts";
+import { EntryBlocks, SEARCH_ENTRIES } from "./entry-blocks.ts";
 import type { ActiveSegment, Segment } from "./segment.ts";
+
+interface Last extends Cursors {
+  readonly active: ActiveSegment;
+}
 
 interface Cursors {
   readonly cursors: Map<string, Cursor>;
@@ -27,7 +31,7 @@ const IDX = /^(\d{16})\.idx$/;
  */
 export function recover(dir: string): Recovered {
   const names = tidied(dir);
-  let last: ActiveSegment | undefined;
+  let last: Last | undefined;
   while (!last && names.length > 0) {
     const path = join(dir, names.pop() ?? "");
     last = lastSegment(path);
@@ -35,7 +39,7 @@ export function recover(dir: string): Recovered {
   }
   if (!last) return { segments: [], active: undefined, cursors: new Map(), past: new Map() };
   const closed = names.map((name) => new ClosedSegment(join(dir, name)));
-  return { segments: [...closed, last], active: last, ...readCursors(last) };
+  return { segments: [...closed, last.active], ...last };
 }
 
 /** The index goes first: a log without an index is a leftover. */
@@ -63,15 +67,17 @@ function listed(dir: string): string[] {
 }
 
 /** The one that is written on, cut to its last checkpoint. */
-function lastSegment(path: string): ActiveSegment | undefined {
+function lastSegment(path: string): Last | undefined {
   const idx = openSync(`${path}.idx`, "r+");
   try {
-    const found = lastWhole(idx, sizeOf(`${path}.log`));
+    const blocks = new EntryBlocks(idx, SEARCH_ENTRIES);
+    const found = lastWhole(idx, sizeOf(`${path}.log`), blocks);
     if (!found) return undefined;
     const { entry, entries } = found;
-    ftruncateSync(idx, entries * ENTRY_BYTES);
-    truncateLog(path, entry.end);
-    return { path, ...figuresOf(path, found), firstTs: firstTs(idx, entries) };
+    if (fstatSync(idx).size !== entries * ENTRY_BYTES) ftruncateSync(idx, entries * ENTRY_BYTES);
+    if (sizeOf(`${path}.log`) !== entry.end) truncateLog(path, entry.end);
+    const at: EntryAt = (number) => blocks.entry(number, entries);
+    return { active: { path, ...figuresOf(path, found), firstTs: firstTs(at, entries) }, ...cursorsBefore(at, entries) };
   } finally {
     closeSync(idx);
   }
@@ -120,7 +126,7 @@ class ClosedSegment implements Segment {
     try {
       const idx = openSync(`${this.path}.idx`, "r");
       try {
-        return figuresOf(this.path, lastWhole(idx, sizeOf(`${this.path}.log`)));
+        return figuresOf(this.path, lastWhole(idx, sizeOf(`${this.path}.log`), new EntryBlocks(idx)));
       } finally {
         closeSync(idx);
       }
@@ -145,9 +151,8 @@ function truncateLog(path: string, end: number): void {
 }
 
 /** The last entry that is whole and whose bytes are there. */
-function lastWhole(idx: number, logBytes: number): { entry: Entry; entries: number } | undefined {
+function lastWhole(idx: number, logBytes: number, blocks: EntryBlocks): { entry: Entry; entries: number } | undefined {
   const written = Math.floor(fstatSync(idx).size / ENTRY_BYTES);
-  const blocks = new EntryBlocks(idx);
   for (let at = written - 1; at >= 0; at--) {
     const entry = blocks.entry(at, written);
     if (entry && entry.end <= logBytes) return { entry, entries: at + 1 };
@@ -155,34 +160,25 @@ function lastWhole(idx: number, logBytes: number): { entry: Entry; entries: numb
   return undefined;
 }
 
+type EntryAt = (at: number) => Entry | undefined;
+
 /** Time of the first record: the first entry that covers bytes comes right after the snapshot at the head. */
-function firstTs(idx: number, entries: number): number | undefined {
-  const blocks = new EntryBlocks(idx);
+function firstTs(entryAt: EntryAt, entries: number): number | undefined {
   for (let at = 0; at < entries; at++) {
-    const entry = blocks.entry(at, entries);
+    const entry = entryAt(at);
     if (entry && entry.end > 0) return entry.ts;
   }
   return undefined;
 }
 
 /** Cursors, read backwards as far as the last whole snapshot. */
-function readCursors(segment: Segment): Cursors {
-  const idx = openSync(`${segment.path}.idx`, "r");
-  const blocks = new EntryBlocks(idx);
-  try {
-    return cursorsBefore((at) => blocks.entry(at, segment.entries), segment.entries);
-  } finally {
-    closeSync(idx);
-  }
-}
-
-function cursorsBefore(entry: (at: number) => Entry | undefined, entries: number): Cursors {
+function cursorsBefore(entryAt: EntryAt, entries: number): Cursors {
   const found: Cursor[] = [];
   const known = new Set<string>();
   const ended = new Set<string>();
   let inSnapshot = false;
   for (let at = entries - 1; at >= 0; at--) {
-    const now = entry(at);
+    const now = entryAt(at);
     if (!now) continue;
     const isSnapshot = (now.flags & FLAG.snapshot) !== 0;
     if (inSnapshot && !isSnapshot) break;

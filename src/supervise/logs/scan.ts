@@ -13,21 +13,31 @@ export interface Span {
   readonly flags: number;
   /** Records right before these that are gone. */
   readonly lost: number;
+  /** Where reading its bytes now would wait for the disk: resolves when it does no longer. */
+  readonly fetch: () => Promise<void> | undefined;
   readonly lines: () => string[];
   /** All of its lines and maybe some before them, undecoded. */
   readonly bytes: () => Buffer;
 }
 
-/** Walks a service's log batch by batch, forward from a seq, also while it grows and its old segments are removed. */
+/** The last record that is not wanted, or the time of the first that is. */
+export type Start = { readonly seq: number } | { readonly sinceMs: number };
+
+/** Walks a service's log batch by batch, forward, also while it grows and its old segments are removed. */
 export class Scan {
   private file: SegmentFile | undefined;
   private at = 0;
+  private seq = 0;
+  /** Until there is such a record. */
+  private sinceMs: number | undefined;
 
-  /** `seq`: the last record that is not wanted. */
   constructor(
     private readonly segments: () => readonly Segment[],
-    private seq: number,
-  ) {}
+    start: Start,
+  ) {
+    if ("seq" in start) this.seq = start.seq;
+    else this.sinceMs = start.sinceMs;
+  }
 
   get lastSeq(): number {
     return this.seq;
@@ -73,6 +83,7 @@ export class Scan {
 
   private openNext(): boolean {
     const segments = this.segments();
+    if (this.sinceMs !== undefined) return this.openSince(segments, this.sinceMs);
     for (const [at, segment] of segments.entries()) {
       const below = (segments[at + 1]?.firstSeq ?? Number.POSITIVE_INFINITY) - 1 <= this.seq;
       if (below || segment.lastSeq <= this.seq) continue;
@@ -83,6 +94,14 @@ export class Scan {
       return true;
     }
     return false;
+  }
+
+  private openSince(segments: readonly Segment[], sinceMs: number): boolean {
+    const place = placeOf(segments, sinceMs);
+    if (!place) return false;
+    ({ file: this.file, at: this.at, seq: this.seq } = place);
+    this.sinceMs = undefined;
+    return true;
   }
 }
 
@@ -104,16 +123,26 @@ export function* backwards(segments: readonly Segment[]): Generator<Span> {
 
 /** seq of the last record read before `ts`: by the index, not by a scan. */
 export function seqBefore(segments: readonly Segment[], ts: number): number {
+  const place = placeOf(segments, ts);
+  place?.file.close();
+  return place?.seq ?? segments.at(-1)?.lastSeq ?? 0;
+}
+
+/** Where the records since `ts` begin, in a file that is the caller's to close; `seq` is of the one before. */
+function placeOf(segments: readonly Segment[], ts: number): { file: SegmentFile; at: number; seq: number } | undefined {
   // From the newest: of those that are far too old nothing has to be read.
-  const segment = segments[segments.findLastIndex(({ end, lastTs }) => end > 0 && lastTs < ts) + 1];
-  if (!segment) return segments.at(-1)?.lastSeq ?? 0;
-  const file = openIfThere(segment);
-  try {
-    const at = file?.search((entry) => entry.ts >= ts) ?? 0;
-    return file?.entry(at - 1)?.seq ?? segment.firstSeq - 1;
-  } finally {
-    file?.close();
+  const older = segments.findLastIndex(({ end, lastTs }) => end > 0 && lastTs < ts);
+  for (const segment of segments.slice(older + 1)) {
+    const file = openIfThere(segment);
+    let at = segment.entries;
+    try {
+      at = file?.search((entry) => entry.ts >= ts) ?? at;
+      if (file && at < segment.entries) return { file, at, seq: file.entry(at - 1)?.seq ?? segment.firstSeq - 1 };
+    } finally {
+      if (at >= segment.entries) file?.close();
+    }
   }
+  return undefined;
 }
 
 function spanOf(file: SegmentFile, at: number, entry: Entry): Span {
@@ -122,7 +151,8 @@ function spanOf(file: SegmentFile, at: number, entry: Entry): Span {
   const firstSeq = (before?.seq ?? file.segment.firstSeq - 1) + 1;
   const { seq: lastSeq, ts, instance, replica, flags } = entry;
   const bytes = (): Buffer => file.bytes(from, entry.end);
-  return { firstSeq, lastSeq, ts, instance, replica, flags, lost: 0, bytes, lines: () => linesOf(bytes()) };
+  const fetch = (): Promise<void> | undefined => file.fetch(from, entry.end);
+  return { firstSeq, lastSeq, ts, instance, replica, flags, lost: 0, bytes, fetch, lines: () => linesOf(bytes()) };
 }
 
 function linesOf(bytes: Buffer): string[] {

@@ -1,8 +1,9 @@
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import type { Entry } from "./entry.ts";
-import { EntryBlocks } from "./entry-blocks.ts";
+import { EntryBlocks, SEARCH_ENTRIES } from "./entry-blocks.ts";
 import { readUpTo } from "./file.ts";
+import { ReadAhead } from "./read-ahead.ts";
 
 /** One file of records and its index, as far as they are committed. What a closed one has is read when it is asked for. */
 export interface Segment {
@@ -24,6 +25,8 @@ export type ActiveSegment = { -readonly [Field in keyof Segment]: Segment[Field]
 
 const SEQ_DIGITS = 16;
 const WINDOW_BYTES = 64 * 1024;
+/** What stands at the end was written last, and is in memory; or it is little. */
+const NEWEST_BYTES = 1024 * 1024;
 const NO_WINDOW: { readonly start: number; readonly bytes: Buffer } = { start: 0, bytes: Buffer.alloc(0) };
 
 export function segmentPath(dir: string, firstSeq: number): string {
@@ -36,6 +39,7 @@ export class SegmentFile {
   private readonly idx: number;
   private readonly entries: EntryBlocks;
   private window = NO_WINDOW;
+  private ahead: ReadAhead | undefined;
 
   constructor(readonly segment: Segment) {
     this.idx = openSync(`${segment.path}.idx`, "r");
@@ -57,9 +61,10 @@ export class SegmentFile {
   search(isPast: (entry: Entry) => boolean): number {
     let low = 0;
     let high = this.segment.entries;
+    const entries = new EntryBlocks(this.idx, SEARCH_ENTRIES);
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const entry = this.entry(middle);
+      const entry = entries.entry(middle, this.segment.entries);
       if (entry && isPast(entry)) high = middle;
       else low = middle + 1;
     }
@@ -75,6 +80,19 @@ export class SegmentFile {
     const { start, bytes } = this.window;
     if (from < start || to > start + bytes.length) this.slide(from, to);
     return this.window.bytes.subarray(from - this.window.start, to - this.window.start);
+  }
+
+  /**
+   * Undefined when `bytes` may be called now; else resolves when it may without holding up the event loop for a cold disk. A first small read never
+   * waits: whoever wants little has it sooner that way.
+   */
+  fetch(from: number, to: number): Promise<void> | undefined {
+    const { start, bytes } = this.window;
+    if ((from >= start && to <= start + bytes.length) || this.segment.end - from < NEWEST_BYTES) return undefined;
+    const isFirst = this.ahead === undefined;
+    this.ahead ??= new ReadAhead(this.log);
+    if (isFirst && to - from <= WINDOW_BYTES) return undefined;
+    return from < start ? this.ahead.fetch(Math.max(0, to - WINDOW_BYTES), to) : this.ahead.fetch(from, Math.max(to, from + WINDOW_BYTES));
   }
 
   /** Nothing is read for now: a follower of many quiet services holds no bytes of them. */
