@@ -6,7 +6,6 @@ import { dockerHere } from "../docker/engine.ts";
 import { FlakySocket } from "../docker/flaky-socket.ts";
 import { OwnDockerd } from "../docker/own-dockerd.ts";
 import { Rig } from "./rig.ts";
-import { until } from "../until.ts";
 
 const engine = await dockerHere();
 const STATUS_MS = 2000;
