@@ -52,6 +52,25 @@ describe.skipIf(!found)("orco exec in a container", () => {
     await until("nothing of it", async () => !(await stack.ok("exec", "db", "--", "sh", "-c", "ps")).includes("sleep 4711"));
   });
 
+  test("what a daemon did not live to end is ended by the next; what somebody else has begun goes on", async () => {
+    const stack = await up();
+    const { container = "" } = (await stack.service("db")).instances[0] ?? {};
+    const processes = async (): Promise<string> => {
+      const top = await docker.engine.call<{ Processes: string[][] }>("GET", `/containers/${container}/top`);
+      return top.Processes.flat().join(" ");
+    };
+    const theirs = { AttachStdout: true, Cmd: ["sleep", "4713"] };
+    const { Id } = await docker.engine.call<{ Id: string }>("POST", `/containers/${container}/exec`, { body: theirs });
+    await docker.engine.call("POST", `/exec/${Id}/start`, { body: { Detach: true } });
+    const command = stack.start("exec", "db", "--", "sh", "-c", "(setsid sleep 4712 &) ; sleep 4714");
+    await until("the command", async () => /4712.*4714|4714.*4712/.test(await processes()));
+    await rig.killDaemon();
+    await command.ended;
+    await rig.serve();
+    await until("nothing of it", async () => !/4712|4714/.test(await processes()));
+    expect(await processes()).toContain("sleep 4713");
+  });
+
   test("stopped: 125, and its container is told by nobody", async () => {
     const stack = await up();
     await stack.ok("stop", "db");

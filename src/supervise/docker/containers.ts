@@ -61,6 +61,8 @@ export interface ContainerInfo {
   /** With a slash in front. */
   readonly Name: string;
   readonly Image: string;
+  /** Of commands that run inside. */
+  readonly ExecIDs?: readonly string[] | null;
   readonly State: ContainerState;
   readonly Config: {
     readonly Image: string;

@@ -3,7 +3,7 @@ import { OrcoError } from "../../kernel/errors.ts";
 import { identify, type Proof } from "../identity.ts";
 import { bootId, descendantsOf, environOf } from "../proc.ts";
 import { Signals } from "../signal.ts";
-import { inspectContainer } from "./containers.ts";
+import { type ContainerInfo, inspectContainer } from "./containers.ts";
 import type { Engine } from "./engine.ts";
 import { createExec, inspectExec } from "./exec-calls.ts";
 
@@ -34,6 +34,19 @@ export async function killExec(engine: Engine, marked: Marked): Promise<void> {
   else await killInside(engine, marked);
 }
 
+/** Commands that a daemon did not live to end, with all they have started; only where docker runs on this machine. Somebody else's go on. */
+export async function killFormer(engine: Engine, { ExecIDs, State }: Pick<ContainerInfo, "ExecIDs" | "State">): Promise<void> {
+  if (!("unix" in engine.address) || !ExecIDs || ExecIDs.length === 0) return;
+  const commands = await Promise.all(ExecIDs.map((exec) => inspectExec(engine, exec).catch(orNone)));
+  const tops = commands.flatMap((state) => (state?.Running && state.Pid > 0 ? [state.Pid] : []));
+  await killRounds(() => [...new Set([...tops, ...[...tops, State.Pid].flatMap(descendantsOf)])].filter(isMarked));
+}
+
+/** It has ended meanwhile. */
+function orNone(error: unknown): undefined {
+  if (!(error instanceof OrcoError) || error.code !== "not_found") throw error;
+}
+
 /** What the command left behind; its children pass to the container's main process. */
 export function killHere(above: readonly number[], mark: string): Promise<void> {
   return killRounds(() => [...new Set(above.filter((pid) => pid > 0).flatMap(descendantsOf))].filter((pid) => carries(pid, mark)));
@@ -57,6 +70,10 @@ async function killRounds(find: () => readonly number[]): Promise<void> {
 
 function carries(pid: number, mark: string): boolean {
   return pid > 0 && (environOf(pid)?.includes(`${MARK}=${mark}`) ?? false);
+}
+
+function isMarked(pid: number): boolean {
+  return environOf(pid)?.some((line) => line.startsWith(`${MARK}=`)) ?? false;
 }
 
 async function killInside(engine: Engine, { container, mark }: Marked): Promise<void> {

@@ -86,7 +86,7 @@ export class DockerRuntime implements Runtime {
   }
 
   adopt(instance: string): Promise<Adopted> {
-    const { engine, clock } = this.options;
+    const { engine, clock, onError } = this.options;
     const known = this.instances.get(instance);
     if (known) return Promise.resolve({ kind: "running", handle: known });
     return adoptContainer(instance, this.folder(instance), {
@@ -96,6 +96,7 @@ export class DockerRuntime implements Runtime {
       bootId: this.bootId,
       watch: (folder, id, meta) => this.watch(folder, id, meta),
       sleep: (ms) => clock.sleep(ms),
+      onError,
     });
   }
 

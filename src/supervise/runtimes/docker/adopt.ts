@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { OrcoError } from "../../../kernel/errors.ts";
 import { type ContainerInfo, inspectContainer } from "../../docker/containers.ts";
 import type { Engine } from "../../docker/engine.ts";
+import { killFormer } from "../../docker/exec-kill.ts";
 import { bootTime } from "../../docker/exit.ts";
 import type { Adopted } from "../../runtime.ts";
 import type { ContainerFolder, ContainerMeta } from "./folder.ts";
@@ -17,6 +18,7 @@ export interface AdoptPorts {
   /** Looks after a container from now on. */
   readonly watch: (folder: ContainerFolder, instance: string, meta?: ContainerMeta) => ContainerInstance;
   readonly sleep: (ms: number) => Promise<void>;
+  readonly onError: (error: unknown) => void;
 }
 
 /** A docker that hangs does not hold up the start of the daemon. */
@@ -55,6 +57,8 @@ export async function adoptContainer(instance: string, folder: ContainerFolder, 
   }
   if (!State.Running && endedBefore(info, meta, ports)) return gone;
   folder.create();
+  // Those of the daemon that died; nobody waits for it.
+  if (State.Running) void killFormer(ports.engine, info).catch(ports.onError);
   const handle = ports.watch(folder, instance, metaOf(info, { instance, bootId: ports.bootId }));
   if (State.Running) return { kind: "running", handle };
   handle.look();
