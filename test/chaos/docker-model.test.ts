@@ -34,13 +34,31 @@ interface World {
   readonly file: Readonly<Record<Name, Pick<Service, "replicas" | "version">>>;
 }
 
-const MOVES = ["up", "apply", "edit", "stop", "start", "restart", "scale", "exec", "down", "remove", "kill", "kill daemon"] as const;
+const MOVES = [
+  "up",
+  "apply",
+  "apply",
+  "edit",
+  "edit",
+  "stop",
+  "start",
+  "restart",
+  "scale",
+  "scale",
+  "exec",
+  "exec",
+  "down",
+  "remove",
+  "remove",
+  "kill",
+  "kill daemon",
+] as const;
 type Move = { readonly do: (typeof MOVES)[number]; readonly service: Name; readonly replicas: number };
 
 const each = <T>(value: (name: Name) => T): Record<Name, T> => ({ web: value("web"), job: value("job"), own: value("own") });
 
 function follow({ running, file }: World, move: Move): World {
-  const with_ = (to: Partial<Service>): World =>
+  const changed = (to: Partial<Service>): World =>
     running ? { file, running: { ...running, [move.service]: { ...running[move.service], ...to } } } : { file, running };
   switch (move.do) {
     case "edit":
@@ -50,15 +68,18 @@ function follow({ running, file }: World, move: Move): World {
     case "apply":
       return { file, running: each((name) => ({ ...file[name], up: running?.[name].up ?? true })) };
     case "scale":
-      return with_({ replicas: move.replicas, up: true });
+      return changed({ replicas: move.replicas, up: true });
     case "stop":
-      return with_({ up: false });
+      return changed({ up: false });
     case "start":
     case "restart":
-      return with_({ up: true });
+      return changed({ up: true });
     case "down":
       return { file, running: undefined };
-    default:
+    case "exec":
+    case "remove":
+    case "kill":
+    case "kill daemon":
       return { file, running };
   }
 }
@@ -85,7 +106,7 @@ class Walk {
   private next(): Move {
     const pick = <T>(from: readonly T[]): T => from[Math.floor(this.random() * from.length)] as T;
     // Of a stack that is down there is nothing else to ask.
-    const move = this.world.running ? pick(MOVES) : pick(["up", "edit", "kill daemon"] as const);
+    const move = this.world.running ? pick(MOVES) : pick(["up", "up", "up", "edit", "kill daemon"] as const);
     return { do: move, service: pick(NAMES), replicas: 1 + Math.floor(this.random() * 3) };
   }
 
@@ -131,7 +152,9 @@ class Walk {
       case "remove":
       case "kill":
         return this.harm(what);
-      default:
+      case "stop":
+      case "start":
+      case "restart":
         await this.stack.ok(what, service, ...detach);
     }
   }
