@@ -1,7 +1,7 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { LoadedConfig } from "../kernel/config.ts";
 import { messageOf } from "../kernel/errors.ts";
-import { KubeRunner } from "../runs/k8s/runner.ts";
+import { KubeOnDemand } from "../runs/k8s/on-demand.ts";
 import { ContainerSteps } from "../runs/local/container-step.ts";
 import { httpSteps } from "../runs/local/http-step.ts";
 import { LocalRunner } from "../runs/local/runner.ts";
@@ -18,7 +18,7 @@ interface RunStepsOptions {
 
 /** What executes steps, by the mode of their run. Nothing outside this machine is contacted before the first step that needs it. */
 export class RunSteps {
-  readonly k8s: KubeRunner;
+  readonly k8s: KubeOnDemand;
   private readonly local: LocalRunner;
   private readonly containers: ContainerSteps;
 
@@ -29,7 +29,7 @@ export class RunSteps {
     const http: StepRunner = { start, adopt: async () => undefined, forget: async () => undefined };
     this.containers = new ContainerSteps({ engine: new Engine(dockerHost), clock, home });
     this.local = new LocalRunner({ home, clock, env, containers: this.containers, startHttp: start });
-    this.k8s = new KubeRunner({ env, namespace, image, home, clock, http, trouble: log });
+    this.k8s = new KubeOnDemand({ env, namespace, image, home, clock, http, trouble: log });
   }
 
   of(mode: RunMode): StepRunner {
