@@ -49,6 +49,7 @@ describe.skipIf(!engine)("without docker", () => {
       const said = await stack.orco("up", "-d", "--wait", "--timeout", "3s");
       expect(said.code).toBe(124);
       expect(said.err).toMatch(/box .*docker unreachable since \d\d:\d\d:\d\d/);
+      expect(said.err).toContain(`: there is no ${sock}`);
       expect(said.err).toMatch(/api .*waiting for box \(ready\)/);
       const { services } = await stack.view();
       const [own, box] = services;

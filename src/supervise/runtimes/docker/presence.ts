@@ -1,5 +1,6 @@
+import { accessSync, constants } from "node:fs";
 import type { CancelTimer, Clock } from "../../../kernel/clock.ts";
-import { messageOf, OrcoError } from "../../../kernel/errors.ts";
+import { errnoOf, messageOf, OrcoError } from "../../../kernel/errors.ts";
 import { type Engine, isAway } from "../../docker/engine.ts";
 
 export interface PresenceOptions {
@@ -17,7 +18,7 @@ const RETRY_MS = 500;
 
 /** Whether docker answers, asked as long as somebody needs to know. */
 export class Presence {
-  private absence: { readonly since: number; readonly why: string } | undefined;
+  private absence: { readonly since: number; readonly why: string; readonly lasting: string } | undefined;
   private beating: AbortController | undefined;
   private cancelBeat: CancelTimer | undefined;
   private back = Promise.withResolvers<void>();
@@ -29,9 +30,9 @@ export class Presence {
     return this.absence !== undefined;
   }
 
-  /** `docker unreachable since 12:03:04`, in this machine's time; undefined while it answers. */
+  /** `docker unreachable since 12:03:04`, in this machine's time, and what waiting will not change; undefined while it answers. */
   get trouble(): string | undefined {
-    return this.absence && `docker unreachable since ${timeOfDay(this.absence.since)}`;
+    return this.absence && `docker unreachable since ${timeOfDay(this.absence.since)}${this.absence.lasting}`;
   }
 
   /** Aborts when docker goes: what is open to it may never end by itself. */
@@ -67,7 +68,7 @@ export class Presence {
   /** Docker did not answer, as `error` says. */
   missed(error: unknown): void {
     if (this.absence) return;
-    this.absence = { since: this.options.clock.now(), why: messageOf(error) };
+    this.absence = { since: this.options.clock.now(), why: messageOf(error), lasting: lastingCause(this.options.engine) };
     this.gone.abort(this.error());
     this.options.onChange(false);
     if (this.beating) this.beatAfter(RETRY_MS);
@@ -108,6 +109,17 @@ export class Presence {
       if (!signal.aborted && isAway(error)) this.missed(error);
     }
     if (!signal.aborted) this.beatAfter(this.absence ? RETRY_MS : BEAT_MS);
+  }
+}
+
+function lastingCause({ address }: Engine): string {
+  if (!("unix" in address)) return "";
+  try {
+    accessSync(address.unix, constants.R_OK | constants.W_OK);
+    return "";
+  } catch (error) {
+    const forbidden = errnoOf(error) === "EACCES";
+    return forbidden ? `: this user may not use ${address.unix} (its group may, mostly docker)` : `: there is no ${address.unix}`;
   }
 }
 
