@@ -13,8 +13,8 @@ const CLUSTER = "./test/kube/";
 /** They wait for docker most of the time. */
 const CONTAINERS = /test\/(?:scenarios\/(?:docker|containers|podman)|chaos\/(?:docker|rolling))/;
 
-/** Programs that a user's machine may lack, and the tests that cannot do without them. In CI their absence is a failure. */
-const NEEDS: readonly { readonly program: string; readonly tests: RegExp }[] = [
+/** Programs that a user's machine may lack, and the tests that cannot do without them. In CI their absence is a failure, unless they are optional. */
+const NEEDS: readonly { readonly program: string; readonly tests: RegExp; readonly optional?: true }[] = [
   {
     program: "git",
     tests: /deploy\/git\/|(?:chaos|scenarios)\/deploy|chaos\/edge-kills|conformance\/(?:command|reference)|scenarios\/conformance/,
@@ -22,6 +22,7 @@ const NEEDS: readonly { readonly program: string; readonly tests: RegExp }[] = [
   { program: "openssl", tests: /tls\.test\.ts$|(?:deploy\/alert|kernel\/webhook\/.*)\.test\.ts$/ },
   { program: "redis-server", tests: /runs\/redis\/.*\.test\.ts$|worker\/.*\.test\.ts$|(?:scenarios|chaos)\/redis/ },
   { program: "dockerd", tests: /supervise\/docker\/docker\.test|local\/container-step\.test|scenarios\/containers/ },
+  { program: "podman", tests: /scenarios\/podman/, optional: true },
   { program: "chromium", tests: /scenarios\/browser/ },
   { program: "tmux", tests: /scenarios\/tui\.test/ },
   { program: "curl", tests: /scenarios\/docs(?:-refusals)?\.test/ },
@@ -62,7 +63,8 @@ function find(...patterns: string[]): string[] {
 
 /** Those whose programs are there; the others are named. */
 function possible(files: readonly string[]): string[] {
-  const missing = process.env["CI"] === "true" ? [] : NEEDS.filter(({ program }) => Bun.which(program) === null);
+  const needed = process.env["CI"] === "true" ? NEEDS.filter(({ optional }) => optional) : NEEDS;
+  const missing = needed.filter(({ program }) => Bun.which(program) === null);
   for (const { program, tests } of missing) {
     const left = files.filter((file) => tests.test(file));
     if (left.length > 0) console.log(`skipped: ${left.length} test files, because ${program} is not installed: ${left.join(" ")}`);

@@ -18,6 +18,12 @@ export async function dockerHere(): Promise<Engine | undefined> {
   return engine;
 }
 
+/** Podman does not tell of a kill for want of memory where control groups are of version 1. */
+export async function tellsOfMemory(engine: Engine): Promise<boolean> {
+  const { CgroupVersion } = await engine.call<{ CgroupVersion?: string }>("GET", "/info");
+  return CgroupVersion !== "1" || !(await engine.isPodman());
+}
+
 export interface TestRegistry {
   readonly image: string;
   /** Its host and port. */

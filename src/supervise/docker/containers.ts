@@ -1,5 +1,8 @@
+import { messageOf } from "../../kernel/errors.ts";
 import type { CallOptions, Engine } from "./engine.ts";
 import { FrameReader, type Frame } from "./frames.ts";
+
+const MAX_TRIES = 10;
 
 /** Of `POST /containers/create`: what orco sets of it. */
 export interface ContainerSpec {
@@ -159,13 +162,21 @@ export async function removeContainer(engine: Engine, id: string, options: CallO
 }
 
 /** Running or not, newest first. A label without a value matches all of its values. */
-export function listContainers(
+export async function listContainers(
   engine: Engine,
   labels: Readonly<Record<string, string | undefined>>,
   options: CallOptions = {},
 ): Promise<ContainerRow[]> {
   const label = Object.entries(labels).map(([name, value]) => (value === undefined ? name : `${name}=${value}`));
-  return engine.call("GET", "/containers/json", { ...options, query: { all: true, filters: JSON.stringify({ label }) } });
+  const query = { all: true, filters: JSON.stringify({ label }) };
+  for (let tries = 1; ; tries++) {
+    try {
+      return await engine.call("GET", "/containers/json", { ...options, query });
+    } catch (error) {
+      // Podman fails where one goes while it looks at them.
+      if (tries === MAX_TRIES || !/no such container/.test(messageOf(error))) throw error;
+    }
+  }
 }
 
 function isGone(error: unknown): boolean {

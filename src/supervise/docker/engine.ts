@@ -236,8 +236,9 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 
 /** Podman says 500 of what docker has codes for, and names the cause. */
 const CAUSES: readonly (readonly [RegExp, ErrorCode])[] = [
-  [/already (?:exists|in use)$|is being used$/, "conflict"],
-  [/^invalid argument$/, "invalid"],
+  [/already (?:exists|in use)$|is being used$|^container state improper$/, "conflict"],
+  [/^no such container$/, "not_found"],
+  [/(?:^invalid argument|invalid reference format)$/, "invalid"],
 ];
 
 interface Refusal {

@@ -36,5 +36,7 @@ export async function createNetwork(
 
 /** By id. `forbidden` or `conflict` while containers are on it. */
 export async function removeNetwork(engine: Engine, id: string, options: CallOptions = {}): Promise<void> {
-  await engine.call("DELETE", `/networks/${encodeURIComponent(id)}`, options);
+  // Asked by id, podman does not see the containers that are on it; there a name is never given twice.
+  const key = (await engine.isPodman()) ? (await inspectNetwork(engine, id, options)).Name : id;
+  await engine.call("DELETE", `/networks/${encodeURIComponent(key)}`, options);
 }

@@ -115,10 +115,13 @@ describe.skipIf(!here)("an image", () => {
     expect(refused(`${host}/tiny:2`)).rejects.toMatchObject({ code: "not_found", message: expect.stringContaining("tiny:2") });
     expect(refused(`${host}/huge:1`)).rejects.toMatchObject({ code: "not_found" });
     expect(refused("Not A Name")).rejects.toMatchObject({ code: "not_found" });
+    // Podman cannot ask a registry what it has.
+    const offered = (await docker.isPodman()) ? [] : ["linux/s390x", "linux/mips64le"];
+    const what = offered.length > 0 ? ".*linux/s390x, linux/mips64le" : ".*registry does not say";
     expect(refused(`${host}/tiny:foreign`)).rejects.toMatchObject({
       code: "not_found",
-      message: expect.stringMatching(/is not there for linux\/\w+.*linux\/s390x, linux\/mips64le/),
-      facts: { offered: ["linux/s390x", "linux/mips64le"] },
+      message: expect.stringMatching(new RegExp(`is not there for linux/\\w+${what}`)),
+      facts: { offered },
     });
   });
 });

@@ -2,7 +2,8 @@ import { OrcoError } from "../../kernel/errors.ts";
 import { registryOf } from "./registry-auth.ts";
 
 const NO_SPACE = /no space left on device/i;
-const WRONG_PLATFORM = /no matching manifest for (\S+)|does not match the (?:specified|detected) platform|unsupported platform/i;
+const WRONG_PLATFORM =
+  /no matching manifest for (\S+)|no image found in manifest list|does not match the (?:specified|detected) platform|unsupported platform/i;
 const WANTS_LOGIN =
   /unauthorized|no basic auth credentials|authentication required|incorrect username or password|status: ?40[13]|403 forbidden|denied/i;
 /** Docker's hub says the same of what is not there and of what is private. */
@@ -33,5 +34,6 @@ export function pullError(error: unknown, image: string): unknown {
 
 /** The platform that was wanted, e.g. `linux/arm64/v8`. */
 function platformIn(said: string): string | undefined {
-  return /no matching manifest for ([\w/.-]+)/i.exec(said)?.[1];
+  const [, architecture, os] = /no image found in manifest list for architecture (\w+), variant "\w*", OS (\w+)/.exec(said) ?? [];
+  return architecture === undefined ? /no matching manifest for ([\w/.-]+)/i.exec(said)?.[1] : `${os}/${architecture}`;
 }

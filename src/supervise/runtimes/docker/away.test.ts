@@ -9,7 +9,8 @@ import { type DockerRig, dockerRig } from "./rig.suite.ts";
 const docker = await dockerHere();
 const WORDS = /^docker unreachable since \d\d:\d\d:\d\d$/;
 
-describe.skipIf(!docker)("docker away", () => {
+// It is a dockerd of its own that is killed.
+describe.skipIf(!docker || (await docker.isPodman()))("docker away", () => {
   let own: OwnDockerd;
   beforeAll(async () => {
     if (docker) own = await OwnDockerd.begin(docker);

@@ -72,7 +72,9 @@ async function endOf(engine: Engine, id: string, { timeoutMs, signal }: CommandR
 
 async function outputOf(engine: Engine, id: string): Promise<string> {
   let kept: Buffer = Buffer.alloc(0);
-  for await (const frames of containerLogs(engine, id, { tail: OUTPUT_LINES }))
+  // Podman leaves the last line out of a tail when it has no end.
+  const tail = (await engine.isPodman()) ? {} : { tail: OUTPUT_LINES };
+  for await (const frames of containerLogs(engine, id, tail))
     for (const { data } of frames) kept = Buffer.concat([kept, data]).subarray(-OUTPUT_BYTES);
   return kept.toString("utf8").trim();
 }

@@ -6,7 +6,7 @@ const NO_SPACE = /no space left on device|disk quota exceeded/i;
 const PORT =
   /Bind for (?<host>[^ ]*):(?<port>\d+) failed: port is already allocated|listen (?:tcp|udp)\d? (?<host2>[^ ]*):(?<port2>\d+): bind: (?:address already in use|permission denied)/;
 const NO_PROGRAM =
-  /exec: "(?<name>(?:[^"\\]|\\.)*)": (?:executable file not found|stat .*no such file or directory)|exec (?<name2>\S+): no such file or directory/;
+  /exec: "(?<name>(?:[^"\\]|\\.)*)": (?:executable file not found|stat .*no such file or directory)|exec (?<name2>\S+): no such file or directory|executable file `(?<name3>[^`]+)` not found/;
 const REFUSED_PROGRAM = /exec: "(?<name>(?:[^"\\]|\\.)*)": permission denied/;
 const NO_USER = /unable to find (?<kind>user|group) (?<name>\S+?):/;
 const NOISE =
@@ -21,7 +21,7 @@ export function startError(error: unknown, { service, container }: Pick<LaunchSp
   const port = PORT.exec(text)?.groups;
   if (port) return portError(error, { port: Number(port["port"] ?? port["port2"]), host: port["host"] ?? port["host2"] ?? "" });
   const found = NO_PROGRAM.exec(text)?.groups;
-  const missing = found?.["name"] ?? found?.["name2"];
+  const missing = found?.["name"] ?? found?.["name2"] ?? found?.["name3"];
   if (missing !== undefined) return noProgram(missing, container?.image ?? "its image", error);
   const { kind, name } = NO_USER.exec(text)?.groups ?? {};
   if (kind !== undefined && name !== undefined) return noUser(kind, name, error);

@@ -99,7 +99,7 @@ describe.skipIf(!here)("a container starts", () => {
       const first = await rig.runtime.start(rig.launch("exit 0"), { mended });
       await first.exited;
       await rig.runtime.forget(first.instance);
-      for (const network of await listNetworks(docker, { label: [`orco.home=${rig.homeId}`] })) await removeNetwork(docker, network);
+      for (const { Id } of await listNetworks(docker, { label: [`orco.home=${rig.homeId}`] })) await removeNetwork(docker, Id);
       await rig.runtime.start(rig.launch(STAY), { again: true, mended });
       await rig.runtime.start(rig.launch(STAY), { again: true, mended });
       expect(told).toEqual(["network_lost"]);
