@@ -37,6 +37,10 @@ export class Live {
     });
   }
 
+  get told(): string {
+    return this.handle.held ?? this.detail;
+  }
+
   /** Commands beside the service itself: what they start in a session of its own is in no tree. */
   get mayLeaveStrays(): boolean {
     const { hooks, health, stop } = this.prepared;

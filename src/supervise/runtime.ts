@@ -206,6 +206,8 @@ export interface Handle {
   readonly spools: Spools;
   /** Epoch ms. */
   readonly startedAt: number;
+  /** Somebody else holds it back: `paused by somebody else …`. */
+  readonly held?: string | undefined;
   /** Resolves once, when the main process has ended (a grandchild that holds stdout does not delay it). Never rejects. */
   readonly exited: Promise<Exit>;
   /**

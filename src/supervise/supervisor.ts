@@ -49,9 +49,9 @@ export class Supervisor {
     return this.cell.slot;
   }
 
-  /** The last word of a probe, else the last line the service wrote. */
+  /** Who holds it back, else the last word of a probe, else the last line the service wrote. */
   get detail(): string {
-    return this.live?.detail || (this.live?.attachment.last(1)[0]?.message ?? "");
+    return this.live?.told || (this.live?.attachment.last(1)[0]?.message ?? "");
   }
 
   get readyForMs(): number {

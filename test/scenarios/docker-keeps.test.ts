@@ -169,6 +169,12 @@ describe.skipIf(!found)("what containers keep, and what they are made of", () =>
     await docker.engine.call("POST", `/containers/${db}/unpause`);
     await stack.whenService("db", "to be ready", ({ ready }) => ready);
     await stack.whenService("api", "to be well", ({ degraded }) => degraded === undefined);
+    const api = await containerOf(stack, "api");
+    await docker.engine.call("POST", `/containers/${api}/pause`);
+    await until("status to tell", async () => (await stack.service("api")).message.includes("paused by somebody else: docker unpause"));
+    await stack.ok("restart", "api");
+    expect((await stack.service("api")).message).toBe("");
+    expect(await containerOf(stack, "api")).not.toBe(api);
     await docker.engine.call("POST", `/containers/${db}/kill`);
     const back = await stack.whenService(
       "db",

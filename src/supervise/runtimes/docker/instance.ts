@@ -53,6 +53,7 @@ export class ContainerInstance implements Handle, Watched {
   private stopping: Promise<Exit> | undefined;
   private looking: "no" | "yes" | "again" | "done" = "no";
   private outOfMemory = false;
+  private paused = false;
 
   constructor(
     private readonly parts: InstanceParts,
@@ -84,6 +85,10 @@ export class ContainerInstance implements Handle, Watched {
 
   get startedAt(): number {
     return this.meta?.startedAt ?? this.ports.clock.now();
+  }
+
+  get held(): string | undefined {
+    return this.paused ? `paused by somebody else: docker unpause ${this.meta?.name ?? this.id} lets it go on` : undefined;
   }
 
   get exited(): Promise<Exit> {
@@ -174,6 +179,7 @@ export class ContainerInstance implements Handle, Watched {
   /** It runs. */
   private known(info: ContainerInfo): void {
     const before = this.meta;
+    this.paused = info.State.Status === "paused";
     this.meta = metaOf(info, { instance: this.instance, bootId: this.ports.bootId });
     if (before?.id !== this.meta.id || before.pid !== this.meta.pid) this.parts.folder.write(this.meta);
     this.follow();

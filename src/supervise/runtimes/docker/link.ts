@@ -25,7 +25,7 @@ export interface Watched {
 }
 
 /** Podman filters by names of its own (`died`, `remove`). */
-const ENDS = ["die", "died", "destroy", "remove", "oom"];
+const TOLD = ["die", "died", "destroy", "remove", "oom", "pause", "unpause"];
 /** An event may be missed. */
 const SWEEP_MS = 10_000;
 /** Docker's clock may be behind, and the stream takes a moment to begin. */
@@ -157,7 +157,7 @@ export class Link {
   /** One stream of events for all. */
   private async listen(signal: AbortSignal): Promise<void> {
     const { engine, clock, homeId, onError } = this.options;
-    const filters = { type: ["container"], event: ENDS, label: [`${OURS.home}=${homeId}`] };
+    const filters = { type: ["container"], event: TOLD, label: [`${OURS.home}=${homeId}`] };
     while (!signal.aborted) {
       try {
         await this.presence.present(signal);
