@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { systemClock } from "../src/kernel/clock.ts";
 import type { LogQuery } from "../src/supervise/logs/record.ts";
 import { LogStore } from "../src/supervise/logs/store.ts";
+import { type Contest, contest } from "./logs-peers.ts";
 import { type BenchOptions, quantile, type Report } from "./table.ts";
 
 const STREAMS = 10;
@@ -17,7 +18,8 @@ const IDLE_MS = 10_000;
 const SINCE_ROUNDS = 20;
 const LOGGING = { maxFileSizeBytes: 64 * 1024 * 1024, maxFiles: 1000, format: "auto" as const };
 
-export async function run(_options: BenchOptions = {}): Promise<Report> {
+export async function run(options: BenchOptions = {}): Promise<Report> {
+  const peers = await contest(options);
   const dir = mkdtempSync(join(tmpdir(), "orco-bench-logs-"));
   const store = new LogStore({ root: join(dir, "logs"), clock: systemClock(), onError: (error) => fail(error.message) });
   try {
@@ -26,7 +28,7 @@ export async function run(_options: BenchOptions = {}): Promise<Report> {
     const checked = await check(store);
     const searched = await search(store, flooded.middle);
     const bytes = sizeOf(join(dir, "logs"));
-    return report({ ...flooded, ...checked, ...searched, ...silent, bytes });
+    return withPeers(report({ ...flooded, ...checked, ...searched, ...silent, bytes }), peers);
   } finally {
     store.close();
     rmSync(dir, { recursive: true, force: true });
@@ -214,5 +216,15 @@ function report(
       "the writers run on the same cores meanwhile: how long the event loop is held includes waiting for a core; the idle figure is what comes on top of the idle runtime",
     ],
     raw: all,
+  };
+}
+
+function withPeers(own: Report, { rows, notes, versions, raw }: Contest): Report {
+  return {
+    ...own,
+    rows: [...own.rows, ...rows],
+    notes: [...(own.notes ?? []), ...notes],
+    peers: versions,
+    raw: { own: own.raw, peers: raw },
   };
 }

@@ -40,6 +40,10 @@ async function open(ground: Ground, stack: BenchStack): Promise<Session> {
     status: [BIN, "-f", file, "status"],
     up: () => call("up", "-d", "--wait"),
     down: () => call("down"),
+    logs: {
+      last: (service) => [BIN, "-f", file, "logs", service, "--tail", "1"],
+      kept: (service) => ask("logs", service),
+    },
     readied: async () => readyEvents(await ask("events", "--json", "--since", "10m")),
     close: async () => {
       await execute([BIN, "shutdown"], { env, timeoutMs: PATIENCE_MS }).catch(() => "");

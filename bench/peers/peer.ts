@@ -30,7 +30,16 @@ export interface Session {
   readonly readied?: () => Promise<readonly { readonly service: string; readonly at: number }[]>;
   /** The command a user types to see the state. */
   readonly status?: readonly string[];
+  /** Of tools that keep what services print. */
+  readonly logs?: Logs;
   readonly env: Readonly<Record<string, string>>;
+}
+
+export interface Logs {
+  /** The command a user types to see what a service printed last. */
+  readonly last: (service: string) => readonly string[];
+  /** All that is kept of it, however it is written down. */
+  readonly kept: (service: string) => Promise<string>;
 }
 
 /** Peers are installed once and kept here, outside the repository. */

@@ -44,6 +44,10 @@ async function open(ground: Ground, stack: BenchStack): Promise<Session> {
     env,
     says: "start returns",
     status: [bin(), "jlist"],
+    logs: {
+      last: (service) => [bin(), "logs", service, "--nostream", "--raw", "--lines", "1"],
+      kept: (service) => Bun.file(join(home, `state/logs/${service}-out.log`)).text(),
+    },
     up: () => call("start", file),
     down: () => call("delete", "all"),
     close: () => call("kill").catch(() => {}),

@@ -27,7 +27,7 @@ export const processCompose: Peer = {
 async function open(ground: Ground, stack: BenchStack): Promise<Session> {
   const home = ground.home("pc");
   const file = join(home, "process-compose.yaml");
-  await Bun.write(file, configuration(stack));
+  await Bun.write(file, configuration(stack, home));
   const unix = join(home, "pc.sock");
   const env = environment(home, { XDG_CONFIG_HOME: home });
   const api = ["-U", "-u", unix, "-L", join(home, "client.log")];
@@ -37,6 +37,10 @@ async function open(ground: Ground, stack: BenchStack): Promise<Session> {
     env,
     says: "its API, asked about each service in turn",
     status: [bin(), "process", "list", "-o", "wide", ...api],
+    logs: {
+      last: (service) => [bin(), "process", "logs", service, "--tail", "1", ...api],
+      kept: (service) => Bun.file(logOf(home, service)).text(),
+    },
     up: async () => {
       await call("up", "-D", "-t=false", "--ordered-shutdown", "-f", file, "-U", "-u", unix, "-L", join(home, "server.log"));
       await allUp(unix, stack);
@@ -75,8 +79,16 @@ async function ask(unix: string, path: string): Promise<State> {
   return (await answer.json()) as State;
 }
 
-function configuration(stack: BenchStack): string {
-  const processes = stack.services.map((service) => [service.name, entry(service, stack.probes)] as const);
+/** It keeps the last 1000 lines in memory; in a file, where it is told one, all of them. */
+function logOf(home: string, service: string): string {
+  return join(home, `${service}.log`);
+}
+
+function configuration(stack: BenchStack, home: string): string {
+  const processes = stack.services.map(
+    (service) =>
+      [service.name, { ...entry(service, stack.probes), ...(stack.keepsLogs && { log_location: logOf(home, service.name) }) }] as const,
+  );
   return JSON.stringify({ version: "0.5", is_strict: true, processes: Object.fromEntries(processes) });
 }
 

@@ -17,6 +17,8 @@ export interface BenchStack {
   readonly services: readonly BenchService[];
   /** Http probes each second and dependencies on readiness, else none and dependencies on the start alone. */
   readonly probes: boolean;
+  /** What the services print is to be kept, by tools that have to be asked. */
+  readonly keepsLogs?: boolean;
 }
 
 export interface Shape {

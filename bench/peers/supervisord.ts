@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { execute } from "./execute.ts";
 import { until } from "./observe.ts";
@@ -36,6 +36,13 @@ async function open(ground: Ground, stack: BenchStack): Promise<Session> {
     env,
     says: "its API, asked every 25 ms",
     status: [bin("supervisorctl"), "-c", file, "status"],
+    logs: {
+      last: (service) => [bin("supervisorctl"), "-c", file, "tail", "-200", service],
+      kept: async (service) => {
+        const names = readdirSync(home).filter((name) => name.startsWith(`${service}-stdout`));
+        return (await Promise.all(names.toSorted().map((name) => Bun.file(join(home, name)).text()))).join("");
+      },
+    },
     up: async () => {
       await call(bin("supervisord"), "-c", file);
       await until(() => isUp(unix, stack.services.length), PATIENCE_MS, "supervisord");
