@@ -1,5 +1,6 @@
 import type { Imported } from "../stack/import/import.ts";
 import type { ReportLine } from "../stack/import/ledger.ts";
+import { oneLine } from "../terminal/sanitize.ts";
 
 const SHOWN_VALUE = 60;
 
@@ -28,7 +29,7 @@ export function importText(found: Imported, { from, into }: { from: string; into
 function section(title: string, lines: readonly ReportLine[]): string[] {
   if (lines.length === 0) return [];
   const byReason = Map.groupBy(lines, ({ reason }) => reason);
-  return [`${title}:`, ...[...byReason].flatMap(([reason, same]) => [...same.map(headline), `      ${reason}`]), ""];
+  return [`${title}:`, ...[...byReason].flatMap(([reason, same]) => [...same.map(headline), `      ${reason}`]).map(oneLine), ""];
 }
 
 /** Values of variables may be secrets: only places are shown of those. */

@@ -1,3 +1,4 @@
+import { FORBIDDEN_KEYS } from "../load/parse.ts";
 import type { Cursor } from "./cursor.ts";
 import { addDependency } from "./depends.ts";
 import { carry, mountOf } from "./mounts.ts";
@@ -48,7 +49,7 @@ export const secrets: Handler = (at, draft) => {
     const grant = grantOf(item, "secrets", draft.project.root);
     if (!grant) continue;
     const { declared, target } = grant;
-    const name = target !== undefined && NAME.test(target) ? target : grant.name;
+    const name = target !== undefined && NAME.test(target) && !FORBIDDEN_KEYS.has(target) ? target : grant.name;
     const [file, variable] = [declared.in("file"), declared.in("environment")];
     const path = target?.startsWith("/") ? { path: target } : {};
     if (!NAME.test(name)) item.dropped(`${JSON.stringify(name)} cannot be the name of a secret: letters, digits, _ . and -`);

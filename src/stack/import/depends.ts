@@ -1,6 +1,6 @@
 import type { Cursor } from "./cursor.ts";
 import { type Draft, type Handler, listOf, to } from "./project.ts";
-import { flagOf, isOpen, oneOrMore, splitColons, textOf } from "./values.ts";
+import { flagOf, isOpen, known, oneOrMore, splitColons, textOf } from "./values.ts";
 import type { Path } from "../load/source.ts";
 
 export type Require = "started" | "ready" | "completed";
@@ -51,7 +51,7 @@ function conditional(name: string, at: Cursor, draft: Draft): void {
   if (optional && isLeftOut(name, draft))
     return at.dropped(`${name} is of another profile and need not be there: add it to dependsOn when both run`);
   const condition = at.in("condition");
-  const require = REQUIRE[condition?.text ?? "service_started"];
+  const require = known(REQUIRE, condition?.text ?? "service_started");
   if (require === undefined)
     return void condition?.fail(
       `expected service_started, service_healthy or service_completed_successfully, not ${JSON.stringify(condition.text)}`,

@@ -2,13 +2,13 @@ import type { Cursor } from "./cursor.ts";
 import { labels } from "./environment.ts";
 import { type Draft, type Handler, put } from "./project.ts";
 import { restartPolicy } from "./restart.ts";
-import { durationOf, isOpen, numberOf, textOf } from "./values.ts";
+import { durationOf, isOpen, known, numberOf, textOf } from "./values.ts";
 
 export const deploy: Handler = (at, draft) => {
   if (at.node.kind !== "map") return at.fail("expected a mapping");
   for (const [key, field] of at.fields()) {
     if (field.isNothing) field.carried(undefined, "empty");
-    else (DEPLOY[key] ?? other(key))(field, draft);
+    else (known(DEPLOY, key) ?? other(key))(field, draft);
   }
   return undefined;
 };
@@ -20,7 +20,7 @@ const NOT_HERE: Readonly<Record<string, string>> = {
 };
 
 function other(key: string): Handler {
-  return (at) => at.dropped(NOT_HERE[key] ?? (key.startsWith("x-") ? "an extension: nothing in orco reads it" : "no key of deploy"));
+  return (at) => at.dropped(known(NOT_HERE, key) ?? (key.startsWith("x-") ? "an extension: nothing in orco reads it" : "no key of deploy"));
 }
 
 /** `replicas`, and `scale` of the service. */
@@ -50,7 +50,7 @@ const DEPLOY: Readonly<Record<string, Handler>> = {
 };
 
 function limits(at: Cursor, draft: Draft): void {
-  for (const [key, field] of at.fields()) (LIMITS[key] ?? noLimit)(field, draft);
+  for (const [key, field] of at.fields()) (known(LIMITS, key) ?? noLimit)(field, draft);
 }
 
 function noLimit(at: Cursor): void {
@@ -85,7 +85,7 @@ function updateConfig(at: Cursor, draft: Draft): void {
   put(draft, ["update", startFirst ? "maxUnavailable" : "maxSurge"], 0);
   parallelism?.carried(place);
   order?.carried(place);
-  for (const [key, field] of at.fields()) if (key !== "parallelism" && key !== "order") (UPDATE[key] ?? noUpdate)(field, draft);
+  for (const [key, field] of at.fields()) if (key !== "parallelism" && key !== "order") (known(UPDATE, key) ?? noUpdate)(field, draft);
 }
 
 function noUpdate(at: Cursor): void {

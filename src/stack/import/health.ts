@@ -1,6 +1,6 @@
 import type { Cursor } from "./cursor.ts";
 import { type Draft, type Handler, put } from "./project.ts";
-import { commandOf, durationOf, flagOf, numberOf, shell, textOf } from "./values.ts";
+import { commandOf, durationOf, flagOf, known, numberOf, shell, textOf } from "./values.ts";
 
 /** What docker takes where a healthcheck says nothing. */
 const DEFAULT_PERIOD = "30s";
@@ -23,7 +23,7 @@ export const healthcheck: Handler = (at, draft) => {
   test.carried(put(draft, ["health", "command"], command));
   put(draft, ["health", "interval"], DEFAULT_PERIOD);
   put(draft, ["health", "timeout"], DEFAULT_PERIOD);
-  for (const [key, field] of at.fields()) if (key !== "test" && key !== "disable") (FIELDS[key] ?? unknown)(field, draft);
+  for (const [key, field] of at.fields()) if (key !== "test" && key !== "disable") (known(FIELDS, key) ?? unknown)(field, draft);
   put(draft, ["health", "onUnready"], "none");
   return undefined;
 };

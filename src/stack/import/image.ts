@@ -1,14 +1,14 @@
 import type { Cursor } from "./cursor.ts";
 import { canBeTaken } from "./environment.ts";
 import { type Draft, type Handler, put, rebased, to } from "./project.ts";
-import { commandOf, flagOf, isOpen, pairsOf, textOf } from "./values.ts";
+import { commandOf, flagOf, isOpen, known, pairsOf, textOf } from "./values.ts";
 
 export const build: Handler = (at, draft) => {
   if (at.node.kind === "list") return at.fail("expected a path, or a mapping with context");
   if (at.node.kind === "scalar") return contextTo(at, draft, ["build"]);
   for (const [key, field] of at.fields()) {
     if (field.isNothing) field.carried(undefined, "empty");
-    else (BUILD[key] ?? otherOf(key))(field, draft);
+    else (known(BUILD, key) ?? otherOf(key))(field, draft);
   }
   if (!at.in("context")) put(draft, ["build", "context"], rebased(".", at, draft.project));
   return undefined;
@@ -68,7 +68,7 @@ const NO_BUILD: Readonly<Record<string, string>> = {
 function otherOf(key: string): Handler {
   return (at) =>
     at.dropped(
-      NO_BUILD[key] ??
+      known(NO_BUILD, key) ??
         (key.startsWith("x-")
           ? "an extension: nothing in orco reads it"
           : `orco's build has no ${key}: context, dockerfile, args and target`),

@@ -2,7 +2,7 @@ import { dirname, relative } from "node:path";
 import type { Diagnostic } from "../../kernel/errors.ts";
 import type { ReadFile } from "../load/files.ts";
 import { Report } from "../load/report.ts";
-import type { Mapping } from "../load/source.ts";
+import type { Mapping, Node } from "../load/source.ts";
 import { ComposeFiles } from "./compose-file.ts";
 import { Cursor } from "./cursor.ts";
 import { addHints, bareVariables, refuseCycle, settleDatagrams, settleDependencies, uncovered } from "./hints.ts";
@@ -46,7 +46,7 @@ export function importCompose(from: ComposeSource): Imported {
   const problems = new Report();
   const folder = dirname(first);
   const files = new ComposeFiles(from.readFile, problems);
-  const tree = readAll(from, files);
+  const tree = withinBounds(readAll(from, files), problems);
   const ledger = new Ledger();
   const root = tree && new Cursor([], tree, { ledger, problems });
   const made = root && convert(root, { folder, bases: files.bases, exists: from.exists });
@@ -64,6 +64,27 @@ export function importCompose(from: ComposeSource): Imported {
   const workdir = relative(from.into ?? folder, folder);
   const stack = { version: 0.1, stack: { name: made.name, ...(workdir !== "" && { workdir }) }, services: made.services };
   return { ...result, look, stack, yaml: renderStack(stack, { from: relative(from.into ?? folder, first), lines }) };
+}
+
+/** Some of what follows compares each with each; the largest files that people have are far below. */
+const MAX_COMPOSE_VALUES = 20_000;
+
+function withinBounds(tree: Mapping | undefined, problems: Report): Mapping | undefined {
+  if (!tree || countUpTo(MAX_COMPOSE_VALUES + 1, tree) <= MAX_COMPOSE_VALUES) return tree;
+  const message = `more than ${MAX_COMPOSE_VALUES} values (MAX_COMPOSE_VALUES), with what is aliased, included and extended`;
+  problems.add([], tree, { message, hint: "import it in parts" });
+  return undefined;
+}
+
+function countUpTo(limit: number, root: Node): number {
+  let count = 0;
+  const waiting: Node[] = [root];
+  for (let node = waiting.pop(); node && count < limit; node = waiting.pop()) {
+    count++;
+    if (node.kind === "list") waiting.push(...node.items);
+    if (node.kind === "map") for (const { value } of node.entries.values()) waiting.push(value);
+  }
+  return count;
 }
 
 function readAll({ files: paths }: ComposeSource, files: ComposeFiles): Mapping | undefined {

@@ -1,5 +1,6 @@
 import type { Entry, Mapping, Node, Scalar } from "../load/source.ts";
 import type { Tag } from "./compose-file.ts";
+import { known } from "./values.ts";
 
 /** Replaced as a whole, though lists: a command is not two commands. */
 const REPLACED = new Set(["command", "entrypoint", "test"]);
@@ -59,7 +60,7 @@ function named(key: string, node: Node): Node {
       node,
       node.items.map((item) => [textIn(item), scalar(item, null)]),
     );
-  const separator = BY_NAME[key];
+  const separator = known(BY_NAME, key);
   if (separator === undefined) return node;
   return mapping(
     node,

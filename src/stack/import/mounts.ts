@@ -1,6 +1,6 @@
 import type { Cursor } from "./cursor.ts";
 import { type Draft, type Handler, isThere, push, rebased } from "./project.ts";
-import { flagOf, isOpen, oneOrMore, splitColons, textOf } from "./values.ts";
+import { flagOf, isOpen, known, oneOrMore, splitColons, textOf } from "./values.ts";
 
 const KEPT = new Set(["ro", "rw", "z", "Z"]);
 const WINDOWS = /^[A-Za-z]:[\\/]|^\\\\|\\/;
@@ -40,6 +40,7 @@ function short(at: Cursor): Mount | undefined {
 }
 
 const TYPES = ["bind", "volume", "tmpfs"] as const;
+const CARRIED = new Set(["type", "source", "target", "read_only"]);
 const LATER: Readonly<Record<string, string>> = {
   consistency: "a matter of Docker Desktop",
   bind: "orco binds a folder as docker does by itself",
@@ -59,7 +60,7 @@ function long(at: Cursor): Mount | undefined {
   if (WINDOWS.test(source ?? "") || WINDOWS.test(target)) return void at.dropped("a path of Windows: write it as this machine has it");
   const size = at.in("tmpfs")?.in("size");
   const selinux = at.in("bind")?.in("selinux")?.text;
-  for (const [key, field] of at.fields()) if (LATER[key] !== undefined) rest(key, field);
+  for (const [key, field] of at.fields()) if (!CARRIED.has(key)) rest(key, field);
   const flag = readOnly && flagOf(readOnly);
   return {
     type,
@@ -72,12 +73,13 @@ function long(at: Cursor): Mount | undefined {
 }
 
 function rest(key: string, at: Cursor): void {
-  if (at.node.kind !== "map") return at.dropped(LATER[key] ?? "");
+  const reason = known(LATER, key) ?? "no key of a volume";
+  if (at.node.kind !== "map") return at.dropped(reason);
   for (const [name, field] of at.fields()) {
     if ((key === "tmpfs" && name === "size") || (key === "bind" && name === "selinux")) continue;
     if (name === "create_host_path") field.dropped("orco makes no folders of this machine: make it first");
     else if (name === "nocopy") field.dropped("docker fills a new volume with what the image has there");
-    else field.dropped(LATER[key] ?? "");
+    else field.dropped(reason);
   }
 }
 
@@ -154,9 +156,10 @@ function text(mount: Mount, source: string): unknown {
 function takenBy({ fields }: Draft, target: string): string | undefined {
   const clean = target.replace(/(?<=.)\/+$/, "");
   for (const one of Array.isArray(fields["volumes"]) ? (fields["volumes"] as unknown[]) : []) {
-    const written = typeof one === "string" ? one : JSON.stringify(one);
+    // Most have nothing of it in them, and need no taking apart.
+    if (typeof one === "string" && !one.includes(clean)) continue;
     const at = typeof one === "string" ? (splitColons(one)[1] ?? one) : (one as { target: string }).target;
-    if (at.replace(/(?<=.)\/+$/, "") === clean) return written;
+    if (at.replace(/(?<=.)\/+$/, "") === clean) return typeof one === "string" ? one : JSON.stringify(one);
   }
   return undefined;
 }

@@ -1,3 +1,5 @@
+import { FORBIDDEN_KEYS } from "../load/parse.ts";
+
 const LENGTH = 63;
 export const NAME_RULE = "names are a-z, 0-9 and -, so that they are host names as well";
 
@@ -8,6 +10,7 @@ export function orcoName(name: string): string {
     .replace(/[^a-z0-9-]+/g, "-")
     .replace(/^-+/, "")
     .slice(0, LENGTH);
+  if (FORBIDDEN_KEYS.has(plain)) return `${plain}-1`;
   return plain === "" ? "service" : plain;
 }
 

@@ -32,6 +32,8 @@ const ORDER = [
     "watch",
   ],
 ].flat();
+/** What drives a terminal or turns the direction of its text, and YAML would write as it is. */
+const UNSEEN = /[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const FLOW_COLUMNS = 100;
 const COMMENT_COLUMNS = 120;
 const ON_ONE_LINE = new Set(["command", "entrypoint", "preStart", "postStart", "preStop", "ulimits"]);
@@ -54,7 +56,11 @@ export function renderStack(stack: unknown, { from, lines }: { from: string; lin
   for (const [place, reasons] of commentsOf(lines)) comment(root, place, reasons);
   for (const [service, keys] of leftOut(lines)) comment(root, ["services", service], [`left out: ${keys.join(", ")}`]);
   document.commentBefore = ` Made of ${from} by orco import compose. Comments say where orco does something else.`;
-  return document.toString({ lineWidth: 0, flowCollectionPadding: true });
+  return document.toString({ lineWidth: 0, flowCollectionPadding: true }).replace(UNSEEN, escaped);
+}
+
+function escaped(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 function shorten(document: Document): void {
@@ -67,7 +73,9 @@ function shorten(document: Document): void {
       if (name === "volumes" && isSeq(value)) for (const item of value.items) if (isMap(item)) item.flow = true;
     },
     Scalar(_, node) {
-      if (typeof node.value === "string" && node.value.includes("\n")) node.type = Scalar.BLOCK_LITERAL;
+      if (typeof node.value !== "string") return;
+      if (node.value.search(UNSEEN) >= 0) node.type = Scalar.QUOTE_DOUBLE;
+      else if (node.value.includes("\n")) node.type = Scalar.BLOCK_LITERAL;
     },
   });
 }

@@ -4,12 +4,24 @@ import type { ComposeFiles } from "./compose-file.ts";
 import { mergeCompose } from "./merge.ts";
 import { isOpen } from "./values.ts";
 
+/** Each has all of those before it: what a long chain says grows with its square. */
+const MAX_EXTENDS = 100;
+
 /** Puts `include`d files and what services extend into one tree. Both keys stay, for the report. */
 export class Resolver {
+  /** A file that is included again is what it was before: two of them in each of thirty would be a thousand million. */
+  private readonly wholes = new Map<Mapping, Mapping>();
+
   constructor(private readonly files: ComposeFiles) {}
 
   /** `chain`: files under way. */
   whole(root: Mapping, chain: readonly string[]): Mapping {
+    const made = this.wholes.get(root) ?? this.made(root, chain);
+    this.wholes.set(root, made);
+    return made;
+  }
+
+  private made(root: Mapping, chain: readonly string[]): Mapping {
     const included = this.included(root, chain);
     const services = root.entries.get("services");
     if (services?.value.kind !== "map") return included;
@@ -80,6 +92,7 @@ export class Resolver {
     if (!root) return node;
     const link = `${path ?? within.chain.at(-1)?.split("#")[0]}#${named.text}`;
     if (within.chain.includes(link)) return fail(`extends itself: ${[...within.chain, link].map((one) => one.split("#")[1]).join(" → ")}`);
+    if (within.chain.length >= MAX_EXTENDS) return fail(`services extend one another more than ${MAX_EXTENDS} times`);
     const services = root.entries.get("services")?.value;
     const base = services?.kind === "map" ? services.entries.get(named.text)?.value : undefined;
     if (base?.kind !== "map") return fail(`${path ?? "this file"} has no service ${named.text} to extend`);

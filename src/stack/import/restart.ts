@@ -1,6 +1,6 @@
 import type { Cursor } from "./cursor.ts";
 import { type Draft, type Handler, put } from "./project.ts";
-import { durationOf, isOpen, numberOf, textOf } from "./values.ts";
+import { durationOf, isOpen, known, numberOf, textOf } from "./values.ts";
 
 export const restart: Handler = (at, draft) => {
   const text = textOf(at, "no, always, on-failure or unless-stopped")?.trim();
@@ -33,10 +33,12 @@ function openPolicy(text: string, at: Cursor, draft: Draft): void {
   );
 }
 
+const CONDITIONS: Readonly<Record<string, string>> = { none: "never", "on-failure": "on-failure", any: "always" };
+
 /** `deploy.restart_policy` counts before `restart`, as in compose. */
 export const restartPolicy: Handler = (at, draft) => {
   const written = at.in("condition");
-  const condition = { none: "never", "on-failure": "on-failure", any: "always" }[written?.text ?? "any"];
+  const condition = known(CONDITIONS, written?.text ?? "any");
   if (condition === undefined) return written?.fail("expected none, on-failure or any");
   const place = policy(draft, condition, condition === "never" ? undefined : -1);
   for (const [key, field] of at.fields()) {

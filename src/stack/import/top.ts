@@ -3,7 +3,7 @@ import { didYouMean } from "../../kernel/nearest.ts";
 import type { Cursor } from "./cursor.ts";
 import { externalName } from "./mounts.ts";
 import { NAME_RULE, orcoName } from "./names.ts";
-import { isOpen } from "./values.ts";
+import { isOpen, known } from "./values.ts";
 
 /** What stands beside `services`. */
 type TopHandler = (at: Cursor, project: { readonly folder: string; readonly stack: string }) => void;
@@ -14,7 +14,7 @@ export function convertTop(root: Cursor, project: { readonly folder: string; rea
   for (const [key, at] of root.fields()) {
     if (key === "services") continue;
     if (at.isNothing) at.carried(undefined, "empty");
-    else (TOP[key] ?? other)(at, project);
+    else (known(TOP, key) ?? other)(at, project);
   }
 }
 

@@ -1,4 +1,5 @@
 import { parseDuration } from "../../kernel/duration.ts";
+import { FORBIDDEN_KEYS } from "../load/parse.ts";
 import type { Cursor } from "./cursor.ts";
 
 const UNIT_MS: Readonly<Record<string, number>> = {
@@ -12,6 +13,11 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
   w: 604_800_000,
 };
+
+/** What a table says of a word of the source; `toString` is none of its words. */
+export function known<T>(table: Readonly<Record<string, T>>, word: string): T | undefined {
+  return Object.hasOwn(table, word) ? table[word] : undefined;
+}
 
 /** It has a variable, whose value is not known here. */
 export function isOpen(text: string): boolean {
@@ -39,10 +45,13 @@ export function flagOf(at: Cursor): boolean | string | undefined {
   return /^(?:false|no|off|n)$/i.test(text) ? false : at.fail(`expected true or false, not ${JSON.stringify(text)}`);
 }
 
+const MAX_DURATION_CHARS = 100;
+
 /** A duration as orco reads it: compose also knows ns, us and weeks. */
 export function durationOf(at: Cursor): string | undefined {
   const text = textOf(at, 'a duration such as "30s"')?.trim();
   if (text === undefined || isOpen(text) || parseDuration(text) !== undefined) return text;
+  if (text.length > MAX_DURATION_CHARS) return at.fail(`expected a duration such as "30s"`);
   const terms = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d|w)/g)];
   if (terms.length === 0 || terms.map(([whole]) => whole).join("") !== text)
     return at.fail(`expected a duration such as "30s", not ${JSON.stringify(text)}`);
@@ -68,10 +77,13 @@ export function pairsOf(at: Cursor, separator = "="): Pair[] {
   if (at.node.kind === "map")
     return at.fields().map(([key, field]) => ({ key, value: field.isNothing ? undefined : textOf(field, "a text"), at: field }));
   if (at.node.kind !== "list") at.fail(`expected a mapping, or a list of NAME${separator}value`);
-  return at.items().map((item) => {
+  return at.items().flatMap((item) => {
     const text = textOf(item, `NAME${separator}value`) ?? "";
     const cut = text.indexOf(separator);
-    return cut === -1 ? { key: text, value: undefined, at: item } : { key: text.slice(0, cut), value: text.slice(cut + 1), at: item };
+    const key = cut === -1 ? text : text.slice(0, cut);
+    if (!FORBIDDEN_KEYS.has(key)) return { key, value: cut === -1 ? undefined : text.slice(cut + 1), at: item };
+    item.dropped(`${key} cannot be a key of stack.yaml`);
+    return [];
   });
 }
 

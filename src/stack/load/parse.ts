@@ -7,7 +7,8 @@ const [NEWLINE, SPACE, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [
 
 /** After these the rest is noise. */
 const MAX_YAML_PROBLEMS = 50;
-const FORBIDDEN_KEYS = new Set(["__proto__", "constructor", "prototype"]);
+/** JavaScript takes these for something else. */
+export const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
 
 /** YAML text → nodes with places. Everything wrong with it as YAML is reported; undefined when nothing usable is left. */
 export function parseSource(file: SourceFile, report: Report): Mapping | undefined {
