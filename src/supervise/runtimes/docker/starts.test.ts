@@ -83,7 +83,7 @@ describe.skipIf(!here)("a container starts", () => {
       expect(await starting).toBe(why);
       expect(await leftOf(rig, launch)).toEqual([]);
       const nobody = rig.launch(STAY, { user: "no-such-user" });
-      expect(await refused(rig, nobody)).toMatchObject({ code: "start_failed", message: expect.stringContaining("no-such-user") });
+      expect(await refused(rig, nobody)).toMatchObject({ code: "invalid", message: expect.stringContaining("no-such-user") });
       expect(await leftOf(rig, nobody)).toEqual([]);
     }));
 
