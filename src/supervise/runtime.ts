@@ -229,7 +229,7 @@ export interface Runtime {
   readonly name: "process" | "docker";
   /**
    * Starts the instance and resolves when it runs.
-   * Rejects with `executable_not_found` (facts: path), `start_failed`, and of containers also `not_found` (no such image, or not for this platform),
+   * Rejects with `executable_not_found` (facts: path), `start_failed`, `invalid` (no such user), and of containers also `not_found` (no such image, or not for this platform),
    * `forbidden` (its registry wants credentials), `build_failed` (facts: log), `conflict` (a foreign object has our name), `port_in_use`,
    * `disk_full`, `unavailable` (a registry), or `engine_away` (facts: since) while docker does not answer; then nothing of it is left running.
    */
