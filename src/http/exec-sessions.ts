@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { dirname } from "node:path";
 import type { Clock } from "../kernel/clock.ts";
 import { OrcoError } from "../kernel/errors.ts";
 import { encodeExecFrame, type ExecStatus } from "../kernel/exec-frames.ts";
@@ -9,7 +11,6 @@ const BEAT = encodeExecFrame({ kind: "stdout", data: new Uint8Array() });
 
 interface Session {
   readonly exec: OpenExec;
-  readonly path: string;
   /** Bytes of input it has taken. */
   taken: number;
   busy: boolean;
@@ -17,19 +18,25 @@ interface Session {
 
 /** The commands that clients talk to: what they write goes out as one answer, what they read comes in with requests of its own. */
 export class ExecSessions {
+  /** By the path below which their input comes. */
   private readonly open = new Map<string, Session>();
 
   constructor(private readonly clock: Clock) {}
 
-  /** Frames as the client takes them, the first with its id. A client that leaves ends the command. `path`: below which its input comes. */
+  /**
+   * Frames as the client takes them, the first with its id. A client that leaves ends the command. `path`: of the request that began it; with the id
+   * behind it that of its input. Only that client knows the id: the one on record would let everybody who reads events type as well.
+   */
   start(exec: OpenExec, path: string): ReadableStream<Uint8Array> {
-    this.open.set(exec.id, { exec, path: `${path}/${exec.id}`, taken: 0, busy: false });
-    void exec.exited.then(noop, noop).then(() => this.open.delete(exec.id));
+    const id = randomUUID();
+    const own = `${path}/${id}`;
+    this.open.set(own, { exec, taken: 0, busy: false });
+    void exec.exited.then(noop, noop).then(() => this.open.delete(own));
     const output = new Output(exec, this.clock);
     // Nothing is asked for ahead: a client that does not read holds the command back.
     return new ReadableStream<Uint8Array>(
       {
-        start: (controller) => controller.enqueue(encodeExecFrame({ kind: "status", status: { id: exec.id } })),
+        start: (controller) => controller.enqueue(encodeExecFrame({ kind: "status", status: { id } })),
         pull: async (controller) => {
           const { bytes, last } = await output.next();
           try {
@@ -47,21 +54,20 @@ export class ExecSessions {
 
   /** Whether the path is one of a command that is under way: whoever opened it may type. */
   knows(path: string): boolean {
-    const [, id = ""] = /\/exec\/([^/]+)\/(?:input|resize)$/.exec(path) ?? [];
-    return this.open.get(id)?.path === path.slice(0, path.lastIndexOf("/"));
+    return /\/(?:input|resize)$/.test(path) && this.open.has(dirname(path));
   }
 
-  /** Throws `not_found`. */
-  exec(id: string): OpenExec {
-    return this.session(id).exec;
+  /** `path`: of a request of its input or size. Throws `not_found`. */
+  exec(path: string): OpenExec {
+    return this.session(path).exec;
   }
 
   /**
    * Hands on what begins at byte `offset` of the input; bytes that are there already are passed over, so that a request may be sent again. Resolves with
    * false when the command reads no more. Throws `not_found`, `conflict` (facts: taken).
    */
-  async write(id: string, data: Uint8Array, offset: number): Promise<boolean> {
-    const session = this.session(id);
+  async write(path: string, data: Uint8Array, offset: number): Promise<boolean> {
+    const session = this.session(path);
     const { taken } = session;
     if (session.busy) throw new OrcoError("conflict", "the input before is not taken yet: one request after the other", { taken });
     if (offset > taken) throw new OrcoError("conflict", `the input goes on at byte ${taken}, not ${offset}`, { taken });
@@ -77,9 +83,9 @@ export class ExecSessions {
     }
   }
 
-  private session(id: string): Session {
-    const session = this.open.get(id);
-    if (!session) throw new OrcoError("not_found", `the command ${id} has ended, or never was`);
+  private session(path: string): Session {
+    const session = this.open.get(dirname(path));
+    if (!session) throw new OrcoError("not_found", "the command has ended, or never was");
     return session;
   }
 }

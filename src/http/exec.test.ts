@@ -58,13 +58,16 @@ test("input that is sent twice is taken once, and a gap is refused", async () =>
   server = startTestServer(systemClock(), { apiKey: KEY });
   const response = await start(["cat"]);
   const reader = response.body?.getReader();
-  await until("the command", () => server.daemon.executed[0]);
-  const id = server.daemon.executed[0]?.id ?? "";
-  const send = (bytes: string, offset: number, more = ""): Promise<Response> =>
-    ask(`${PATH}/${id}/input?offset=${offset}${more}`, { body: bytes, headers: { "content-type": "application/octet-stream" } });
+  const first = Buffer.from((await reader?.read())?.value ?? []);
+  const { id } = JSON.parse(first.subarray(8).toString()) as { id: string };
+  const send = (bytes: string, offset: number, more = "", path = PATH): Promise<Response> =>
+    ask(`${path}/${id}/input?offset=${offset}${more}`, { body: bytes, headers: { "content-type": "application/octet-stream" } });
   expect(await (await send("abc", 0)).json()).toEqual({ ok: true });
   expect(await (await send("abcd", 0)).json()).toEqual({ ok: true });
   expect(await (await send("z", 9)).json()).toMatchObject({ status: 409, taken: 4 });
+  expect((await send("z", 4, "", PATH.replace("api", "db"))).status).toBe(404);
+  // What is on record opens nothing.
+  expect((await ask(`${PATH}/${server.daemon.executed[0]?.id}/input?offset=4`)).status).toBe(404);
   expect((await send("", 4, "&end=true")).status).toBe(200);
   let text = "";
   for (let step = await reader?.read(); step && !step.done; step = await reader?.read()) text += Buffer.from(step.value).toString("latin1");

@@ -63,10 +63,10 @@ function inputRoute(site: Site): void {
     answers,
     raw: true,
   };
-  endpoint(site, { method: "post", params: session, query, ...input }, async (c, { params, query: { offset, end } }) => {
-    const exec = execs.exec(params.id);
+  endpoint(site, { method: "post", params: session, query, ...input }, async (c, { query: { offset, end } }) => {
+    const exec = execs.exec(c.req.path);
     c.env.hold();
-    const ok = await execs.write(params.id, await bytesOf(c), offset);
+    const ok = await execs.write(c.req.path, await bytesOf(c), offset);
     if (end) exec.end();
     return c.json({ ok });
   });
@@ -77,8 +77,8 @@ function resizeRoute(site: Site): void {
   const answers = { 200: json("Done", "Done") };
   const body = { schema: TerminalBody, required: true };
   const resize = { path: `${PATH}/{id}/resize`, id: "execResize", summary: "The size of its terminal", body, answers };
-  endpoint(site, { method: "post", params: session, query: none, ...resize }, (c, { params, body: size }) => {
-    if (size.kind === "json") execs.exec(params.id).resize(size.value);
+  endpoint(site, { method: "post", params: session, query: none, ...resize }, (c, { body: size }) => {
+    if (size.kind === "json") execs.exec(c.req.path).resize(size.value);
     return c.json({ ok: true });
   });
 }
