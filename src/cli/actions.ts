@@ -74,10 +74,10 @@ function namesOf({ actions }: WithActions): string {
 
 /** Of a line that names none of them. Errors: usage. */
 function actionMeant(spec: WithActions, given: string | undefined): string {
-  const { name, usually } = spec;
+  const { name, usually, otherwise } = spec;
   if (given === undefined && usually !== undefined) return usually;
   const not = given === undefined ? "" : `, not ${JSON.stringify(given)}`;
-  throw new OrcoError("invalid", `${name} takes ${namesOf(spec)}${not}`, {
+  throw new OrcoError("invalid", `${name} takes ${namesOf(spec)}${otherwise === undefined ? "" : `, or ${otherwise.args}`}${not}`, {
     usage: true,
     next: `what each does: orco ${name} --help`,
   });

@@ -33,6 +33,7 @@ export async function bringDown(client: Client, { stack, run, stop, say: tell }:
   } finally {
     stop.release();
   }
+  say(`${stack} is down`);
 }
 
 async function cancelIfUnderWay(client: Client, run: string): Promise<void> {

@@ -106,5 +106,6 @@ async function takeDown({ context, client, change, tui, stop }: Shown): Promise<
   await tui.close();
   if (first === "quit") context.note(`${stack} is on its way down; see it: orco status`);
   else await done;
+  if (first === "done") context.note(`${stack} is down`);
   return 0;
 }

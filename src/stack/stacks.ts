@@ -233,6 +233,7 @@ export class Stacks implements StackHost {
       const hint = didYouMean(name, this.names());
       throw new OrcoError("not_found", `stack ${name} is not up${hint === undefined ? "" : ` (${hint})`}; orco up starts it`, {
         stack: name,
+        next: "what is up: orco stack list",
       });
     }
     return stack;

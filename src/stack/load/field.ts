@@ -242,12 +242,32 @@ function readEntries(node: Mapping, at: Place, fields: Fields): Record<string, u
   return found;
 }
 
+/** Keys of compose that look like none of ours. */
+const ELSEWHERE: Readonly<Record<string, string | undefined>> = {
+  restart: "restartPolicy",
+  environment: "env",
+  env_file: "envFromFile",
+  healthcheck: "health",
+  working_dir: "workdir",
+  deploy: "replicas",
+  scale: "replicas",
+  develop: "watch",
+  stop_grace_period: "stop",
+  stop_signal: "stop",
+  pull_policy: "pull",
+  links: "dependsOn",
+  mem_limit: "resources",
+  cpus: "resources",
+};
+
 function unknownKey(keyAt: Span, at: Place, fields: Fields): void {
   const names = Object.keys(fields);
   const key = String(at.path.at(-1));
   const owner = new Place(at.path.slice(0, -1), at.report).name;
   const where = owner === "" ? "" : ` in ${owner}`;
-  at.fail(keyAt, `unknown key "${key}"${where}`, { hint: didYouMean(key, names) ?? `known here: ${names.join(", ")}` });
+  const meant = ELSEWHERE[key];
+  const hint = meant !== undefined && names.includes(meant) ? `compose's ${key} is ${meant} here` : didYouMean(key, names);
+  at.fail(keyAt, `unknown key "${key}"${where}`, { hint: hint ?? `known here: ${names.join(", ")}` });
 }
 
 function wrongKind(node: Node, at: Place, wanted: string): undefined {

@@ -193,6 +193,14 @@ test("profiles and disabled leave services out, and their env files unread", () 
   expect(loadText(source, { profiles: ["dev"], checkFiles: false }).spec?.services).toHaveProperty("b");
 });
 
+test("keys of compose say what they are here", () => {
+  expect(problems("command: [x]\nrestart: always\nenvironment: {A: b}\nhealth: {restart: x}")).toEqual([
+    `6:5 services.a.restart: unknown key "restart" in a [compose's restart is restartPolicy here]`,
+    `7:5 services.a.environment: unknown key "environment" in a [compose's environment is env here]`,
+    expect.stringContaining("[known here: gracePeriod, "),
+  ]);
+});
+
 test("all errors are reported, in the order of the file", () => {
   const found = problems(
     "comand: [x]\nreplica: 2\nhealth: {intervall: 1s, timeout: 5}\nenv: {A: null, ORCO_STACK: x}\nstop: {signal: SIGTREM}\nupdate: {strategy: rollin}",
