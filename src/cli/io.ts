@@ -30,7 +30,7 @@ export function processIo(options: { color: boolean }): Io {
   const dumb = process.env["TERM"] === "dumb";
   return {
     env: process.env,
-    cwd: process.cwd(),
+    cwd: currentFolder(),
     tty: tty && !dumb,
     color: tty && !dumb && options.color && !process.env["NO_COLOR"],
     columns: () => (tty ? process.stdout.columns || undefined : undefined),
@@ -38,6 +38,15 @@ export function processIo(options: { color: boolean }): Io {
     err: (text) => writeAll(2, Buffer.from(text)),
     raw: (stream, bytes) => writeAll(stream === "stdout" ? 1 : 2, bytes),
   };
+}
+
+/** It may have been removed: what needs no file works all the same, and what needs one says that it is not there. */
+function currentFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    return process.env["PWD"] ?? "/";
+  }
 }
 
 /** Majors of Linux terminals (4 and 5 tty, 136-143 pts): looking at them saves node:tty, which takes 5 ms to load. */

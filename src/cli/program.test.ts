@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { resolve } from "node:path";
 import { COMMANDS } from "./commands.ts";
 import { runMain } from "./daemon.fake.ts";
 import { followFlag } from "./program.ts";
@@ -97,6 +98,14 @@ describe("command line", () => {
     const { code, out } = await runMain(["--version"]);
     expect(code).toBe(0);
     expect(out).toMatch(/^orco \d+\.\d+\.\d+\n$/);
+  });
+
+  test("a folder that was removed meanwhile is no defect", async () => {
+    const line = 'at=$(mktemp -d); cd "$at"; rmdir "$at"; exec "$@"';
+    const orco = (word: string): Bun.SyncSubprocess =>
+      Bun.spawnSync(["sh", "-c", line, "sh", process.execPath, resolve("src/main.ts"), word], { stdio: ["ignore", "pipe", "pipe"] });
+    expect(orco("lint").stderr?.toString()).toMatch(/^orco: no stack.yaml in \S+: name a file/);
+    expect(orco("--version").exitCode).toBe(0);
   });
 
   test("a file that is not there is not found", async () => {
