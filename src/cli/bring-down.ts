@@ -1,6 +1,6 @@
 import type { Client } from "../client/client.ts";
 import { OrcoError } from "../kernel/errors.ts";
-import { succeeded } from "./change.ts";
+import { cancelIfUnderWay, succeeded } from "./change.ts";
 import { OutputClosed } from "./io.ts";
 import type { Interrupt } from "./interrupt.ts";
 
@@ -34,14 +34,6 @@ export async function bringDown(client: Client, { stack, run, stop, say: tell }:
     stop.release();
   }
   say(`${stack} is down`);
-}
-
-async function cancelIfUnderWay(client: Client, run: string): Promise<void> {
-  try {
-    await client.cancelRun(run);
-  } catch (error) {
-    if (!(error instanceof OrcoError) || !["conflict", "not_found"].includes(error.code)) throw error;
-  }
 }
 
 /** Whoever closed the window wants it down all the same. */

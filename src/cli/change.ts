@@ -89,6 +89,15 @@ export function succeeded(run: RunView, next?: string): void {
   });
 }
 
+/** It may have ended a moment ago. */
+export async function cancelIfUnderWay(client: Client, run: string): Promise<void> {
+  try {
+    await client.cancelRun(run);
+  } catch (error) {
+    if (!(error instanceof OrcoError) || !["conflict", "not_found"].includes(error.code)) throw error;
+  }
+}
+
 function doneLine(run: RunView): string {
   const result = isJsonObject(run.result) ? run.result : {};
   if (typeof result["message"] === "string") return result["message"];

@@ -3,7 +3,7 @@ import { OrcoError } from "../kernel/errors.ts";
 import { didYouMean } from "../kernel/nearest.ts";
 import type { LogQuery } from "../supervise/logs/record.ts";
 import type { RunView } from "../workflow/view.ts";
-import { announce, succeeded } from "./change.ts";
+import { announce, cancelIfUnderWay, succeeded } from "./change.ts";
 import { optionalStackName, type Context } from "./context.ts";
 import { usageError } from "./exit.ts";
 import { interrupt } from "./interrupt.ts";
@@ -53,7 +53,9 @@ async function follow(context: Context, client: Client, { run, service, stack, s
     return exitCode(ended);
   } catch (error) {
     if (!stop.signal.aborted) throw error;
-    await client.cancelRun(run.id);
+    // A second Ctrl-C does not wait for that.
+    stop.release();
+    await cancelIfUnderWay(client, run.id);
     context.note(`${service} was stopped`);
     return INTERRUPTED;
   } finally {

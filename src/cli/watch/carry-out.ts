@@ -2,7 +2,7 @@ import type { Client } from "../../client/client.ts";
 import { OrcoError } from "../../kernel/errors.ts";
 import type { PutStack, StackView } from "../../stack/view.ts";
 import type { RunView } from "../../workflow/view.ts";
-import { succeeded } from "../change.ts";
+import { cancelIfUnderWay, succeeded } from "../change.ts";
 import type { Context } from "../context.ts";
 import { report } from "../exit.ts";
 import { putRequest } from "../put.ts";
@@ -91,10 +91,7 @@ async function seeThrough(run: RunView, { client, note, closing }: Outlet, signa
     if (!signal.aborted) throw error;
     if (closing.aborted) return false;
     note("watch: the change under way is cancelled; the newer one goes first");
-    await client.cancelRun(run.id).catch((refused: unknown) => {
-      // It has ended meanwhile.
-      if (!(refused instanceof OrcoError) || refused.code !== "conflict") throw refused;
-    });
+    await cancelIfUnderWay(client, run.id);
     return false;
   }
 }
