@@ -59,7 +59,7 @@ const killDaemon: Step = {
 };
 
 const remove: Step = {
-  name: "remove a container by hand: docker rm -f; it comes back, and the status says why",
+  name: "remove a container by hand: docker rm -f; it comes back, and orco events says why",
   async run(stage, say) {
     const [name = "", id = ""] = [...(await containers(stage))][1] ?? [];
     docker("rm", "-f", id);
@@ -68,8 +68,10 @@ const remove: Step = {
       const now = (await containers(stage)).get(name);
       return now !== undefined && now !== id && replicas.ready === replicas.desired ? true : undefined;
     });
-    const { stdout } = await orcoOk(stage, "events", "--json");
-    if (!stdout.includes('"reason":"removed"')) throw new Error("no event says that it was removed");
+    const { stdout } = await orcoOk(stage, "events");
+    const why = stdout.split("\n").find((line) => line.includes(" removed: "));
+    if (why === undefined) throw new Error("no event says that it was removed");
+    say(why);
     say((await orcoOk(stage, "status")).stdout);
   },
 };

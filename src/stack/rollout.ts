@@ -97,5 +97,7 @@ export function missingReplica(slots: readonly RolloutSlot[], replicas: number):
 /** A new instance has failed its start when it had to be started again, or cannot be. */
 export function failureOf(slot: Slot): string | undefined {
   if (slot.state !== "Failed" && slot.retries === 0 && slot.restarts === 0) return undefined;
-  return `${slot.service}/${slot.replica} ${slot.reason}: ${slot.message ?? "no detail"}`;
+  // The next try is not to be: the update ends here.
+  const why = slot.message?.replace(/; restarting in \S+$/, "") ?? "no detail";
+  return `${slot.service}/${slot.replica} ${slot.reason}: ${why}`;
 }
