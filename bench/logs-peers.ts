@@ -71,7 +71,7 @@ function rowsOf([name, rounds]: readonly [string, readonly Taken[]]): Cell[][] {
 
 function notes(failed: ReadonlyMap<string, string>): string[] {
   return [
-    "beside peers: from the word to go until each service's last line came out of the tool's own command (orco logs, pm2 logs, supervisorctl tail, process-compose process logs), asked again and again; then all that is kept was compared",
+    "beside peers: from the word to go until each service's last line came out of the tool's own command (orco logs, pm2 logs, supervisorctl tail, process-compose process logs), asked again and again; then it was taken down, and all that it kept compared",
     "pm2 and supervisord append bytes to a file; process-compose, told to keep a file, one JSON object a line, and the last 1000 lines in memory; orco has time, seq and level of each line, an index and a bound",
     ...[...failed].map(([name, why]) => `${name} left out: ${why}`),
   ];
@@ -92,7 +92,9 @@ async function take(ground: Ground, peer: Peer): Promise<Taken | undefined> {
     await shown(session.logs, stage.stack, session.env);
     const shownS = seconds();
     const peakMiB = daemon.reduce((sum, pid) => sum + peak(pid), 0);
-    return { linesPerS: LINES / shownS, writtenS: await written, peakMiB, wrong: await wrong(session.logs, stage.stack) };
+    const writtenS = await written;
+    await session.down(); // the last lines may not be in its file before
+    return { linesPerS: LINES / shownS, writtenS, peakMiB, wrong: await wrong(session.logs, stage.stack) };
   } finally {
     await session.down().catch(() => {});
     await session.close();

@@ -101,8 +101,10 @@ export class SegmentFile {
   }
 
   close(): void {
-    closeSync(this.log);
     closeSync(this.idx);
+    const { pending } = this.ahead ?? {};
+    if (pending) void pending.then(() => closeSync(this.log));
+    else closeSync(this.log);
   }
 
   /** Small batches are read many at a time, in whichever direction they are asked for. */
