@@ -148,8 +148,7 @@ async function fillScheduled(
   host: StackHost,
   { stack, spec, signal, resume }: { stack: Stack; spec: ServiceSpec; signal: AbortSignal; resume: boolean },
 ): Promise<void> {
-  await renew(host, stack, spec.name);
-  await fill(stack, { spec, wanted: "stop", reason: "scheduled", signal });
+  await renew(host, { stack, service: spec.name, signal });
   if (resume) await host.schedules.pause({ stack: stack.name, service: spec.name }, false);
 }
 

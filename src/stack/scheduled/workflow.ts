@@ -6,7 +6,7 @@ import type { StackHost } from "../changes/host.ts";
 import { serviceOf } from "../graph.ts";
 import type { Stack } from "../stack.ts";
 import { scheduledOf, type ScheduleOwner } from "./book.ts";
-import { renew } from "./renew.ts";
+import { inTurn, renew } from "./renew.ts";
 
 /** The kind of runs that schedules make. */
 export const SCHEDULED = "scheduled";
@@ -29,21 +29,27 @@ export function scheduledWorkflow(host: StackHost): Workflow {
     const before = await context.step("clear", async (signal) => {
       if (input.replace) endPresent(stack, service, "replaced");
       await stack.until(() => stack.supervisorsOf(service).every(({ slot }) => hasEnded(slot)) || undefined, signal);
-      await renew(host, stack, service);
+      await renew(host, { stack, service, signal });
       return stack.supervisorsOf(service)[0]?.slot.instance ?? null;
     });
+    let started: Supervisor | undefined;
     await context.step(
       STARTED,
       async () => {
         refuseUnwanted(host, input);
-        const [supervisor] = stack.supervisorsOf(service);
-        // Another instance than before: a former daemon has started it already.
-        if (supervisor && (supervisor.slot.instance ?? null) === before) await supervisor.want("run", "schedule");
+        started = await inTurn(stack, async () => {
+          const [supervisor] = stack.supervisorsOf(service);
+          const instance = supervisor?.slot.instance ?? null;
+          // Another instance than before: a former daemon has started it already. None: an apply has put another slot there.
+          if (instance === null || instance === before) await supervisor?.want("run", "schedule");
+          return supervisor;
+        });
         return null;
       },
       { undo: async () => endPresent(stack, service, "cancelled") },
     );
-    const [supervisor] = stack.supervisorsOf(service);
+    // One that has ended by now may have been replaced already.
+    const supervisor = started ?? stack.supervisorsOf(service)[0];
     if (!supervisor) throw new OrcoError("cancelled", `${service} was removed`);
     await stack.until(() => !stack.has(supervisor) || hasEnded(supervisor.slot) || undefined, context.signal);
     await conclude(stack, supervisor);
@@ -66,9 +72,11 @@ async function conclude(stack: Stack, supervisor: Supervisor): Promise<void> {
   const { slot } = supervisor;
   const { service } = slot;
   if (isCompleted(slot)) return;
-  if (!stack.has(supervisor) || slot.state === "Stopped") throw new OrcoError("cancelled", `${service} was stopped`, { service });
+  const there = stack.has(supervisor);
+  if (slot.state === "Stopped" || (!there && slot.state !== "Failed"))
+    throw new OrcoError("cancelled", `${service} was stopped`, { service });
   const why = slot.message ?? slot.reason.replaceAll("_", " ");
   // It would start by itself as soon as what it needs is there: that is the next run's affair.
-  if (slot.reason === "dependency_blocked") await supervisor.want("stop", "dependency_blocked");
+  if (there && slot.reason === "dependency_blocked") await supervisor.want("stop", "dependency_blocked");
   throw new OrcoError(slot.reason === "dependency_blocked" ? "blocked" : "start_failed", why, { service });
 }
