@@ -14,6 +14,9 @@ processes=$(printf '%s\n' "$(ulimit -Hu)" "$(cat /proc/sys/kernel/pid_max)" | so
 cat >"$folder/containers.conf" <<CONF
 [containers]
 default_ulimits = ["nofile=$files:$files", "nproc=$processes:$processes"]
+[engine]
+# The other one, crun, does not run where control groups of both versions are mounted.
+runtime = "$(command -v runc >/dev/null && echo runc || echo crun)"
 [network]
 network_config_dir = "$folder/networks"
 CONF

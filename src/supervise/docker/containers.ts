@@ -1,8 +1,10 @@
+import { systemClock } from "../../kernel/clock.ts";
 import { messageOf } from "../../kernel/errors.ts";
 import type { CallOptions, Engine } from "./engine.ts";
 import { FrameReader, type Frame } from "./frames.ts";
 
 const MAX_TRIES = 10;
+const RETRY_MS = 50;
 
 /** Of `POST /containers/create`: what orco sets of it. */
 export interface ContainerSpec {
@@ -156,7 +158,8 @@ export async function stopContainer(engine: Engine, id: string, { graceS, ...opt
 
 /** With its anonymous volumes, running or not. Nothing happens when it is gone already, or just going. */
 export async function removeContainer(engine: Engine, id: string, options: CallOptions = {}): Promise<void> {
-  await engine.call("DELETE", pathOf(id), { ...options, query: { force: true, v: true } }).catch((error: unknown) => {
+  const remove = (): Promise<void> => engine.call("DELETE", pathOf(id), { ...options, query: { force: true, v: true } });
+  await retried(remove, /container state improper/).catch((error: unknown) => {
     if (!isGone(error)) throw error;
   });
 }
@@ -169,12 +172,17 @@ export async function listContainers(
 ): Promise<ContainerRow[]> {
   const label = Object.entries(labels).map(([name, value]) => (value === undefined ? name : `${name}=${value}`));
   const query = { all: true, filters: JSON.stringify({ label }) };
+  return retried(() => engine.call("GET", "/containers/json", { ...options, query }), /no such container/);
+}
+
+/** Podman fails where something of a container is just ending, or one goes while it looks at them. */
+async function retried<Value>(work: () => Promise<Value>, passing: RegExp): Promise<Value> {
   for (let tries = 1; ; tries++) {
     try {
-      return await engine.call("GET", "/containers/json", { ...options, query });
+      return await work();
     } catch (error) {
-      // Podman fails where one goes while it looks at them.
-      if (tries === MAX_TRIES || !/no such container/.test(messageOf(error))) throw error;
+      if (tries === MAX_TRIES || !passing.test(messageOf(error))) throw error;
+      await systemClock().sleep(RETRY_MS);
     }
   }
 }

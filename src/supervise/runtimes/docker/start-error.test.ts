@@ -40,6 +40,10 @@ test.each([
     "driver failed programming external connectivity on endpoint s-web-0: Error starting userland proxy: listen tcp4 127.0.0.1:9: bind: address already in use",
     { code: "port_in_use", facts: { port: 9 } },
   ],
+  [
+    "crun: executable file `nope` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command that was not found",
+    { code: "executable_not_found", message: expect.stringContaining("nope: not found in PATH in shop:1") },
+  ],
   ["failed to copy files: write /data/x: no space left on device", { code: "disk_full" }],
 ])("%s", (message, expected) => {
   expect(told(message)).toMatchObject(expected);
