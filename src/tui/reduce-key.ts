@@ -4,6 +4,9 @@ import { scrollBy, select, type LogPane } from "./log-pane.ts";
 import { overlayText } from "./overlay.ts";
 import { selectedIndex, servicesOf, type Overlay, type Prompt, type State } from "./state.ts";
 
+/** Every character of it looks through the whole log: a page that is pasted must not take minutes. */
+const MAX_PATTERN = 200;
+
 /** What a key changes on the screen; what it makes orco do is `commandOf`'s. */
 export function pressed(state: State, key: string): State {
   if (state.prompt) return typed(state, state.prompt, key);
@@ -95,7 +98,7 @@ function typed(state: State, prompt: Prompt, key: string): State {
     case "ctrl-u":
       return edited(state, prompt, "");
     default:
-      return isText(key) ? edited(state, prompt, prompt.text + key) : state;
+      return isText(key) && prompt.text.length < MAX_PATTERN ? edited(state, prompt, prompt.text + key) : state;
   }
 }
 

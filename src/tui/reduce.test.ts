@@ -83,6 +83,10 @@ describe("the log", () => {
     expect(performance.now() - began).toBeLessThan(1000);
   });
 
+  test("a page that is pasted into the prompt is cut", () => {
+    expect(after(three, "/", ...Array.from({ length: 1000 }, () => "x")).prompt?.text).toHaveLength(200);
+  });
+
   test("keys act on the prompt while it is open", () => {
     const state = after(three, "/", ..."qrs?l".split(""));
     expect(state.prompt?.text).toBe("qrs?l");
