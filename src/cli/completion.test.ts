@@ -43,6 +43,9 @@ test("bash completes services as the status says them", async () => {
     '{"stack":"demo","services":[{"service":"db","state":"Running","instances":[{"id":"x"}]},{"service":"web-1","state":"Failed"}]}';
   expect(await offered("orco restart ", status)).toEqual(["db", "web-1"]);
   expect(await offered("orco restart w", status)).toEqual(["web-1"]);
+  // Behind logs it means follow, and no file is next.
+  const unlessMeant = `'; [[ $* = *-f* ]] || echo '${status}`;
+  expect(await offered("orco logs -f w", unlessMeant)).toEqual(["web-1"]);
 });
 
 test("the other scripts name every command", async () => {

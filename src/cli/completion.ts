@@ -39,7 +39,8 @@ _orco() {
   local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} command= action= where= flags words i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case \${COMP_WORDS[i]} in
-      -f|--file|--stack|--home) where="$where \${COMP_WORDS[i]} \${COMP_WORDS[i+1]}"; i=$((i + 1));;
+      -f|--file|--stack|--home)
+        [ "$command" = logs ] && [ "\${COMP_WORDS[i]}" = -f ] || { where="$where \${COMP_WORDS[i]} \${COMP_WORDS[i+1]}"; i=$((i + 1)); };;
       -*) ;;
       *) if [ -z "$command" ]; then command=\${COMP_WORDS[i]}; else action=\${action:-\${COMP_WORDS[i]}}; fi;;
     esac
