@@ -1,5 +1,5 @@
-import { RE2JS } from "re2js";
 import { messageOf } from "../kernel/errors.ts";
+import { linearPattern } from "../kernel/pattern.ts";
 
 /** What of the log pane is shown. The pattern runs on a linear-time engine: no line can hang the terminal, which has no Ctrl-C of its own here. */
 export interface Filter {
@@ -17,7 +17,7 @@ const LEAST: Readonly<Record<Level, number>> = { all: 0, info: 2, warn: 3, error
 export function compileFilter(pattern: string): { readonly filter: Filter | undefined } | { readonly error: string } {
   if (pattern === "") return { filter: undefined };
   try {
-    const compiled = RE2JS.compile(pattern);
+    const compiled = linearPattern(pattern);
     return { filter: { pattern, matches: (text) => compiled.matcher(text).find() } };
   } catch (error) {
     return { error: messageOf(error) };

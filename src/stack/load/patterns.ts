@@ -7,6 +7,6 @@ export function patternProblem(pattern: string): string | undefined {
     linearPattern(pattern);
     return undefined;
   } catch (error) {
-    return messageOf(error).replace(/^error parsing regexp: /, "");
+    return messageOf(error);
   }
 }
