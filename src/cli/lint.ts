@@ -8,6 +8,7 @@ import type { StackSpec } from "../stack/spec.ts";
 import { lookAt } from "../stack/load/places.ts";
 import type { Context } from "./context.ts";
 import { EXIT, nearby } from "./exit.ts";
+import { environmentFor } from "./stack-file.ts";
 
 /** Exit 1 on errors and on what this version cannot do; warnings leave the file valid. */
 export async function lint(context: Context): Promise<number> {
@@ -49,13 +50,15 @@ interface Offline {
 
 /** The file as the daemon would read it, without one. */
 export function loadOffline(context: Context, options: LoadOptions = {}): Offline {
-  const { path, source } = context.stackFile();
+  const given = context.stackFile();
+  const { path, source } = given;
   const read: string[] = [];
   const readFile = (name: string): string => {
     read.push(name);
     return readTextFile(name, MAX_SOURCE_BYTES);
   };
-  const env = Object.fromEntries(Object.entries(context.io.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  // What the daemon would be told of, so that it is found fault with in the same words.
+  const env = environmentFor(given, context.io.env);
   const from = { source, file: path, workdir: dirname(path), env, readFile, look: lookAt };
   const loaded = loadStack(from, { checkFiles: false, ...options });
   return { file: path, ...loaded, read };

@@ -1,9 +1,9 @@
-/** The candidate a person most likely meant, or undefined when none is near. Case and `-`/`_` differences cost nothing, and something must be the same. */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+/** The candidate a person most likely meant, or undefined when none is near. Case and `-`/`_` differences cost nothing, and something must be the same. `within`: at most that many letters. */
+export function nearest(word: string, candidates: Iterable<string>, within = Infinity): string | undefined {
   const plain = fold(word);
   let best: { candidate: string; cost: number } | undefined;
   for (const candidate of candidates) {
-    const limit = Math.max(1, Math.floor(Math.max(plain.length, candidate.length) / 3));
+    const limit = Math.min(within, Math.max(1, Math.floor(Math.max(plain.length, candidate.length) / 3)));
     if (Math.abs(plain.length - candidate.length) > limit + 1) continue;
     const cost = distance(plain, fold(candidate));
     const shared = cost < Math.max(plain.length, fold(candidate).length);

@@ -1,9 +1,15 @@
 import { LAUNCH_VARIABLES, launchMark } from "./launch.ts";
 import { MAX_EXPANDED } from "./limits.ts";
-import { didYouMean } from "../../kernel/nearest.ts";
+import { nearest } from "../../kernel/nearest.ts";
 import type { Report } from "./report.ts";
 import { type Entry, type Mapping, type Node, type Path, type Scalar, spanOf } from "./source.ts";
 import { expand, type Lookup, type TemplateProblem } from "./template.ts";
+
+const OF_SHELLS: ReadonlySet<string> = new Set(
+  "PATH HOME LANG TZ TMPDIR PWD OLDPWD SHLVL _ USER LOGNAME SHELL TERM HOSTNAME MAIL EDITOR PAGER COLUMNS LINES LS_COLORS DISPLAY".split(
+    " ",
+  ),
+);
 
 export type Vars = Readonly<Record<string, string>>;
 
@@ -62,8 +68,23 @@ export class Interpolator {
   private hint(problem: TemplateProblem): string | undefined {
     const { variable } = problem;
     if (variable === undefined) return problem.hint;
-    const similar = didYouMean(variable, [...Object.keys(this.vars), ...LAUNCH_VARIABLES]);
+    const meant = this.meant(variable);
     const ways = `set it, give a default (\${${variable}:-…}), or write $$${variable} to leave it to the program's own shell`;
-    return similar === undefined ? ways : `${similar} Else ${ways}`;
+    return meant === undefined ? ways : `did you mean "${meant}"? Else ${ways}`;
+  }
+
+  /** Those that every shell sets are hardly ever meant by another name. */
+  private meant(variable: string): string | undefined {
+    const known = Object.keys(this.vars);
+    const declared = [...known.filter((name) => !OF_SHELLS.has(name)), ...LAUNCH_VARIABLES];
+    if (variable.length < 4) return nearest(variable, declared);
+    return (
+      nearest(variable, declared) ??
+      nearest(
+        variable,
+        known.filter((name) => OF_SHELLS.has(name)),
+        1,
+      )
+    );
   }
 }

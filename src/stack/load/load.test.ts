@@ -138,6 +138,16 @@ test("an unset variable is named where it stands", () => {
   expect(first?.hint).toStartWith('did you mean "APP_PORT"?');
 });
 
+test("what every shell sets is meant by a variable only where it is a letter away", () => {
+  const hint = (name: string, env: Record<string, string>): string | undefined =>
+    loadText(withServices(`a: {command: ["\${${name}}"]}`), { env }).diagnostics[0]?.hint;
+  const shell = { PWD: "/", OLDPWD: "/", SHLVL: "1", HOME: "/root", PATH: "/bin", _: "x" };
+  for (const name of ["PASS", "PASSWD", "DB_PWD", "PID", "HOST", "NAME", "A"])
+    expect(hint(name, shell)).toStartWith("set it, give a default");
+  expect(hint("HOEM", shell)).toStartWith('did you mean "HOME"?');
+  expect(hint("PASS", { ...shell, PASSW: "x" })).toStartWith('did you mean "PASSW"?');
+});
+
 test(".env beside the file is read; the caller's environment wins", () => {
   const files = { "/app/.env": "A=file\nB='file # b'\n" };
   expect(oneService("command: [$A, $B]", { files, env: { A: "caller" } }).command).toEqual(["caller", "file # b"]);
