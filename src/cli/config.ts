@@ -14,7 +14,9 @@ export function configTable(found: JsonObject): string {
   const settings = Array.isArray(found["settings"]) ? found["settings"].filter(isObject) : [];
   const rows = settings.map(({ setting, value, origin }) => [shown(setting), shown(value), shown(origin)]);
   const unused =
-    Array.isArray(found["unused"]) && found["unused"].length > 0 ? [`\nset, but no setting of orco: ${found["unused"].join(", ")}`] : [];
+    Array.isArray(found["unused"]) && found["unused"].length > 0
+      ? [`\nset, but no setting of orco: ${found["unused"].map(shown).join(", ")}`]
+      : [];
   return [alignRows([["SETTING", "VALUE", "ORIGIN"], ...rows]), ...unused].join("\n");
 }
 

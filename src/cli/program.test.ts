@@ -7,6 +7,7 @@ import { followFlag } from "./program.ts";
 describe("command line", () => {
   const wrong: [string, string[], string][] = [
     ["an unknown command", ["statsu"], "orco: unknown command 'statsu' (did you mean status?)"],
+    ["a word that would drive the terminal", ["\x1b[2Jstatus"], "orco: unknown command 'status'"],
     ["an unknown flag", ["status", "--wied"], "orco: unknown option '--wied' (did you mean --wide?)"],
     ["a missing argument", ["restart"], "orco: missing required argument 'service'"],
     ["an excess argument", ["down", "x"], "orco: too many arguments for 'down'"],

@@ -6,6 +6,7 @@ import { COMMANDS, GLOBAL_OPTIONS } from "./commands.ts";
 import { createContext, homeOf, type GlobalOptions, type Options } from "./context.ts";
 import { EXIT, exitCodeOf, report } from "./exit.ts";
 import { processIo, type Io } from "./io.ts";
+import { sanitizeText } from "../terminal/sanitize.ts";
 
 /** Runs one command line and resolves with its exit code. Everything a user may see of an error is printed here. */
 export async function runCli(argv: readonly string[]): Promise<number> {
@@ -61,7 +62,11 @@ function createProgram(io: Io): Program {
 }
 
 function tell(text: string, write: (text: string) => void): void {
-  write(text.replace(/^error: /, "orco: ").replace(/\n\((Did you mean [^)]*)\)/, (_, hint: string) => ` (${hint.toLowerCase()})`));
+  write(
+    sanitizeText(text)
+      .replace(/^error: /, "orco: ")
+      .replace(/\n\((Did you mean [^)]*)\)/, (_, hint: string) => ` (${hint.toLowerCase()})`),
+  );
 }
 
 function addCommand(program: Program, spec: CommandSpec): Program {
