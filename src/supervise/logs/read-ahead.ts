@@ -1,7 +1,7 @@
 import { read } from "node:fs";
 
-const FIRST_BYTES = 256 * 1024;
-const MOST_BYTES = 2 * 1024 * 1024;
+const FIRST_BYTES = 128 * 1024;
+const MOST_BYTES = 512 * 1024;
 /** Nobody looks at what is read here: that it is in the page cache afterwards is the point. */
 const SINK = Buffer.allocUnsafeSlow(MOST_BYTES);
 
