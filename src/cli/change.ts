@@ -76,7 +76,8 @@ export async function settle(context: Context, client: Client, change: Settle): 
 /** Errors: what a run failed of, exit 1. `next`: what the user may do about it. */
 export function succeeded(run: RunView, next?: string): void {
   if (run.status === "completed") return;
-  const why = run.error?.message ?? `it was ${run.status}`;
+  // Of one that was canceled the message says by what, and that alone is no sentence: `orco down`.
+  const why = [run.status !== "failed" && `it was ${run.status}`, run.error?.message].filter(Boolean).join(": ");
   const chain = run.error?.["chain"];
   const more = Array.isArray(chain) ? chain.filter((one) => typeof one === "string" && !why.includes(one)) : [];
   const diagnostics = run.error?.["diagnostics"];
