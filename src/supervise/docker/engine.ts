@@ -171,6 +171,8 @@ export class Engine {
   private absence(why: string): string {
     if (this.socket !== undefined && !existsSync(this.socket))
       return `docker is not running: there is no ${this.socket}. Install it (Debian: apt-get install docker.io), start it (systemctl start docker), or set DOCKER_HOST`;
+    if (this.socket !== undefined && why === "EACCES")
+      return `docker cannot be used: this user may not open ${this.socket}. Join its group (sudo usermod -aG docker $USER), log in again and start the daemon of orco anew, or set DOCKER_HOST`;
     return `docker does not answer at ${this.host} (${why}): start it (systemctl start docker), or set DOCKER_HOST`;
   }
 }
