@@ -30,6 +30,13 @@ test("below it the log, names in a column", () => {
   expect(text(state).slice(4, 7)).toEqual([`── logs of all ── following ${"─".repeat(52)}`, `${time} db/0  | up`, `${time} api/1 | hello`]);
 });
 
+test("the column of names fits who is no service as well", () => {
+  const state = after(screenOf(viewOf("db")), records(record("db", "up"), record("orco/watch", "applied"), record("x".repeat(40), "y")));
+  const all = text(state).map((line) => line.slice(9));
+  expect(all).toContain(`${"orco/watch/0".padEnd(24)} | applied`);
+  expect(all).toContain(`${"x".repeat(23)}… | y`);
+});
+
 test.each([
   [120, "SERVICE  STATE     READY  REPL  RESTARTS  AGE    MESSAGE"],
   [50, "SERVICE  STATE     READY  REPL  RESTARTS  AGE"],

@@ -30,11 +30,13 @@ export function logLines(state: State, height: number, paint: Paint): string[] {
   });
 }
 
-/** All names count, not only those in sight: the column stays where it is. */
+/** All names count, not only those in sight: the column stays where it is. Some have said something and are no service (orco itself), or no longer one. */
 function nameColumn(state: State): number {
-  const { focus } = state.logs;
+  const { focus, shown } = state.logs;
   const services = servicesOf(state).filter(({ service }) => focus === undefined || service === focus);
-  return Math.max(4, ...services.map(({ service, replicas }) => `${service}/${Math.max(0, replicas.desired - 1)}`.length));
+  let width = Math.max(4, ...services.map(({ service, replicas }) => `${service}/${Math.max(0, replicas.desired - 1)}`.length));
+  for (const { service, replica } of shown) width = Math.max(width, service.length + 1 + (replica < 10 ? 1 : String(replica).length));
+  return width;
 }
 
 function whoOf({ service, replica }: Row): string {
