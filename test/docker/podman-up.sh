@@ -15,6 +15,8 @@ cat >"$folder/containers.conf" <<CONF
 [containers]
 default_ulimits = ["nofile=$files:$files", "nproc=$processes:$processes"]
 [engine]
+# Seconds that the monitor of each exec outlives it.
+exit_command_delay = 1
 # The other one, crun, does not run where control groups of both versions are mounted.
 runtime = "$(command -v runc >/dev/null && echo runc || echo crun)"
 [network]

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Engine } from "../../src/supervise/docker/engine.ts";
+import { allPids, commandOf } from "../../src/supervise/proc.ts";
 import { freePort } from "../free-port.ts";
 import { until } from "../until.ts";
 import { Docker } from "./docker-rig.ts";
@@ -42,6 +43,7 @@ afterAll(async () => {
   if (installed) {
     await podman.clean();
     await endService();
+    await until("the end of its monitors", () => allPids().every((pid) => !commandOf(pid).includes(folder)), 15_000);
   }
   rmSync(folder, { recursive: true, force: true });
 });
