@@ -156,7 +156,7 @@ function base64Forms(part: string): Form[] {
 /** `last`: the character that begins with so many bits of the secret, as it is at the end of a text, and its padding. */
 function tailsOf(last: string, bits: number): string[] {
   const first = BASE64.indexOf(last.slice(0, 1));
-  return [last, ...BASE64.slice(first, first + 2 ** (6 - bits))];
+  return [last, ...BASE64.slice(first, first + 2 ** (6 - bits)).split("")];
 }
 
 function urlSafe(text: string): string {
