@@ -19,8 +19,10 @@ export async function events(context: Context): Promise<undefined> {
   const client = await context.client();
   const lines = new LineBuffer(io);
   const wanted = { ...(stack !== undefined && { topic: `stack/${stack}` }), sinceMs };
+  const release = lines.watch();
   const found = options["follow"] === true ? following(client, wanted, lines.closed) : past(client, wanted);
   for await (const event of found) lines.push(global.json ? JSON.stringify(event) : eventLine(event));
+  release();
   lines.flush();
   lines.check();
   return undefined;

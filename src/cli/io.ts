@@ -1,5 +1,6 @@
 import { fstatSync, writeSync } from "node:fs";
 import { OrcoError, errnoOf } from "../kernel/errors.ts";
+import { onUnread } from "./unread.ts";
 
 /** Where a command reads and writes. */
 export interface Io {
@@ -15,6 +16,8 @@ export interface Io {
   err(text: string): void;
   /** Bytes as they are. */
   raw(stream: "stdout" | "stderr", bytes: Uint8Array): void;
+  /** Calls back once nobody reads standard output any more, also while nothing is written; returns how to stop that. */
+  onUnread?(gone: () => void): () => void;
 }
 
 /** Nobody reads our output any more (`orco logs | head`): a quiet end, not an error. */
@@ -37,6 +40,7 @@ export function processIo(options: { color: boolean }): Io {
     out: (text) => writeAll(1, Buffer.from(text)),
     err: (text) => writeAll(2, Buffer.from(text)),
     raw: (stream, bytes) => writeAll(stream === "stdout" ? 1 : 2, bytes),
+    onUnread: (gone) => onUnread(gone),
   };
 }
 

@@ -8,7 +8,12 @@ export class LineBuffer {
   private scheduled = false;
   private readonly controller = new AbortController();
 
-  constructor(private readonly io: Pick<Io, "out">) {}
+  constructor(private readonly io: Pick<Io, "out" | "onUnread">) {}
+
+  /** Notices that nobody reads any more also while there are no lines. Returns how to stop that. */
+  watch(): () => void {
+    return this.io.onUnread?.(() => this.controller.abort(new OutputClosed())) ?? (() => undefined);
+  }
 
   /** Aborts, with the reason, when nobody reads any more. */
   get closed(): AbortSignal {

@@ -28,6 +28,7 @@ export async function logs(context: Context): Promise<undefined> {
  */
 export async function printLogs({ io, global }: Context, open: (closed: AbortSignal) => AsyncIterable<LogRecord>): Promise<void> {
   const lines = new LineBuffer(io);
+  const release = lines.watch();
   let any = false;
   try {
     for await (const record of open(lines.closed)) {
@@ -38,6 +39,7 @@ export async function printLogs({ io, global }: Context, open: (closed: AbortSig
     const gone = any && error instanceof OrcoError && error.code === "not_found";
     if (!gone && !lines.closed.aborted) throw error;
   } finally {
+    release();
     lines.flush();
   }
   lines.check();

@@ -6,6 +6,7 @@ import type { RunStepView, RunView } from "../workflow/view.ts";
 import { succeeded } from "./change.ts";
 import type { Context } from "./context.ts";
 import { interrupt } from "./interrupt.ts";
+import { OutputClosed } from "./io.ts";
 import { progressText, runTable } from "./run-text.ts";
 import { oneLine } from "../terminal/sanitize.ts";
 import { Screen } from "./screen.ts";
@@ -17,17 +18,22 @@ const INTERRUPTED = 130;
 /** Shows a run until it ends: a table drawn over itself on a terminal, else one line an event. Exit 0 when it completed; Ctrl-C leaves it running. */
 export async function followRun(context: Context, client: Client, id: string): Promise<number> {
   const stop = interrupt();
+  const unread = new AbortController();
+  const silent = context.global.json === true || context.global.quiet === true;
+  const release = silent ? undefined : context.io.onUnread?.(() => unread.abort(new OutputClosed()));
+  const signal = AbortSignal.any([stop.signal, unread.signal]);
   try {
-    const redraw = context.io.tty && context.global.json !== true && context.global.quiet !== true;
-    const run = await (redraw ? draw : tell)({ context, client, id, signal: stop.signal });
+    const run = await (context.io.tty && !silent ? draw : tell)({ context, client, id, signal });
     if (context.global.json) context.io.out(`${JSON.stringify(run)}\n`);
     succeeded(run, afterFailure(run));
     return 0;
   } catch (error) {
+    unread.signal.throwIfAborted();
     if (!stop.signal.aborted) throw error;
     context.note(`run ${id} goes on; see it: orco run watch ${id}, cancel it: orco run cancel ${id}`);
     return INTERRUPTED;
   } finally {
+    release?.();
     stop.release();
   }
 }

@@ -60,9 +60,11 @@ async function events(context: Context): Promise<undefined> {
   const lines = new LineBuffer(io);
   const since = textOption(options, "since");
   const from = since === undefined ? {} : { lastEventId: String(timeOption(since, "--since", Date.now()) - 1) };
+  const release = lines.watch();
   for await (const event of client.runEvents(id, { ...from, signal: lines.closed })) {
     lines.push(global.json ? JSON.stringify(event) : eventLine(event));
   }
+  release();
   lines.flush();
   lines.check();
   return undefined;
@@ -83,7 +85,9 @@ async function logs(context: Context): Promise<undefined> {
     ...(grep !== undefined && { grep }),
     ...(options["follow"] === true && { follow: true }),
   });
+  const release = lines.watch();
   for await (const record of records) lines.push(global.json ? JSON.stringify(record) : runLogLine(record, io));
+  release();
   lines.flush();
   lines.check();
   return undefined;

@@ -1,5 +1,6 @@
 import type { StackView } from "../stack/view.ts";
 import type { Context } from "./context.ts";
+import { OutputClosed } from "./io.ts";
 import { statusTable, type TableOptions } from "../terminal/table.ts";
 
 const REDRAW_MS = 1000;
@@ -23,13 +24,15 @@ async function watch(context: Context, stack: string): Promise<undefined> {
   ]);
   const { io, global } = context;
   const stop = interrupt();
+  const unread = new AbortController();
+  const release = io.onUnread?.(() => unread.abort(new OutputClosed()));
   const redraw = io.tty && !global.json;
   const screen = new Screen(io);
   let last = "";
   const usage = context.options["wide"] === true;
   const views = liveViews(await context.client(), {
     stack,
-    signal: stop.signal,
+    signal: AbortSignal.any([stop.signal, unread.signal]),
     usage,
     // Also without an event: ages go on, and of a docker that is away there is none.
     everyMs: REDRAW_MS,
@@ -49,7 +52,9 @@ async function watch(context: Context, stack: string): Promise<undefined> {
   } finally {
     screen.end();
     stop.release();
+    release?.();
   }
+  unread.signal.throwIfAborted();
   if (!stop.signal.aborted) context.note(`stack ${stack} is gone`);
   return undefined;
 }

@@ -29,7 +29,8 @@ export function readLogs(source: Source, owner: string, request: LogRequest): As
       if (record.seq > 0) seen[record.service] = record.seq;
       yield record;
     }
-    return request.query.follow ? "cut" : "done";
+    const isOver = !request.query.follow || (request.query.untilMs ?? Number.POSITIVE_INFINITY) < source.clock.now();
+    return isOver ? "done" : "cut";
   }
   return resumable({ clock: source.clock, connect, ...(request.signal && { signal: request.signal }) });
 }
