@@ -13,9 +13,11 @@ import { type ConfigFlags, type LoadedConfig, loadConfig } from "./kernel/config
 import { boundLog, daemonLog } from "./kernel/daemon-log.ts";
 import { messageOf, OrcoError } from "./kernel/errors.ts";
 import { uuidv7 } from "./kernel/id.ts";
+import type { Write } from "./kernel/event.ts";
 import { makeHome } from "./kernel/home-folder.ts";
 import { socketPath } from "./kernel/home.ts";
 import { Journal } from "./kernel/journal.ts";
+import { Reserve } from "./kernel/reserve.ts";
 import { takeLock } from "./kernel/lock.ts";
 import { VERSION } from "./kernel/version.ts";
 import { stackSchema } from "./stack/schema.ts";
@@ -28,6 +30,9 @@ interface DaemonOptions {
   readonly flags: ConfigFlags;
   readonly onListening: (url: string) => void;
 }
+
+const TRY_MS = 1000;
+const TRY: Write = { sql: "INSERT INTO meta (key, value) VALUES ('written', '') ON CONFLICT (key) DO UPDATE SET value = ''", params: [] };
 
 const STRAY = "a process or container of this home belongs to no stack and no app: it is left alone; kill it by hand if it is not wanted";
 
@@ -42,7 +47,9 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   const clock = systemClock();
   const log = daemonLog(config.logLevel);
   survive(log);
-  const { journal, failure, metrics } = openJournal(config.home, { clock, log });
+  const { journal, metrics } = openJournal(config.home, { clock, log });
+  const reserve = new Reserve({ home: config.home, clock, secure: (bytes) => journal.secure(bytes) });
+  reserve.keep();
   const onError = (error: unknown): void => log.error({ error: messageOf(error) }, "background work failed");
   const address = { url: config.publicUrl };
   const apiUrl = (): string => address.url ?? `http://${addressText(config.bind)}`;
@@ -50,7 +57,7 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   const parts = { config, env, clock, journal, newId: () => uuidv7(clock), onError };
   const onScheduled: RunPartsOptions["onScheduled"] = (owner, run) => core.scheduled.fire({ ...owner, run });
   const runParts = await buildRuns({ ...parts, onScheduled, apiUrl, log: tell });
-  const core: Core = buildCore({ ...parts, log, schedules: stackSchedules(runParts.schedules) });
+  const core: Core = buildCore({ ...parts, log, reserve, schedules: stackSchedules(runParts.schedules) });
   await core.edge.start();
   const restored = await restore(core);
   await sweepLeftovers(core, (instance, pid) => tell(STRAY, { instance, pid }));
@@ -65,7 +72,7 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   });
 
   const done = Promise.withResolvers<void>();
-  const services = servicesOf(core, { journal, runParts, loaded, http, journalFailure: failure, onShutdown: () => done.resolve() });
+  const services = servicesOf(core, { journal, runParts, loaded, http, reserve, onShutdown: () => done.resolve() });
   const server = listen({
     services,
     config: { ...http, ...(runParts.queue !== undefined && { queue: runParts.queue }) },
@@ -89,6 +96,7 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   await leaving(done);
   log.info("daemon stops; services go on");
   stopTidying();
+  reserve.close();
   release(core);
   await closeRuns(runParts);
   await scrape?.close();
@@ -110,23 +118,29 @@ function metricsListener({ bind, metricsPort: port }: LoadedConfig["config"], se
   return port === undefined ? undefined : listenForMetrics({ ...bind, port }, () => server.families());
 }
 
-/** `failure`: why the last write failed, until one succeeds. */
 function openJournal(home: string, { clock, log }: { clock: Clock; log: ReturnType<typeof daemonLog> }) {
-  let why: string | undefined;
+  let trying = false;
   const journal: Journal = Journal.open({
     path: join(home, "orco.db"),
     clock,
-    log: (message, facts) => {
-      log.warn({ ...facts }, message);
-      why = message;
+    log: (message, facts) => log.warn({ ...facts }, message),
+    onFailure: () => {
+      if (trying) return;
+      trying = true;
+      void tryAgain(journal, clock).finally(() => (trying = false));
     },
-    onCommit: (committed) => {
-      why = undefined;
-      metrics.committed(committed);
-    },
+    onCommit: (committed) => metrics.committed(committed),
   });
   const metrics = new RunMetrics(journal, (error) => log.error({ error: messageOf(error) }, "metrics of runs"));
-  return { journal, metrics, failure: () => journal.missing()?.message ?? why };
+  return { journal, metrics };
+}
+
+/** Where nothing else is to be written, somebody has to find out that it can be again. */
+async function tryAgain(journal: Journal, clock: Clock): Promise<void> {
+  while (journal.failure()) {
+    await clock.sleep(TRY_MS);
+    await journal.append([], [TRY]).catch(() => undefined); // `failure` tells
+  }
 }
 
 /** Lets go of what runs; it goes on. */

@@ -7,6 +7,7 @@ import type { LoadedConfig } from "../kernel/config.ts";
 import type { daemonLog } from "../kernel/daemon-log.ts";
 import { uuidv7 } from "../kernel/id.ts";
 import type { Journal } from "../kernel/journal.ts";
+import type { Reserve } from "../kernel/reserve.ts";
 import { stackWorkflows } from "../stack/changes/workflows.ts";
 import { configHash } from "../stack/config-hash.ts";
 import { assignPorts, prepareLaunch } from "../stack/launch.ts";
@@ -28,6 +29,7 @@ import { Runs } from "../workflow/execute.ts";
 import type { Workflows } from "../workflow/define.ts";
 import { RunStore } from "../workflow/store.ts";
 import { buildApps, deployWorkflows } from "./apps.ts";
+import { diskPorts } from "./disk.ts";
 import { buildEdge } from "./edge.ts";
 
 /** Of the runs of a schedule: one runs, one waits, and the one before has ended. */
@@ -39,6 +41,7 @@ interface CoreOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly journal: Journal;
+  readonly reserve: Reserve;
   readonly schedules: ScheduleBook;
   readonly onError: (error: unknown) => void;
 }
@@ -46,13 +49,14 @@ interface CoreOptions {
 /** Every part of the control plane, wired. */
 export type Core = ReturnType<typeof buildCore>;
 
-export function buildCore({ config, env, clock, journal, log, schedules, onError }: CoreOptions) {
+export function buildCore({ config, env, clock, journal, log, reserve, schedules, onError }: CoreOptions) {
   const { home } = config;
   const newId = (): string => uuidv7(clock);
   const instances = join(home, "instances");
   const metrics = new StackMetrics();
   const freePorts = new FreePorts();
   const logs = new LogStore({ root: join(home, "logs"), clock, onError });
+  const disk = diskPorts({ journal, logs, reserve });
   const runtime = new ProcessRuntime({ home, clock });
   const docker = new DockerRuntime({
     engine: new Engine(config.dockerHost),
@@ -85,6 +89,7 @@ export function buildCore({ config, env, clock, journal, log, schedules, onError
     onTransition: (slot) => slot.state === "Starting" && slot.restarts > 0 && metrics.restarted(slot),
     onUpdate: (outcome) => metrics.updated(outcome),
     schedules,
+    unwritable: disk.unwritable,
     lastRun: (owner) => lastRunOf(runs.list(LOOKED_AT, { lane: scheduleLane(owner) })),
   });
   const apps: Apps = buildApps({
@@ -101,9 +106,9 @@ export function buildCore({ config, env, clock, journal, log, schedules, onError
     onError,
   });
   const workflows: Workflows = { ...stackWorkflows(stacks), ...deployWorkflows(apps) };
-  const runs: Runs = new Runs({ store: new RunStore(journal), clock, newId, workflows, onError });
+  const runs: Runs = new Runs({ store: new RunStore(journal), clock, newId, workflows, refusal: disk.refusal, onError });
   const appRequests = new AppRequests(apps, runs);
-  const requests = new StackRequests(stacks, runs, { buildDigest });
+  const requests = new StackRequests(stacks, runs, { buildDigest, takingDown: disk.takingDown });
   const execs = new Execs({ stacks, runtimes: { process: runtime, docker }, journal, clock, newId, onError });
   const scheduled = new ScheduledRuns(stacks, runs);
   return { scheduled, metrics, logs, runtime, docker, edge, stacks, execs, apps, runs, requests, appRequests };

@@ -2,6 +2,7 @@ import { anonymousWarning, type HttpConfig } from "../http/bind.ts";
 import type { Services } from "../http/services.ts";
 import { describeConfig, type LoadedConfig } from "../kernel/config.ts";
 import type { Journal } from "../kernel/journal.ts";
+import type { Reserve } from "../kernel/reserve.ts";
 import { runView } from "../workflow/run-view.ts";
 import type { RunView } from "../workflow/view.ts";
 import type { RunRow } from "../workflow/run.ts";
@@ -14,13 +15,13 @@ interface ServicesOptions {
   readonly runParts: RunParts;
   readonly loaded: LoadedConfig;
   readonly http: HttpConfig;
-  readonly journalFailure: () => string | undefined;
+  readonly reserve: Reserve;
   readonly onShutdown: () => void;
 }
 
 /** The daemon as the HTTP layer sees it. */
 export function servicesOf({ stacks, execs, edge, runs, requests, appRequests }: Core, options: ServicesOptions): Services {
-  const { journal, loaded, http, runParts } = options;
+  const { journal, loaded, http, runParts, reserve } = options;
   const viewOf = (row: RunRow): RunView => runView(row, runs.steps(row.id));
   return {
     stacks: {
@@ -39,7 +40,7 @@ export function servicesOf({ stacks, execs, edge, runs, requests, appRequests }:
       put: (name, body) => appRequests.put(name, body),
       list: () => appRequests.list(),
       get: (name) => appRequests.get(name),
-      remove: (name) => appRequests.remove(name),
+      remove: (name) => reserve.takingDown(() => appRequests.remove(name)),
       status: (name) => appRequests.status(name),
       releases: (name, page) => appRequests.releases(name, page),
       logs: (name, request) => appRequests.logs(name, request),
@@ -55,7 +56,7 @@ export function servicesOf({ stacks, execs, edge, runs, requests, appRequests }:
     },
     journal,
     ready: () => {
-      const why = options.journalFailure();
+      const why = journal.failure()?.message;
       const warning = anonymousWarning(http);
       const checks = [{ name: "journal", ok: why === undefined, detail: why ?? "writable", ...(warning !== undefined && { warning }) }];
       return [...checks, ...(runParts.redis ? [runParts.redis.check()] : []), runParts.steps.k8s.check()];
@@ -64,8 +65,8 @@ export function servicesOf({ stacks, execs, edge, runs, requests, appRequests }:
     shutdown: async () => {
       const downs = await Promise.all(stacks.names().map((name) => requests.remove(name, {})));
       await Promise.all(downs.map(({ id }) => runs.settled(id)));
-      await appRequests.stopAll();
-      await edge.shutdown();
+      await reserve.takingDown(() => appRequests.stopAll());
+      await reserve.takingDown(() => edge.shutdown());
       options.onShutdown();
     },
   };

@@ -1,4 +1,5 @@
 import type { Database } from "bun:sqlite";
+import { allocateBeyond } from "./allocate.ts";
 import type { Clock } from "./clock.ts";
 import { OrcoError, type Facts } from "./errors.ts";
 import type { EventLog, JournalEvent, NewEvent, ReadQuery, Write } from "./event.ts";
@@ -19,6 +20,8 @@ export interface JournalOptions {
   readonly clock: Clock;
   /** Migrations, and writing that fails and works again. */
   readonly log?: (message: string, facts: Facts) => void;
+  /** When writing begins to fail. */
+  readonly onFailure?: () => void;
   /** After each transaction, for metrics. */
   readonly onCommit?: (committed: Committed) => void;
   readonly schema?: Schema;
@@ -33,7 +36,7 @@ export class Journal implements EventLog {
   private readonly trimmer: Trimmer;
   private readonly file: JournalFile;
   private readonly source: FollowSource & { closed: boolean };
-  private failing = false;
+  private failing: OrcoError | undefined;
 
   private constructor(
     private readonly db: Database,
@@ -117,9 +120,26 @@ export class Journal implements EventLog {
     }
   }
 
-  /** Why nothing can be written, where that is known without trying: its file was deleted or replaced. */
-  missing(): OrcoError | undefined {
-    return this.file.missing();
+  /** Why nothing can be written: its file was deleted or replaced, or why the last write failed, until one succeeds. */
+  failure(): OrcoError | undefined {
+    return this.file.missing() ?? this.failing;
+  }
+
+  /** Gets room for what is written next, `bytes` at most, also on a disk that somebody else fills at the same time. Returns the bytes it got. */
+  secure(bytes: number): number {
+    this.assertOpen();
+    try {
+      // What is in the database already is written over: as much room again.
+      this.db.run("PRAGMA wal_checkpoint(PASSIVE)");
+    } catch (error) {
+      this.failed(journalError(error, this.options.path));
+    }
+    try {
+      return allocateBeyond(`${this.options.path}-wal`, bytes);
+    } catch (error) {
+      this.failed(journalError(error, this.options.path));
+      return 0;
+    }
   }
 
   /** Commits what waits, ends all followers, and folds the write-ahead log into the file. */
@@ -134,7 +154,7 @@ export class Journal implements EventLog {
 
   private committed(committed: Committed): void {
     if (this.failing) {
-      this.failing = false;
+      this.failing = undefined;
       this.options.log?.("journal writes again", { file: this.options.path });
     }
     this.source.tail.push(committed.events, committed.bytes);
@@ -143,9 +163,11 @@ export class Journal implements EventLog {
   }
 
   private failed(error: OrcoError): void {
-    if (this.failing) return;
-    this.failing = true;
+    const known = this.failing !== undefined;
+    this.failing = error;
+    if (known) return;
     this.options.log?.(error.message, error.facts);
+    this.options.onFailure?.();
   }
 
   private assertOpen(): void {

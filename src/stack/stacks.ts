@@ -19,6 +19,8 @@ interface StacksOptions extends StackPorts {
   readonly schedules: ScheduleBook;
   readonly lastRun: (owner: ScheduleOwner) => LastRun | undefined;
   readonly onUpdate: StackHost["onUpdate"];
+  /** Why nothing of the service can be recorded now: its changes or its log. */
+  readonly unwritable: (owner: { readonly stack: string; readonly service: string }) => string | undefined;
 }
 
 /** Every stack of this daemon. Changes come from runs only (`changes/`); everything else reads. */
@@ -196,6 +198,7 @@ export class Stacks implements StackHost {
         const trouble = stack.fronts.trouble(service);
         const engine = snapshot.get(service)?.spec.runtime === "docker" ? this.options.runtimes.docker.trouble?.() : undefined;
         const owner = { stack: name, service };
+        const disk = this.options.unwritable(owner);
         const scheduled = snapshot.get(service)?.spec.schedule && {
           kept: scheduledOf(this.schedules, owner),
           last: this.options.lastRun(owner),
@@ -206,6 +209,7 @@ export class Stacks implements StackHost {
           observe,
           ...(trouble !== undefined && { trouble: messageOf(trouble) }),
           ...(engine !== undefined && { engine }),
+          ...(disk !== undefined && { disk }),
           ...(update && { update: { strategy: update.strategy, phase: update.phase, since_ms: Math.max(0, now - update.since) } }),
         });
       }),

@@ -23,6 +23,8 @@ interface ViewOptions {
   readonly trouble?: string;
   /** Why nothing of it can be learned just now. */
   readonly engine?: string;
+  /** Why nothing of it can be recorded just now. */
+  readonly disk?: string;
 }
 
 /** Worst first: the state of a service is that of the instance that needs attention most. */
@@ -33,7 +35,7 @@ export function serviceView(name: string, snapshot: Snapshot, options: ViewOptio
   const { spec, slots } = found;
   const live = slots.filter((slot) => isLive(slot.state)).length;
   const ready = slots.filter((slot) => slot.ready).length;
-  const weakened = options.engine ?? degraded(name, snapshot, options.now);
+  const weakened = options.engine ?? unrecorded(found, options) ?? degraded(name, snapshot, options.now);
   return {
     service: name,
     state: stateOf(found),
@@ -59,9 +61,21 @@ function ageMs(slot: Slot, now: number): number {
   return Math.max(0, now - (slot.startedAt ?? slot.createdAt));
 }
 
-function messageOf(name: string, snapshot: Snapshot, { now, observe, trouble, engine, scheduled }: ViewOptions): string {
+/** What has ended has nothing more to record. */
+function unrecorded({ slots }: ServiceSnapshot, { disk }: ViewOptions): string | undefined {
+  return slots.length > 0 && slots.every(hasEnded) ? undefined : disk;
+}
+
+function messageOf(name: string, snapshot: Snapshot, options: ViewOptions): string {
+  if (options.engine !== undefined) return `degraded: ${options.engine}`;
+  const disk = unrecorded(snapshot.get(name) as ServiceSnapshot, options);
+  const own = ownMessage(name, snapshot, options);
+  if (disk === undefined) return own;
+  return `degraded: ${disk}${own === "" ? "" : `; ${own}`}`;
+}
+
+function ownMessage(name: string, snapshot: Snapshot, { now, observe, trouble, scheduled }: ViewOptions): string {
   const found = snapshot.get(name) as ServiceSnapshot;
-  if (engine !== undefined) return `degraded: ${engine}`;
   if (trouble !== undefined) return trouble;
   const { slots } = found;
   const state = stateOf(found);

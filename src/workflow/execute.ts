@@ -25,6 +25,8 @@ export interface RunsOptions {
   readonly clock: Clock;
   readonly newId: () => string;
   readonly workflows: Workflows;
+  /** Why no run of this kind is admitted now. */
+  readonly refusal?: (kind: string) => OrcoError | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -46,6 +48,8 @@ export class Runs {
     const { onBusy, id = newId(), ...given } = request;
     const known = request.id === undefined ? undefined : this.options.store.get(id);
     if (known) return known;
+    const refusal = this.options.refusal?.(request.kind);
+    if (refusal) throw refusal;
     const row: RunRow = { ...given, id, status: "queued", createdAt: clock.now() };
     const admission = this.lanes.admit(row.lane, row.id, onBusy);
     if (admission.kind === "refuse") throw busy(row, admission.holder, admission.reason);

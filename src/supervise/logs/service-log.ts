@@ -1,6 +1,6 @@
 import type { Clock } from "../../kernel/clock.ts";
 import type { JsonObject } from "../../kernel/event.ts";
-import { messageOf } from "../../kernel/errors.ts";
+import { messageOf, type OrcoError } from "../../kernel/errors.ts";
 import { Attachment } from "./attachment.ts";
 import { Convoy } from "./convoy.ts";
 import { instanceKey, STREAM } from "./entry.ts";
@@ -80,6 +80,11 @@ export class ServiceLog {
 
   get closed(): boolean {
     return this.isClosed;
+  }
+
+  /** Why it cannot be written. */
+  failure(): OrcoError | undefined {
+    return this.options.trouble.failure();
   }
 
   configure(logging: LoggingSpec, secrets: readonly string[]): void {

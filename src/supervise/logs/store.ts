@@ -91,6 +91,11 @@ export class LogStore {
     return this.onDisk(checkName("stack", stack)).length > 0;
   }
 
+  /** Why the log of a service cannot be written. */
+  failure(stack: string, service: string): OrcoError | undefined {
+    return this.logs.get(this.dirOf(stack, service))?.failure();
+  }
+
   counters(): LogCount[] {
     return [...this.logs.values()].map((log) => ({ stack: log.stack, service: log.service, ...log.counts }));
   }

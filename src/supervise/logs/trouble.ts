@@ -7,7 +7,7 @@ const MAX_TOLD = 32;
 /** Failures of one service's log: each told once per episode, writes held back for a second after one fails. */
 export class Trouble {
   private retryAt = 0;
-  private failing = false;
+  private failing: OrcoError | undefined;
   private readonly told = new Set<string>();
 
   constructor(
@@ -16,18 +16,24 @@ export class Trouble {
   ) {}
 
   stalled(now: number): boolean {
-    return this.failing && now < this.retryAt;
+    return this.failing !== undefined && now < this.retryAt;
   }
 
   /** The log could not be written. */
   writeFailed(error: unknown, now: number): void {
     this.retryAt = now + RETRY_MS;
-    if (!this.failing) this.onError(this.errorOf(`its log cannot be written: ${messageOf(error)}`, error));
-    this.failing = true;
+    const known = this.failing !== undefined;
+    this.failing = this.errorOf(`its log cannot be written: ${messageOf(error)}`, error);
+    if (!known) this.onError(this.failing);
+  }
+
+  /** Why the last write failed, until one succeeds. */
+  failure(): OrcoError | undefined {
+    return this.failing;
   }
 
   written(): void {
-    this.failing = false;
+    this.failing = undefined;
   }
 
   /** Anything else, told once. */
