@@ -40,6 +40,17 @@ describe("import compose, without a daemon", () => {
     expect(err).not.toContain("hunter2");
   });
 
+  test("what the .env beside the result sets is not named as needed", async () => {
+    const beside = join(folder, "beside");
+    mkdirSync(beside);
+    writeFileSync(join(beside, ".env"), "export TAG='1.2' # of the release\n");
+    writeFileSync(join(beside, "compose.yml"), "services: { web: { image: 'shop/web:${TAG}', command: [x, '${LEVEL}'] } }");
+    expect((await orco("import", "compose", "beside/compose.yml")).err).toContain("(compose takes them as empty): LEVEL\n");
+    const elsewhere = await orco("import", "compose", "beside/compose.yml", "-o", "made.yaml");
+    expect(elsewhere.err).toContain("(compose takes them as empty): TAG, LEVEL\n");
+    rmSync(join(folder, "made.yaml"));
+  });
+
   test("--quiet leaves the report out", async () => {
     expect(await orco("-q", "import", "compose", "docker-compose.yml")).toMatchObject({ code: 0, err: "" });
   });

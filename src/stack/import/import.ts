@@ -1,5 +1,6 @@
-import { dirname, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import type { Diagnostic } from "../../kernel/errors.ts";
+import { parseDotenv } from "../load/dotenv.ts";
 import type { ReadFile } from "../load/files.ts";
 import { Report } from "../load/report.ts";
 import type { Mapping, Node } from "../load/source.ts";
@@ -34,7 +35,7 @@ export interface Imported {
   readonly report: readonly ReportLine[];
   /** Paths of the report that are carried and yet need a look. */
   readonly look: ReadonlySet<string>;
-  /** Variables without a default, which orco wants set. */
+  /** Variables without a default, which orco wants set and the `.env` beside the result does not. */
   readonly variables: readonly string[];
   /** What is wrong with the source. */
   readonly diagnostics: readonly Diagnostic[];
@@ -52,11 +53,12 @@ export function importCompose(from: ComposeSource): Imported {
   const made = root && convert(root, { folder, bases: files.bases, exists: from.exists });
   const lines = ledger.all();
   const wanted = bareVariables(made ? JSON.stringify([made.name, made.services]) : "");
+  const set = dotenvBeside(from);
   const failed = problems.failed || !made;
   const result = {
     report: lines.map(reportLine),
     look: new Set<string>(),
-    variables: wanted,
+    variables: wanted.filter((name) => !Object.hasOwn(set, name)),
     diagnostics: problems.sorted(first).map(inCompose),
   };
   const look = new Set(lines.filter(({ notable, action }) => notable && action === "carried").map((line) => reportLine(line).path));
@@ -64,6 +66,16 @@ export function importCompose(from: ComposeSource): Imported {
   const workdir = relative(from.into ?? folder, folder);
   const stack = { version: 0.1, stack: { name: made.name, ...(workdir !== "" && { workdir }) }, services: made.services };
   return { ...result, look, stack, yaml: renderStack(stack, { from: relative(from.into ?? folder, first), lines }) };
+}
+
+/** As `orco up` will read it, which says what is wrong with it. */
+function dotenvBeside({ files: [first], into, exists, readFile }: ComposeSource): Readonly<Record<string, string>> {
+  const path = join(into ?? dirname(first), ".env");
+  try {
+    return exists(path) ? parseDotenv(readFile(path) ?? "").values : {};
+  } catch {
+    return {}; // Then nothing is known to be set.
+  }
 }
 
 /** Some of what follows compares each with each; the largest files that people have are far below. */
