@@ -5,6 +5,7 @@ import type { RunView } from "../workflow/view.ts";
 import type { Context } from "./context.ts";
 import { runFailed } from "./exit.ts";
 import { interrupt } from "./interrupt.ts";
+import { oneLine } from "../terminal/sanitize.ts";
 
 /** 128 + SIGINT, as a shell says it. */
 const INTERRUPTED = 130;
@@ -56,13 +57,16 @@ export async function settle(context: Context, client: Client, change: Settle): 
   if (global.json || global.quiet) return client.waitRun(run.id, { signal });
   const { showEvents, showTable } = await import("./progress.ts");
   const over = new AbortController();
+  let warnings: readonly string[] = [];
   const shown = (io.tty ? showTable : showEvents)(context, client, {
     ...change,
     run: run.id,
     signal: AbortSignal.any([signal, over.signal]),
   });
   try {
-    return await client.waitRun(run.id, { signal });
+    const ended = await client.waitRun(run.id, { signal });
+    warnings = warningsOf(ended);
+    return ended;
   } catch (error) {
     if (error instanceof OrcoError && error.code === "unreachable")
       context.note(`the daemon went away during run ${run.id}; the next one goes on with it`);
@@ -70,7 +74,13 @@ export async function settle(context: Context, client: Client, change: Settle): 
   } finally {
     shown.finish(() => over.abort());
     await shown.done;
+    for (const warning of warnings) context.note(`warning: ${oneLine(warning)}`);
   }
+}
+
+function warningsOf({ result }: RunView): string[] {
+  const found = isJsonObject(result) ? result["warnings"] : undefined;
+  return Array.isArray(found) ? found.filter((one) => typeof one === "string") : [];
 }
 
 /** Errors: what a run failed of, exit 1. `next`: what the user may do about it. */

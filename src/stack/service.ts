@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { errnoOf, OrcoError, type Diagnostic } from "../kernel/errors.ts";
 import type { JsonObject } from "../kernel/event.ts";
 import { dependenciesOf } from "../kernel/graph.ts";
@@ -17,6 +18,8 @@ import type { PlanView, PutStack } from "./view.ts";
 import type { RunView } from "../workflow/view.ts";
 import { runView } from "../workflow/run-view.ts";
 
+/** Of one apply; `orco lint` tells all. */
+const MAX_WARNINGS = 20;
 const COALESCED = new Set(["restart", "start", "stop"]);
 
 interface ActRequest {
@@ -44,11 +47,13 @@ export class StackRequests {
 
   /** `invalid` and `unsupported` carry `diagnostics`; `conflict`: another file holds the name; `busy`: facts.run. */
   async put(name: string, body: PutStack, { adopt = false, queue = false }: { adopt?: boolean; queue?: boolean }): Promise<RunView> {
-    const { spec } = await this.read(name, body);
+    const { spec, warnings } = await this.read(name, body);
     this.refuseForeign(spec, adopt);
     const selected = body.services && body.services.length > 0 ? closure(spec, body.services) : undefined;
     const record = { spec, baseEnv: inherited(body.env) };
-    const input = { record, start: body.start ?? false, ...(selected && { selected }) } as unknown as JsonObject;
+    const told = warnings.slice(0, MAX_WARNINGS).map(warningText);
+    const more = { ...(selected && { selected }), ...(told.length > 0 && { warnings: told }) };
+    const input = { record, start: body.start ?? false, ...more } as unknown as JsonObject;
     return this.submit({ kind: "apply", stack: name, input, queue });
   }
 
@@ -125,6 +130,10 @@ export class StackRequests {
       { stack: spec.name, file: holder },
     );
   }
+}
+
+function warningText({ file, line, column, message, hint }: Diagnostic): string {
+  return `${basename(file)}:${line}:${column}: ${message}${hint === undefined ? "" : ` (${hint})`}`;
 }
 
 /** What a service is built from is part of what it is: other files, another config. */

@@ -4,6 +4,7 @@ import type { RunContext, Workflow } from "../../workflow/define.ts";
 import type { Supervisor } from "../../supervise/supervisor.ts";
 import { hopeless } from "../gate.ts";
 import { serviceOf } from "../graph.ts";
+import { sharedVolume } from "../load/shared-data.ts";
 import type { ServiceSpec } from "../spec.ts";
 import type { Stack } from "../stack.ts";
 import type { StackHost } from "./host.ts";
@@ -19,14 +20,16 @@ interface ActInput {
 
 /** Runs of kind `start`, `stop`, `restart` and `scale`: one service of one stack. */
 export function actWorkflows(host: StackHost): Readonly<Record<"start" | "stop" | "restart" | "scale", Workflow>> {
-  const on = (act: (stack: Stack, service: string, call: { context: RunContext; replicas: number }) => Promise<void>): Workflow => {
+  const on = (
+    act: (stack: Stack, service: string, call: { context: RunContext; replicas: number }) => Promise<string[] | void>,
+  ): Workflow => {
     return async (context, input) => {
       const { stack: name, service, replicas = 0 } = input as unknown as ActInput;
       const stack = host.find(name);
       if (!stack || !serviceOf(stack.record.spec, service))
         throw new OrcoError("not_found", `stack ${name} has no service ${service}`, { stack: name, service });
-      await act(stack, service, { context, replicas });
-      return { stack: name, service };
+      const warnings = (await act(stack, service, { context, replicas })) ?? [];
+      return { stack: name, service, ...(warnings.length > 0 && { warnings }) };
     };
   };
   return {
@@ -112,7 +115,8 @@ interface ScaleCall {
   readonly replicas: number;
 }
 
-async function scale(host: StackHost, { stack, service, context, replicas }: ScaleCall): Promise<void> {
+/** What it warns of. */
+async function scale(host: StackHost, { stack, service, context, replicas }: ScaleCall): Promise<string[]> {
   const target = await context.step("scale", async () => {
     const { record } = stack;
     const spec = { ...record.spec.services[service], replicas } as ServiceSpec;
@@ -121,6 +125,7 @@ async function scale(host: StackHost, { stack, service, context, replicas }: Sca
   });
   const spec = target as unknown as ServiceSpec;
   const from = stack.outdated(spec);
+  const shared = sharedVolume(spec, replicas);
   // With more than one the edge listens on the host port, and each instance on one of its own: that needs new ones.
   if (from) await replace(host, context, { stack, from, target: spec, wanted: "run" });
   else
@@ -132,4 +137,5 @@ async function scale(host: StackHost, { stack, service, context, replicas }: Sca
     });
   context.releaseLane();
   await settle(stack, [service], context);
+  return shared ? [`${shared.message} (${shared.hint})`] : [];
 }

@@ -22,6 +22,8 @@ export interface ApplyInput {
   readonly selected?: readonly string[];
   /** `up`: also start what was stopped by hand. */
   readonly start: boolean;
+  /** What the file is warned of, told when it has been applied. */
+  readonly warnings?: readonly string[];
 }
 
 interface Moves {
@@ -64,7 +66,7 @@ export function applyWorkflow(host: StackHost): Workflow {
     ).catch(async (error: unknown) => {
       throw await withBuildLog(host, stack, error);
     });
-    return { changes: count };
+    return { changes: count, ...(input.warnings && { warnings: input.warnings }) };
   };
 }
 

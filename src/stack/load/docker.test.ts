@@ -114,7 +114,11 @@ test("two databases on one volume are warned of", () => {
   expect(found(`${data}}`)).toEqual([warning]);
   expect(found(`${data}}\nports: ['80:80']`)).toEqual([warning]);
   expect(found(`${data}, maxSurge: 0, maxUnavailable: 1}`)).toEqual([]);
-  expect(found(`${data}}\nreplicas: 2`)).toEqual([]);
+  const replicas = "image: x\nreplicas: 3\nvolumes: ";
+  expect(found(`${replicas}['d:/d']`)).toEqual([
+    "6:15 services.a.replicas: 3 replicas of a all write to volume d [databases do not survive that: keep one replica, mount it :ro, or give each a volume without a name]",
+  ]);
+  expect(found(`${replicas}['d:/d:ro', '/cache', '.:/src']`)).toEqual([]);
 });
 
 test("ports of containers", () => {

@@ -1,5 +1,5 @@
 import { runsTwo } from "../fronts/fronted.ts";
-import type { VolumeSpec } from "../spec.ts";
+import type { ServiceSpec, VolumeSpec } from "../spec.ts";
 import { bindsItself } from "./own-port.ts";
 import type { Report } from "./report.ts";
 import type { Resolved } from "./resolved.ts";
@@ -15,9 +15,26 @@ export function keepsData(volumes: readonly VolumeSpec[]): boolean {
   return writable(volumes).length > 0;
 }
 
-/** Warns of one replica with data of its own, which the declared strategy runs beside its successor for a while. */
+interface SharedVolume {
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** What is to be said of so many replicas that write to a volume they share. One without a name each of them has for itself. */
+export function sharedVolume({ name, volumes }: Pick<ServiceSpec, "name" | "volumes">, replicas: number): SharedVolume | undefined {
+  const shared = volumes.find((volume) => volume.kind === "volume" && !volume.readOnly);
+  if (shared?.kind !== "volume" || replicas < 2) return undefined;
+  return {
+    message: `${replicas} replicas of ${name} all write to volume ${shared.name}`,
+    hint: "databases do not survive that: keep one replica, mount it :ro, or give each a volume without a name",
+  };
+}
+
+/** Warns of replicas that write to the same volume, and of one replica with data of its own, which the declared strategy runs beside its successor for a while. */
 export function checkSharedData(services: Iterable<Resolved>, report: Report): void {
   for (const { spec, declared, ports, node, path } of services) {
+    const shared = sharedVolume(spec, spec.replicas);
+    if (shared) report.add([...path, "replicas"], nodeAt(node, ["replicas"]), { severity: "warning", ...shared });
     const [volume] = writable(spec.volumes);
     const serves = ports.some((port) => port.host !== undefined && !bindsItself(port, spec));
     if (!volume || serves || spec.replicas !== 1 || declared.update?.strategy === undefined || !runsTwo(spec.update)) continue;
