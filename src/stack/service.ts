@@ -6,7 +6,7 @@ import { inherited } from "../kernel/inherited.ts";
 import { readTextFile } from "../kernel/read-text.ts";
 import type { Runs } from "../workflow/execute.ts";
 import { graphOf, serviceOf, unknownService } from "./graph.ts";
-import { refuseDecision } from "./changes/decide.ts";
+import { orDecide, refuseDecision } from "./changes/decide.ts";
 import { refuseLasting } from "./changes/once.ts";
 import { MAX_REPLICAS, MAX_SOURCE_BYTES } from "./load/limits.ts";
 import { loadStack } from "./load/load.ts";
@@ -112,7 +112,10 @@ export class StackRequests {
     queue: boolean;
   }): Promise<RunView> {
     const labels = { stack, ...(service !== undefined && { service }) };
-    const row = await this.runs.submit({ kind, lane: `stack/${stack}`, input, labels, onBusy: queue ? "queue" : "reject" });
+    const request = { kind, lane: `stack/${stack}`, input, labels, onBusy: queue ? ("queue" as const) : ("reject" as const) };
+    const row = await this.runs.submit(request).catch((error: unknown) => {
+      throw orDecide(error, this.stacks.find(stack)?.updates.undecided());
+    });
     return runView(row, this.runs.steps(row.id));
   }
 

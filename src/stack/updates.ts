@@ -44,6 +44,12 @@ export class Updates {
     return this.rows.get(service)?.row;
   }
 
+  /** The service whose canary waits for a person, and the run that does so. */
+  undecided(): { readonly service: string; readonly run: string } | undefined {
+    for (const [service, { row }] of this.rows) if (row.phase === "canary" && row.decision === undefined) return { service, run: row.run };
+    return undefined;
+  }
+
   require(service: string): UpdateRow {
     const row = this.get(service);
     if (!row) throw new Error(`no update of ${service} is on record`);

@@ -104,7 +104,10 @@ test("a canary gets 1/(replicas+1) of the requests until it is promoted; a secon
   const since = performance.now();
   await answered(requests, 600);
   expect(requests.share(since, ({ version }) => version === "v2")).toBeCloseTo(1 / 3, 1);
-  expect(await stack.orco("apply")).toMatchObject({ code: 5 });
+  const refused = await stack.orco("apply");
+  expect(refused.code).toBe(5);
+  expect(refused.err).toContain("has the canary of web, which waits to be promoted or aborted");
+  expect(refused.err).toContain("take it: orco promote web; undo it: orco abort web");
   await stack.ok("promote", "web");
   expect((await apply.ended).code).toBe(0);
   const after = performance.now();

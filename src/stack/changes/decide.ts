@@ -21,6 +21,14 @@ function whyNot(update: UpdateRow | undefined, action: Decision): string | undef
   return decision === "abort" ? "the update is being aborted" : undefined;
 }
 
+/** A `busy` that only a person's decision ends says which. */
+export function orDecide(error: unknown, undecided: { readonly service: string; readonly run: string } | undefined): unknown {
+  if (!(error instanceof OrcoError) || error.code !== "busy" || !undecided || error.facts["run"] !== undecided.run) return error;
+  const { service, run } = undecided;
+  const next = `take it: orco promote ${service}; undo it: orco abort ${service}; see it: orco runs ${run}; to wait for it: --queue`;
+  return new OrcoError("busy", `run ${run} has the canary of ${service}, which waits to be promoted or aborted`, { ...error.facts, next });
+}
+
 /** Runs of kind `promote` and `abort`: the decision is given to the update under way, and the run ends when that has settled. */
 export function decideWorkflow(host: StackHost, action: Decision): Workflow {
   return async (context, input) => {
