@@ -149,7 +149,10 @@ function refuseTaken(spec: ServiceSpec): void {
     const holder = portHolder(host, hostIp);
     if (!holder) continue;
     const by = holder.pid === undefined ? holder.command : `pid ${holder.pid} (${holder.command})`;
-    throw new OrcoError("port_in_use", `port ${host} is held by ${by}; stop it, or give ${name} another port`, { port: host, ...holder });
+    throw new OrcoError("port_in_use", `port ${host} is held by ${by}; end that and orco restart ${name}, or give ${name} another port`, {
+      port: host,
+      ...holder,
+    });
   }
 }
 

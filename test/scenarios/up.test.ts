@@ -80,6 +80,7 @@ test("a taken port names who has it; when it falls free the service starts by po
   const said = await stack.orco("up", "-d", "--wait");
   expect(said.code).toBe(1);
   expect(said.err).toContain(`port ${holder.port} is held by pid ${process.pid} (`);
+  expect(said.err).toMatch(/; end that and orco restart \w+, or give/);
   holder.stop(true);
   await stack.ok("restart", "one");
   expect((await stack.service("one")).ready).toBe(true);
