@@ -6,6 +6,7 @@ import type { Live } from "../supervise/live.ts";
 import type { Exec, ExecRun, Handle } from "../supervise/runtime.ts";
 import type { Supervisor } from "../supervise/supervisor.ts";
 import { serviceOf, unknownService } from "./graph.ts";
+import { unknownReplica } from "./replica-meant.ts";
 import type { Runtimes } from "./runtimes.ts";
 import type { Stack } from "./stack.ts";
 import type { Stacks } from "./stacks.ts";
@@ -172,14 +173,7 @@ class Running implements OpenExec {
 function membersOf(stack: Stack, { service, replica }: ExecTarget): Supervisor[] {
   const all = stack.supervisorsOf(service);
   const wanted = all.filter(({ slot }) => replica === undefined || slot.replica === replica);
-  if (replica !== undefined && wanted.length === 0) {
-    const there = [...new Set(all.map(({ slot }) => slot.replica))].sort((a, b) => a - b).join(", ");
-    throw new OrcoError("not_found", `${service} has no replica ${replica}; it has ${there || "none"}`, {
-      stack: stack.name,
-      service,
-      replica,
-    });
-  }
+  if (replica !== undefined && wanted.length === 0) throw unknownReplica(all, { stack: stack.name, service, replica });
   const rank = ({ slot }: Supervisor): number => (slot.ready ? 0 : 2) + (slot.version === "new" ? 0 : 1);
   return wanted.toSorted((a, b) => rank(a) - rank(b) || a.slot.replica - b.slot.replica);
 }

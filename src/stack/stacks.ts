@@ -11,6 +11,7 @@ import { type LastRun, reconcile, type ScheduleBook, scheduledOf, type ScheduleO
 import { reservations } from "./fronts/reserve.ts";
 import type { ServiceSpec, StackSpec } from "./spec.ts";
 import { Stack, type StackPorts } from "./stack.ts";
+import { refuseReplica } from "./replica-meant.ts";
 import { serviceView, type Observed } from "./status.ts";
 import type { StackRecord } from "./store.ts";
 import type { StackSummary, StackView } from "./view.ts";
@@ -227,6 +228,7 @@ export class Stacks implements StackHost {
   ): AsyncIterable<LogRecord> {
     const spec = this.stacks.get(name)?.record.spec ?? (this.options.logs.has(name) ? undefined : this.require(name).record.spec);
     for (const service of services ?? []) if (spec && !serviceOf(spec, service)) throw unknownService(spec, service);
+    refuseReplica(this.stacks.get(name), { services, replica: query.replica }, this.options.logs);
     return this.options.logs.query({ stack: name, query, signal, ...(services && services.length > 0 && { services }) });
   }
 

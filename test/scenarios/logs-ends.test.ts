@@ -30,3 +30,15 @@ test("logs followed until a time end then", async () => {
   expect(said).toContain("api/0 | hello");
   expect(await stack.ok("logs", "-F", "--until", new Date(until).toISOString())).toBe(said);
 });
+
+test("the log of a replica that is not there is refused; of one that was there it is shown", async () => {
+  const stack = rig.stack(QUIET);
+  await stack.up();
+  const message = "api has no replica 9; it has 0";
+  expect(await stack.orco("logs", "api", "--replica", "9")).toMatchObject({ code: 4, err: expect.stringContaining(message) });
+  expect(await stack.orco("logs", "-F", "--replica", "9")).toMatchObject({ code: 4, err: expect.stringContaining("has no replica 9") });
+  await stack.ok("scale", "api", "2");
+  await stack.line(({ replica }) => replica === 1);
+  await stack.ok("scale", "api", "1");
+  expect(await stack.ok("logs", "api", "--replica", "1")).toContain("api/1 | hello");
+});

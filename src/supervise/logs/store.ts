@@ -7,6 +7,7 @@ import { Pump } from "./pump.ts";
 import { loadPunch, type Punch } from "./punch.ts";
 import { openQuery } from "./query.ts";
 import type { LoggingSpec, LogQuery, LogRecord } from "./record.ts";
+import { backwards } from "./scan.ts";
 import { ServiceLog } from "./service-log.ts";
 import type { Scratch } from "./stream.ts";
 import { Trouble } from "./trouble.ts";
@@ -89,6 +90,11 @@ export class LogStore {
   /** Whether there are logs of the stack, from a time when it was up too. */
   has(stack: string): boolean {
     return this.onDisk(checkName("stack", stack)).length > 0;
+  }
+
+  /** Whether the logs of these services, or of all, have lines of the replica, from whenever. */
+  hasReplica(stack: string, services: readonly string[] | undefined, replica: number): boolean {
+    return this.known(stack, services).some((log) => backwards(log.segments).some((span) => span.replica === replica));
   }
 
   /** Why the log of a service cannot be written. */
