@@ -48,7 +48,7 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   const log = daemonLog(config.logLevel);
   survive(log);
   const { journal, metrics } = openJournal(config.home, { clock, log });
-  const reserve = new Reserve({ home: config.home, clock, secure: (bytes) => journal.secure(bytes) });
+  const reserve = new Reserve({ home: config.home, clock, secure: (bytes, free) => journal.secure(bytes, free) });
   reserve.keep();
   const onError = (error: unknown): void => log.error({ error: messageOf(error) }, "background work failed");
   const address = { url: config.publicUrl };

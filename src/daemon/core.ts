@@ -106,9 +106,9 @@ export function buildCore({ config, env, clock, journal, log, reserve, schedules
     onError,
   });
   const workflows: Workflows = { ...stackWorkflows(stacks), ...deployWorkflows(apps) };
-  const runs: Runs = new Runs({ store: new RunStore(journal), clock, newId, workflows, refusal: disk.refusal, onError });
+  const runs: Runs = new Runs({ store: new RunStore(journal, disk.write), clock, newId, workflows, refusal: disk.refusal, onError });
   const appRequests = new AppRequests(apps, runs);
-  const requests = new StackRequests(stacks, runs, { buildDigest, takingDown: disk.takingDown });
+  const requests = new StackRequests(stacks, runs, { buildDigest });
   const execs = new Execs({ stacks, runtimes: { process: runtime, docker }, journal, clock, newId, onError });
   const scheduled = new ScheduledRuns(stacks, runs);
   return { scheduled, metrics, logs, runtime, docker, edge, stacks, execs, apps, runs, requests, appRequests };

@@ -12,7 +12,7 @@ interface DiskParts {
 /** What stacks and runs are told of a disk that is full. */
 export function diskPorts({ journal, logs, reserve }: DiskParts) {
   return {
-    takingDown: <T>(act: () => Promise<T>): Promise<T> => reserve.takingDown(act),
+    write: <T>(kind: string, act: () => Promise<T>): Promise<T> => (kind === "down" ? reserve.takingDown(act) : act()),
     refusal: (kind: string): OrcoError | undefined => (kind === "down" ? undefined : reserve.refusal()),
     unwritable: ({ stack, service }: { stack: string; service: string }): string | undefined => {
       const failure = journal.failure() ?? logs.failure(stack, service);

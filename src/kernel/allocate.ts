@@ -8,17 +8,19 @@ const LEAST_BYTES = 64 * 1024;
 
 /**
  * Gives a file blocks beyond its end, which nobody else can take then, and leaves its size. Returns how many bytes: as many as there are of
- * `bytes`, halved until they fit; 0 where nothing fits, or this file system or machine cannot.
+ * `bytes`, halved until they fit; 0 where nothing fits, or this file system or machine cannot. `free` is called just before: between the two there
+ * is no time for others.
  */
-export function allocateBeyond(path: string, bytes: number): number {
+export function allocateBeyond(path: string, bytes: number, free: () => void): number {
   const symbols = openC({
     fallocate: { args: [FFIType.i32, FFIType.i32, FFIType.i64, FFIType.i64], returns: FFIType.i32 },
   })?.symbols;
-  if (!symbols) return 0;
   const fd = openSync(path, "r+");
   try {
     const { size } = fstatSync(fd);
-    for (let wanted = bytes; wanted >= LEAST_BYTES; wanted /= 2) if (symbols.fallocate(fd, KEEP_SIZE, size, wanted) === 0) return wanted;
+    free();
+    for (let wanted = symbols ? bytes : 0; wanted >= LEAST_BYTES; wanted /= 2)
+      if (symbols?.fallocate(fd, KEEP_SIZE, size, wanted) === 0) return wanted;
     return 0;
   } finally {
     closeSync(fd);

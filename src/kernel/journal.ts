@@ -125,21 +125,22 @@ export class Journal implements EventLog {
     return this.file.missing() ?? this.failing;
   }
 
-  /** Gets room for what is written next, `bytes` at most, also on a disk that somebody else fills at the same time. Returns the bytes it got. */
-  secure(bytes: number): number {
+  /** Gets room for what is written next, of what `free` gives up, `bytes` at most, also while somebody else fills the disk. Returns the bytes it got. */
+  secure(bytes: number, free: () => void): number {
     this.assertOpen();
+    let secured = 0;
+    try {
+      secured = allocateBeyond(`${this.options.path}-wal`, bytes, free);
+    } catch (error) {
+      this.failed(journalError(error, this.options.path));
+    }
     try {
       // What is in the database already is written over: as much room again.
       this.db.run("PRAGMA wal_checkpoint(PASSIVE)");
     } catch (error) {
       this.failed(journalError(error, this.options.path));
     }
-    try {
-      return allocateBeyond(`${this.options.path}-wal`, bytes);
-    } catch (error) {
-      this.failed(journalError(error, this.options.path));
-      return 0;
-    }
+    return secured;
   }
 
   /** Commits what waits, ends all followers, and folds the write-ahead log into the file. */

@@ -19,8 +19,8 @@ const LOOK_MS = 1000;
 interface ReserveOptions {
   readonly home: string;
   readonly clock: Clock;
-  /** Makes what was freed the journal's, before somebody else writes there. Returns the bytes it got. */
-  readonly secure: (bytes: number) => number;
+  /** Calls `free`, and makes as much of that the journal's before somebody else writes there. Returns the bytes it got. */
+  readonly secure: (bytes: number, free: () => void) => number;
 }
 
 /** `$ORCO_HOME/reserve`: room that is kept so that what runs can be taken down while the disk is full. */
@@ -74,9 +74,7 @@ export class Reserve {
 
   /** False when that gave no room. */
   private give(): boolean {
-    rmSync(this.path, { force: true });
-    // No await before this: a program that writes and writes would have it all.
-    const secured = this.options.secure(JOURNAL_BYTES);
+    const secured = this.options.secure(JOURNAL_BYTES, () => rmSync(this.path, { force: true }));
     this.keep();
     if (secured > 0) this.given += 1;
     return secured > 0;
@@ -107,7 +105,11 @@ export class Reserve {
 
   /** Root may write where others find no room any more. */
   private room(): number {
-    const { bavail, bfree, bsize } = statfsSync(this.options.home);
-    return (process.getuid?.() === 0 ? bfree : bavail) * bsize;
+    try {
+      const { bavail, bfree, bsize } = statfsSync(this.options.home);
+      return (process.getuid?.() === 0 ? bfree : bavail) * bsize;
+    } catch {
+      return Number.POSITIVE_INFINITY; // a home that is gone is not full
+    }
   }
 }

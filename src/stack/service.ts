@@ -33,8 +33,6 @@ interface ActRequest {
 interface RequestPorts {
   /** Hash over everything a build uses. Throws `invalid` for a context that cannot be read. */
   readonly buildDigest: (build: BuildSpec) => Promise<string>;
-  /** Carries it out also where the disk is full, as far as that can be. */
-  readonly takingDown: <T>(act: () => Promise<T>) => Promise<T>;
 }
 
 /** Requests of people turned into runs. */
@@ -70,7 +68,7 @@ export class StackRequests {
     if (!down) await Promise.all(underWay.map(({ id }) => this.runs.cancel(id, "orco down")));
     const run = down
       ? runView(down, this.runs.steps(down.id))
-      : await this.ports.takingDown(() => this.submit({ kind: "down", stack: name, input: { stack: name, volumes }, queue: true }));
+      : await this.submit({ kind: "down", stack: name, input: { stack: name, volumes }, queue: true });
     if (force) for (const supervisor of stack.all()) void supervisor.want("stop", "shutdown", true);
     return run;
   }
