@@ -1,18 +1,29 @@
 import { expect } from "bun:test";
 import { statSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { RESERVE_BYTES } from "../../src/kernel/reserve.ts";
+import { freePort } from "../../src/supervise/port.ts";
 import { until } from "../until.ts";
 import { diskTest, SmallDisk } from "./disk.ts";
 import { ChaosRig } from "./rig.ts";
 
 const DISK_BYTES = 16 * 1024 * 1024;
 const STEADY = "services: { app: { command: exec sleep 100000, replicas: 3 }, top: { command: exec sleep 100000, dependsOn: [app] } }";
+/** With a front: the table of the edge is written when it comes and when it goes. */
+const steady = (port: number): string => `
+  services:
+    app: { command: exec sleep 100000, replicas: 3 }
+    web:
+      command: [${JSON.stringify(process.execPath)}, ${JSON.stringify(resolve(import.meta.dirname, "../programs/http-server.ts"))}]
+      ports: ["${port}:8080"]
+      replicas: 2
+      update: { drainTimeout: 200ms }
+`;
 /** Goes on for ever, also when nothing of it can be written. */
 const LOUD = `
   services:
     loud: { command: "while :; do head -c 65536 /dev/zero | tr '\\\\0' x; echo; done 2>/dev/null" }
-    quiet: { command: exec sleep 100000, dependsOn: [loud] }
+    never: { command: exec sleep 100000, health: { gracePeriod: 1h, command: "false" } }
 `;
 
 async function onDisk(act: (rig: ChaosRig, disk: SmallDisk) => Promise<void>): Promise<void> {
@@ -37,7 +48,7 @@ diskTest(
   () =>
     onDisk(async (rig, disk) => {
       expect(reserved(rig)).toBe(RESERVE_BYTES);
-      const stacks = [rig.stack(STEADY), rig.stack(STEADY), rig.stack(STEADY)] as const;
+      const stacks = [rig.stack(steady(freePort())), rig.stack(steady(freePort())), rig.stack(steady(freePort()))] as const;
       for (const stack of stacks) await stack.up();
       disk.fill();
       expect((await stacks[0].orco("restart", "app")).code).toBe(1);
@@ -71,9 +82,31 @@ diskTest(
 diskTest("a stack whose own log fills the disk says so and is taken down", () =>
   onDisk(async (rig) => {
     const stack = rig.stack(LOUD);
-    await stack.up();
-    await until("the disk to be full", async () => (await stack.ok("status")).includes("degraded: disk full"), 20_000);
+    const up = await stack.orco("up", "-d", "--wait", "--timeout", "5s");
+    expect(up.err).toMatch(/not ready after 5s.*\n +never blocked: degraded: disk full: \S+ has no room/);
+    expect(await stack.ok("status")).toMatch(/^loud .* degraded: disk full/m);
     const said = await stack.orco("down");
     expect([said.code, said.err, rig.instances()]).toEqual([0, expect.not.stringContaining("orco:"), []]);
+  }),
+);
+
+diskTest("what fills the disk faster than anything can be written does not get the room that was kept", () =>
+  onDisk(async (rig) => {
+    const stacks = [rig.stack(STEADY), rig.stack(STEADY)] as const;
+    for (const stack of stacks) await stack.up();
+    // A new daemon's write-ahead log is short: hardly anything of it can be written over.
+    await rig.killDaemon("SIGTERM");
+    await rig.begin();
+    const hog = rig.stack(
+      `services: { hog: { command: "until [ -e go ]; do sleep 0.05; done; while :; do cat /dev/zero >> ${join(rig.home, "hog")}; done 2>/dev/null" } }`,
+    );
+    await hog.up();
+    hog.write("go", "");
+    await until("the disk to be full", async () => (await hog.service("hog")).degraded?.startsWith("disk full"));
+    for (const stack of [...stacks, hog]) {
+      const said = await stack.orco("down");
+      expect([said.code, said.err]).toEqual([0, expect.not.stringContaining("orco:")]);
+    }
+    expect(rig.instances()).toEqual([]);
   }),
 );
