@@ -25,6 +25,17 @@ export function proves(proof: Proof, boot: string): boolean {
   return proof.marker === undefined || markerOf(proof.pid) === proof.marker;
 }
 
+/**
+ * Is it certainly not that process any more? Between the fork and the end of the exec the kernel shows an empty environment, and on a busy machine that lasts
+ * long enough to be looked at: such a process proves nothing yet, and must not be signalled, but it has not ended.
+ */
+export function disproves(proof: Proof, boot: string): boolean {
+  if (proof.bootId !== boot) return true;
+  const stat = readStat(proof.pid);
+  if (!isAlive(stat) || stat.startTime !== proof.startTime) return true;
+  return proof.marker !== undefined && environOf(proof.pid) !== undefined && markerOf(proof.pid) !== proof.marker;
+}
+
 function markerOf(pid: number): string | undefined {
   return environOf(pid)
     ?.find((line) => line.startsWith(`${MARKER}=`))

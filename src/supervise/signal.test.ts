@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { until } from "../../test/until.ts";
-import { identify, proves } from "./identity.ts";
+import { disproves, identify, proves } from "./identity.ts";
 import { bootId, isAlive, readStat } from "./proc.ts";
 import { signalName, signalNumber, Signals } from "./signal.ts";
 
@@ -22,6 +22,23 @@ test("signals a proven process and nobody else", async () => {
   await child.exited;
   expect(child.signalCode).toBe("SIGTERM");
   expect([proves(identity, boot), signals.send(identity, "SIGKILL")]).toEqual([false, false]);
+});
+
+test("one that shows no environment, as in the midst of an exec, is neither proven nor gone", async () => {
+  await using child = Bun.spawn(["sleep", "3600"], { stdin: "ignore", stdout: "ignore", env: {} });
+  const identity = identify(child.pid, boot);
+  if (!identity) throw new Error("no identity");
+  const proof = { ...identity, marker: "01a1" };
+  await until("sleep", () =>
+    Bun.file(`/proc/${child.pid}/comm`)
+      .text()
+      .then((name) => name === "sleep\n"),
+  );
+  expect([proves(proof, boot), disproves(proof, boot), signals.send(proof, "SIGKILL")]).toEqual([false, false, false]);
+  expect(disproves({ ...proof, startTime: 1 }, boot)).toBe(true);
+  child.kill();
+  await child.exited;
+  expect(disproves(proof, boot)).toBe(true);
 });
 
 test("a group is killed by its leader's identity, and by a hold even after the leader is reaped", async () => {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { Cgroup, type CgroupPlaces } from "../cgroup.ts";
-import { proves } from "../identity.ts";
+import { disproves } from "../identity.ts";
 import { commandOf, readStat } from "../proc.ts";
 import type { Adopted, Exit, Identity } from "../runtime.ts";
 import { killTree, membersOf, purgeMarked, type Tree } from "../tree.ts";
@@ -32,7 +32,7 @@ export async function adoptInstance(former: Former, ports: InstancePorts): Promi
   const meta = folder.readMeta();
   if (meta && meta.identity.bootId !== ports.boot) return { kind: "gone", spools: folder.spools };
   const ended = folder.hasExit();
-  if (meta && !ended && proves({ ...meta.identity, marker: meta.instance }, ports.boot)) return running(meta, former, ports);
+  if (meta && !ended && !disproves({ ...meta.identity, marker: meta.instance }, ports.boot)) return running(meta, former, ports);
   if (!meta && !existsSync(folder.dir)) {
     await purgeMarked(former.instance, ports);
     return { kind: "gone" };

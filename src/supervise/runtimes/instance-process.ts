@@ -2,7 +2,7 @@ import { OrcoError } from "../../kernel/errors.ts";
 import { Cgroup } from "../cgroup.ts";
 import { runCommand } from "../command.ts";
 import { runHook } from "../hook.ts";
-import { type Proof, proves } from "../identity.ts";
+import { disproves, type Proof, proves } from "../identity.ts";
 import { childrenOf, commandOf, descendantsOf, environOf, usageOf } from "../proc.ts";
 import type { Exit, Handle, Identity, StopSpec, Usage } from "../runtime.ts";
 import { drainTree, killTree, signalTree, type Tree, type TreePorts } from "../tree.ts";
@@ -88,7 +88,7 @@ export class InstanceProcess implements Handle, Watched {
   }
 
   look(thorough: boolean): void {
-    if (this.parts.folder.hasExit() || (thorough && !proves(this.shim, this.ports.boot))) this.noteEnd();
+    if (this.parts.folder.hasExit() || (thorough && disproves(this.shim, this.ports.boot))) this.noteEnd();
   }
 
   /** The shim has ended. */
