@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../kernel/clock.ts";
 
 /** Records worked through before the event loop gets its turn, and how long that may take where they are large or the disk slow. */
-export const TURN_RECORDS = 2048;
+const TURN_RECORDS = 2048;
 const TURN_MS = 8;
 /** A look at the clock for each record would cost a tenth of reading it. */
 const LOOK_RECORDS = 64;
