@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import type { EventView } from "../../src/client/wire.ts";
 import { freePort } from "../free-port.ts";
+import { boundsOf } from "../scenarios/bounds.ts";
 import { dockerRig, type Docker } from "../scenarios/docker-rig.ts";
 import { type Rig, sharedRig } from "../scenarios/rig.ts";
 import { cycles, figures } from "./rig.ts";
@@ -13,7 +13,7 @@ const REPLICAS = 3;
 const found = await dockerRig();
 const { rig, docker } = found ?? ({ rig: sharedRig() } as { rig: Rig; docker: Docker });
 
-/** `at`: what the service is, by version. Of every fourth apply nothing comes up, and it is rolled back. */
+/** `service`: what it is, by version. Of every fourth apply nothing comes up, and it is rolled back. */
 async function roll(service: (version: string, good: boolean) => string): Promise<string> {
   const port = await freePort();
   const file = (version: string, good = true): string => `
@@ -30,7 +30,7 @@ async function roll(service: (version: string, good: boolean) => string): Promis
   await stack.up();
   const traffic = new Traffic(`http://127.0.0.1:${port}/`, { connections: 8, pauseMs: 5 });
   const tookMs: number[] = [];
-  let [live, since] = ["v0", 0];
+  let [live, since] = ["v0", (await stack.history()).at(-1)?.seq ?? 0];
   for (let cycle = 1; cycle <= CYCLES; cycle++) {
     const good = cycle % 4 !== 0;
     stack.edit(file(`v${cycle}`, good));
@@ -42,7 +42,7 @@ async function roll(service: (version: string, good: boolean) => string): Promis
     if (good) live = `v${cycle}`;
     expect((await (await fetch(`http://127.0.0.1:${port}/`)).text()).split(/\s/)[0]).toBe(live);
     const history = await stack.history();
-    const { leastReady, mostLive } = boundsOf(history, since);
+    const { leastReady, mostLive } = boundsOf(history, "web", since);
     expect({ cycle, leastReady: leastReady >= REPLICAS, mostLive: mostLive <= REPLICAS + 1 }).toEqual({
       cycle,
       leastReady: true,
@@ -55,20 +55,6 @@ async function roll(service: (version: string, good: boolean) => string): Promis
   expect(traffic.sent).toBeGreaterThan(CYCLES * 50);
   await stack.ok("down");
   return `${CYCLES} applies, of which every fourth was rolled back: ${figures(tookMs)}; ${traffic.sent} requests, 0 failed`;
-}
-
-/** Ready and live instances after each transition since `since`, from the journal alone. */
-function boundsOf(history: readonly EventView[], since: number): { leastReady: number; mostLive: number } {
-  const slots = new Map<unknown, boolean>();
-  let [leastReady, mostLive] = [REPLICAS, 0];
-  for (const event of history.filter(({ service, type }) => service === "web" && type.startsWith("instance."))) {
-    if (event.type === "instance.removed") slots.delete(event["slot"]);
-    else slots.set(event["slot"], event["ready"] === true && event["state"] === "Running");
-    if (event.seq <= since || since === 0) continue;
-    leastReady = Math.min(leastReady, [...slots.values()].filter(Boolean).length);
-    mostLive = Math.max(mostLive, slots.size);
-  }
-  return { leastReady, mostLive };
 }
 
 const VERSIONED = new URL("../programs/versioned.ts", import.meta.url).pathname;

@@ -4,7 +4,7 @@ import { dockerHere } from "../../../../test/docker/engine.ts";
 import { OwnDockerd } from "../../../../test/docker/own-dockerd.ts";
 import { until } from "../../../../test/until.ts";
 import type { Handle } from "../../runtime.ts";
-import { type DockerRig, dockerRig } from "./rig.suite.ts";
+import { type DockerRig, rigsOn } from "./rig.suite.ts";
 
 const docker = await dockerHere();
 const WORDS = /^docker unreachable since \d\d:\d\d:\d\d$/;
@@ -17,15 +17,7 @@ describe.skipIf(!docker || (await docker.isPodman()))("docker away", () => {
   }, 30_000);
   afterAll(() => own?.end(), 30_000);
 
-  async function using(body: (rig: DockerRig) => Promise<void>): Promise<void> {
-    const rig = dockerRig(own.engine);
-    try {
-      await body(rig);
-      expect(rig.errors).toEqual([]);
-    } finally {
-      await rig.dispose();
-    }
-  }
+  const using = rigsOn(() => own.engine);
 
   async function ready(rig: DockerRig, script: string): Promise<Handle> {
     const handle = await rig.runtime.start(rig.launch(`echo ready; ${script}`, {}, { init: false }));

@@ -5,21 +5,13 @@ import { until } from "../../../../test/until.ts";
 import { killContainer, listContainers, removeContainer } from "../../docker/containers.ts";
 import { Engine } from "../../docker/engine.ts";
 import type { Handle } from "../../runtime.ts";
-import { type DockerRig, dockerRig } from "./rig.suite.ts";
+import { type DockerRig, rigsOn } from "./rig.suite.ts";
 
 const here = await dockerHere();
 const docker = here ?? new Engine("unix:///nowhere/docker.sock");
 const toldOfMemory = here !== undefined && (await tellsOfMemory(here));
 
-async function using(body: (rig: DockerRig) => Promise<void>): Promise<void> {
-  const rig = dockerRig(docker);
-  try {
-    await body(rig);
-    expect(rig.errors).toEqual([]);
-  } finally {
-    await rig.dispose();
-  }
-}
+const using = rigsOn(() => docker);
 
 async function ready(rig: DockerRig, script: string): Promise<Handle> {
   const handle = await rig.runtime.start(rig.launch(`echo ready; ${script}`));

@@ -6,20 +6,12 @@ import { until } from "../../../../test/until.ts";
 import { Engine } from "../../docker/engine.ts";
 import { Times } from "../../logs/times.ts";
 import type { Handle } from "../../runtime.ts";
-import { type DockerRig, dockerRig } from "./rig.suite.ts";
+import { type DockerRig, rigsOn } from "./rig.suite.ts";
 
 const here = await dockerHere();
 const docker = here ?? new Engine("unix:///nowhere/docker.sock");
 
-async function using(body: (rig: DockerRig) => Promise<void>): Promise<void> {
-  const rig = dockerRig(docker);
-  try {
-    await body(rig);
-    expect(rig.errors).toEqual([]);
-  } finally {
-    await rig.dispose();
-  }
-}
+const using = rigsOn(() => docker);
 
 async function adopted(rig: DockerRig, { instance }: Handle): Promise<{ readonly runtime: DockerRig["runtime"]; readonly handle: Handle }> {
   const runtime = rig.successor();

@@ -1,3 +1,4 @@
+import { expect } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -64,6 +65,19 @@ export function dockerRig(docker: Engine, engine = docker): DockerRig {
       for (const { Id } of await listNetworks(docker, { label: [`orco.home=${homeId}`] })) await removeNetwork(docker, Id);
       rmSync(home, { recursive: true, force: true });
     },
+  };
+}
+
+/** Gives each test a rig on a docker that is known when the test runs, and expects no error behind its back. */
+export function rigsOn(docker: () => Engine): (body: (rig: DockerRig) => Promise<void>) => Promise<void> {
+  return async (body) => {
+    const rig = dockerRig(docker());
+    try {
+      await body(rig);
+      expect(rig.errors).toEqual([]);
+    } finally {
+      await rig.dispose();
+    }
   };
 }
 

@@ -10,21 +10,13 @@ import { Engine } from "../../docker/engine.ts";
 import { SecretFiles } from "../../docker/secret-files.ts";
 import { listNetworks, removeNetwork } from "../../docker/networks.ts";
 import type { LaunchSpec, StartOptions } from "../../runtime.ts";
-import { type DockerRig, dockerRig } from "./rig.suite.ts";
+import { type DockerRig, rigsOn } from "./rig.suite.ts";
 
 const here = await dockerHere();
 const docker = here ?? new Engine("unix:///nowhere/docker.sock");
 const STAY = "exec sleep 3600";
 
-async function using(body: (rig: DockerRig) => Promise<void>): Promise<void> {
-  const rig = dockerRig(docker);
-  try {
-    await body(rig);
-    expect(rig.errors).toEqual([]);
-  } finally {
-    await rig.dispose();
-  }
-}
+const using = rigsOn(() => docker);
 
 function refused(rig: DockerRig, launch: LaunchSpec, options?: StartOptions): Promise<unknown> {
   return rig.runtime.start(launch, options).catch((error: unknown) => error);
