@@ -53,6 +53,7 @@ export function buildCore({ config, env, clock, journal, log, reserve, schedules
   const { home } = config;
   const newId = (): string => uuidv7(clock);
   const instances = join(home, "instances");
+  const homeName = homeId(home);
   const metrics = new StackMetrics();
   const freePorts = new FreePorts();
   const logs = new LogStore({ root: join(home, "logs"), clock, onError });
@@ -61,7 +62,7 @@ export function buildCore({ config, env, clock, journal, log, reserve, schedules
   const docker = new DockerRuntime({
     engine: new Engine(config.dockerHost),
     home,
-    homeId: homeId(home),
+    homeId: homeName,
     clock,
     onTrouble: () => stacks.announce(),
     onError,
@@ -82,7 +83,7 @@ export function buildCore({ config, env, clock, journal, log, reserve, schedules
     traffic: edge,
     store: new StackStore(journal, clock, onError),
     assign: (spec) => assignPorts(spec, freePorts),
-    prepare: (request) => prepareLaunch(request, { instances, homeId: homeId(home), daemonEnv: env }),
+    prepare: (request) => prepareLaunch(request, { instances, homeId: homeName, daemonEnv: env }),
     secretsOf: (spec) => secretValues(spec.secrets, env),
     configHash,
     onProbe: (slot, probe, latencyMs) => metrics.probed(slot, probe, latencyMs),

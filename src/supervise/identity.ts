@@ -19,10 +19,7 @@ export interface Proof extends Identity {
 
 /** Is it still the very process it was? A zombie is not: it can neither act nor be signalled. */
 export function proves(proof: Proof, boot: string): boolean {
-  if (proof.bootId !== boot) return false;
-  const stat = readStat(proof.pid);
-  if (!isAlive(stat) || stat.startTime !== proof.startTime) return false;
-  return proof.marker === undefined || markerOf(proof.pid) === proof.marker;
+  return isThere(proof, boot) && (proof.marker === undefined || markerOf(proof.pid) === proof.marker);
 }
 
 /**
@@ -30,10 +27,14 @@ export function proves(proof: Proof, boot: string): boolean {
  * long enough to be looked at: such a process proves nothing yet, and must not be signalled, but it has not ended.
  */
 export function disproves(proof: Proof, boot: string): boolean {
-  if (proof.bootId !== boot) return true;
-  const stat = readStat(proof.pid);
-  if (!isAlive(stat) || stat.startTime !== proof.startTime) return true;
+  if (!isThere(proof, boot)) return true;
   return proof.marker !== undefined && environOf(proof.pid) !== undefined && markerOf(proof.pid) !== proof.marker;
+}
+
+/** By pid and start time alone. */
+function isThere({ bootId, pid, startTime }: Identity, boot: string): boolean {
+  const stat = bootId === boot ? readStat(pid) : undefined;
+  return isAlive(stat) && stat.startTime === startTime;
 }
 
 function markerOf(pid: number): string | undefined {

@@ -52,13 +52,17 @@ class Patience {
   constructor(private readonly stack: Stack) {}
 
   look(left: readonly Supervisor[], now: number): void {
-    const { service = "" } = left[0]?.slot ?? {};
-    const trouble =
-      left.length > 0 && left.every(({ slot }) => this.stack.troubleOf(slot) !== undefined) && this.stack.troubleOf(left[0]?.slot);
-    if (!trouble) this.awaySince = undefined;
-    else this.awaySince ??= now;
-    if (!trouble || this.awaySince === undefined || now - this.awaySince < AWAY_PATIENCE_MS) return;
+    const troubles = left.map(({ slot }) => this.stack.troubleOf(slot));
+    const [trouble] = troubles;
+    if (trouble === undefined || troubles.includes(undefined)) {
+      this.awaySince = undefined;
+      return;
+    }
+    this.awaySince ??= now;
+    if (now - this.awaySince < AWAY_PATIENCE_MS) return;
     const names = left.map(({ slot }) => `${slot.service}/${slot.replica}`).join(", ");
-    throw new OrcoError("engine_away", `${trouble}: ${names} cannot be stopped; start docker and they stop, then ask again`, { service });
+    throw new OrcoError("engine_away", `${trouble}: ${names} cannot be stopped; start docker and they stop, then ask again`, {
+      service: left[0]?.slot.service,
+    });
   }
 }
