@@ -24,6 +24,11 @@ const BENCHES: Record<string, () => Promise<{ run: Bench }>> = {
   sse: () => load("sse"),
   runs: () => load("runs"),
   checkpoints: () => load("checkpoints"),
+  placement: () => load("placement"),
+  relay: () => load("relay"),
+  queue: () => load("queue"),
+  eta: () => load("eta"),
+  repair: () => load("repair"),
 };
 
 function load(name: string): Promise<{ run: Bench }> {

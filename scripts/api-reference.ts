@@ -1,9 +1,10 @@
-/** Writes `docs/references/orchestrator-api.md` from what a daemon serves at `/openapi.json`, and from `api-reference/notes.md`. A test holds the file against it. */
+/** Writes the pages of `api-reference/references.ts` from what a daemon serves at `/openapi.json`, and from their notes. A test holds the files against it. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Document } from "./api-reference/document.ts";
 import { apiReference } from "./api-reference/page.ts";
+import { REFERENCES } from "./api-reference/references.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 const home = mkdtempSync(join(tmpdir(), "orco-api-reference-"));
@@ -16,8 +17,10 @@ try {
   const [url] = /http:\S+/.exec(new TextDecoder().decode(first.value)) ?? [];
   if (url === undefined) throw new Error("the daemon did not start");
   const document = (await (await fetch(`${url}/openapi.json`)).json()) as Document;
-  const notes = await Bun.file(`${ROOT}scripts/api-reference/notes.md`).text();
-  await Bun.write(`${ROOT}docs/references/orchestrator-api.md`, apiReference(document, notes));
+  for (const reference of REFERENCES) {
+    const notes = await Bun.file(`${ROOT}${reference.notes}`).text();
+    await Bun.write(`${ROOT}${reference.page}`, apiReference(document, notes, reference));
+  }
 } finally {
   daemon.kill();
   await daemon.exited;

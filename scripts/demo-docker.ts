@@ -1,5 +1,6 @@
 /**
- * `npm run demo:docker`: examples/mixed-stack – containers and a process in one stack – with an update under load, the daemon killed, a container removed.
+ * `npm run demo:docker`: examples/mixed-stack – containers and a process in one stack – with an update under load, the daemon killed, a container removed;
+ * and a broken service of a compose project repaired.
  * Needs docker. IMAGE names an image with a shell, nc and httpd (default: busybox:1.37, which docker pulls). Exit code 0 when every step held.
  */
 import { dockerSteps, removeLeftovers } from "./demo/docker.ts";

@@ -1,5 +1,7 @@
 import { join } from "node:path";
+import { besideEdge, buildInference, closeInference, startInference } from "./daemon/inference.ts";
 import { buildCore, type Core, restore, sweepContainers, sweepLeftovers } from "./daemon/core.ts";
+import { buildRepair } from "./daemon/repair.ts";
 import { buildRuns, closeRuns, type RunPartsOptions, startRuns } from "./daemon/runs.ts";
 import { servicesOf } from "./daemon/services.ts";
 import { stackSchedules } from "./daemon/stack-schedules.ts";
@@ -9,8 +11,9 @@ import { listenForMetrics, type MetricsListener } from "./http/metrics-listener.
 import { RunMetrics } from "./http/run-metrics.ts";
 import { createServer, type HttpServer, type ServerOptions } from "./http/server.ts";
 import { type Clock, systemClock } from "./kernel/clock.ts";
-import { type ConfigFlags, type LoadedConfig, loadConfig } from "./kernel/config.ts";
-import { boundLog, daemonLog } from "./kernel/daemon-log.ts";
+import { type LoadedConfig, loadConfig } from "./kernel/config.ts";
+import type { ConfigFlags } from "./kernel/config-setting.ts";
+import { boundLog, type daemonLog, daemonLogs } from "./kernel/daemon-log.ts";
 import { messageOf, OrcoError } from "./kernel/errors.ts";
 import { uuidv7 } from "./kernel/id.ts";
 import type { Write } from "./kernel/event.ts";
@@ -45,7 +48,7 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   makeHome(config.home);
   const lock = takeLock(join(config.home, "lock"), { pid: process.pid, startTime: readStat(process.pid)?.startTime ?? 0 });
   const clock = systemClock();
-  const log = daemonLog(config.logLevel);
+  const { log, later } = daemonLogs(config.logLevel);
   survive(log);
   const { journal, metrics } = openJournal(config.home, { clock, log });
   const reserve = new Reserve({ home: config.home, clock, secure: (bytes, free) => journal.secure(bytes, free) });
@@ -57,38 +60,37 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   const parts = { config, env, clock, journal, newId: () => uuidv7(clock), onError };
   const onScheduled: RunPartsOptions["onScheduled"] = (owner, run) => core.scheduled.fire({ ...owner, run });
   const runParts = await buildRuns({ ...parts, onScheduled, apiUrl, log: tell });
-  const core: Core = buildCore({ ...parts, log, reserve, schedules: stackSchedules(runParts.schedules) });
+  const beside = besideEdge(() => inference);
+  const repair = buildRepair({ ...parts, runs: () => core.runs, side: () => core, log: tell });
+  const core: Core = buildCore({ ...parts, log, reserve, schedules: stackSchedules(runParts.schedules), beside, more: repair });
+  const inference = buildInference({ ...parts, log, taskLog: later, core });
   await core.edge.start();
   const restored = await restore(core);
   await sweepLeftovers(core, (instance, pid) => tell(STRAY, { instance, pid }));
   sweepContainers(core, (container, name) => tell(STRAY, { container, name })).catch(onError);
   core.runs.resume();
+  repair.start();
   core.apps.tidy((app) => core.runs.underWay({ app }).length > 0);
-  const stopTidying = keepTidy({
-    journal,
-    clock,
-    log: tell,
-    eachMinute: () => boundLog(join(config.home, "daemon.log")),
-  });
-
+  const stopTidying = keepTidy({ journal, clock, log: tell, eachMinute: () => boundLog(join(config.home, "daemon.log")) });
+  await startInference(inference);
   const done = Promise.withResolvers<void>();
-  const services = servicesOf(core, { journal, runParts, loaded, http, reserve, onShutdown: () => done.resolve() });
+  const services = servicesOf(core, { journal, clock, runParts, inference, repair, loaded, http, reserve, onShutdown: done.resolve });
   const server = listen({
     services,
     config: { ...http, ...(runParts.queue !== undefined && { queue: runParts.queue }) },
     clock,
-    log: (record) => log.info(record, "request"),
+    log: (record) => later.info(record, "request"),
     onError: (requestId, error) => log.error({ request_id: requestId, error: messageOf(error) }, "request failed after its answer"),
     collect: async () => [
       ...core.metrics.families(services.stacks, core.logs.counters()),
-      ...metrics.families(),
+      ...[metrics, inference.meter, repair].flatMap((one) => one.families()),
       ...(await core.edge.families()),
     ],
     schemas: { stack: stackSchema, contract: contractSchema },
   });
   address.url ??= server.urls.at(-1);
   log.info({ version: VERSION, pid: process.pid, home: config.home, ...restored }, "daemon started");
-  await startRuns(runParts);
+  await startRuns(runParts, repair.knows);
   const scrape = metricsListener(config, server);
   const warning = anonymousWarning(http);
   if (warning !== undefined) log.warn(warning);
@@ -97,8 +99,11 @@ export async function runDaemon({ env, flags, onListening }: DaemonOptions): Pro
   log.info("daemon stops; services go on");
   stopTidying();
   reserve.close();
+  repair.leave();
   release(core);
   await closeRuns(runParts);
+  await closeInference(inference);
+  await repair.close();
   await scrape?.close();
   await server.close();
   core.logs.close();

@@ -28,7 +28,7 @@ export class RedisServer {
 
   /** Not started yet. */
   static async absent(): Promise<RedisServer> {
-    return new RedisServer(await freePort(), mkdtempSync(join(tmpdir(), "orco-redis-")));
+    return new RedisServer(freePort(), mkdtempSync(join(tmpdir(), "orco-redis-")));
   }
 
   get url(): string {

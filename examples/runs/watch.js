@@ -37,7 +37,7 @@ async function ticketFor(path, { base, key }) {
 
 function later(run, last, why) {
   show("cut", { why });
-  setTimeout(() => watch(run, last).catch((error) => later(run, last, error.message)), AGAIN_MS);
+  setTimeout(() => void watch(run, last).catch((error) => later(run, last, error.message)), AGAIN_MS);
 }
 
 const asked = new URLSearchParams(location.search);

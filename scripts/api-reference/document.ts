@@ -50,11 +50,8 @@ export interface Found extends Operation {
   readonly path: string;
 }
 
-/** Of runs, schedules, streams and the daemon: those the page has to have. */
-const SUBJECT = /^\/(?:runs|schedules|tickets|events|health|ready|version|metrics|openapi\.json|docs|schemas|config|shutdown)(?:\/|$)/;
-
-export function operationsOf({ paths }: Document): Found[] {
+export function operationsOf({ paths }: Document, subject: RegExp): Found[] {
   return Object.entries(paths)
-    .filter(([path]) => SUBJECT.test(path))
+    .filter(([path]) => subject.test(path))
     .flatMap(([path, item]) => Object.entries(item).map(([method, operation]) => ({ ...operation, method: method.toUpperCase(), path })));
 }

@@ -52,8 +52,9 @@ function isRunOfSchedule(path: string, { description = "" }: Schema): boolean {
   return path === "run" && description.includes("POST /runs");
 }
 
-function insideOf({ properties, items, anyOf }: Schema): Schema | undefined {
-  if (properties) return { properties };
+function insideOf(schema: Schema): Schema | undefined {
+  const { properties, items, anyOf } = schema;
+  if (properties) return schema;
   if (items?.properties) return items;
   return anyOf?.find((one) => one.properties !== undefined);
 }

@@ -1,5 +1,6 @@
 import { startLoad } from "./load.ts";
 import { daemonPid } from "./processes.ts";
+import { repair, takeDown } from "./repair.ts";
 import { orco, orcoOk, type Stage } from "./stage.ts";
 import { eventually, serviceOf, status } from "./state.ts";
 import type { Step } from "./steps.ts";
@@ -87,7 +88,7 @@ const down: Step = {
   },
 };
 
-export const dockerSteps: readonly Step[] = [bringUp, byName, update, killDaemon, remove, down];
+export const dockerSteps: readonly Step[] = [bringUp, byName, update, killDaemon, remove, repair, down];
 
 async function ask({ webUrl }: Stage): Promise<string> {
   return (await fetch(webUrl)).text();
@@ -95,6 +96,7 @@ async function ask({ webUrl }: Stage): Promise<string> {
 
 /** Whatever happened: a daemon that is dead takes nothing down. */
 export async function removeLeftovers(stage: Stage): Promise<void> {
+  await takeDown(stage);
   if (!(await Bun.file(`${stage.home}/home-id`).exists())) return;
   const filter = await ours(stage);
   for (const id of docker("ps", "-aq", "--filter", filter)) docker("rm", "-f", id);

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 const ROOT = resolve(import.meta.dir, "../..");
 const CALL_TIMEOUT_MS = 20_000;
 /** What a demo started from anywhere must not hand on: settings of the caller's own orco, and the switch that turns the binary into bun. */
-const NOT_INHERITED = /^(ORCO_|ORCHD_|ORCHESTRATOR_|LLORCH_|BUN_BE_BUN$|GUESTBOOK_|GREETING$)/;
+const NOT_INHERITED = /^(ORCO_|ORCHD_|ORCHESTRATOR_|LLORCH_|BUN_BE_BUN$|GUESTBOOK_|ENGINE_|GREETING$)/;
 
 /** Where the demo plays: a folder and ports of its own. */
 export interface Stage {
@@ -28,7 +28,7 @@ export interface Answer {
 
 export async function buildStage(stack = "examples/demo-stack/stack.yaml"): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), "orco-demo-"));
-  const [api, db, web, http, app] = freePorts(5);
+  const [api, db, web, http, app, engineA, engineB] = freePorts(7);
   const inherited = Object.entries(process.env).filter(([name, value]) => value !== undefined && !NOT_INHERITED.test(name));
   const env = {
     ...(Object.fromEntries(inherited) as Record<string, string>),
@@ -39,6 +39,8 @@ export async function buildStage(stack = "examples/demo-stack/stack.yaml"): Prom
     DB_PORT: String(db),
     API_PORT: String(api),
     WEB_PORT: String(web),
+    ENGINE_A_PORT: String(engineA),
+    ENGINE_B_PORT: String(engineB),
     NO_COLOR: "1",
   };
   const binary = resolve(process.env["ORCO_BIN"] ?? join(ROOT, "bin/orco"));

@@ -1,5 +1,6 @@
 import { eventually, pidsOf, serviceOf, status } from "./state.ts";
 import { deployAct } from "./deploy.ts";
+import { INFERENCE_STEPS } from "./inference.ts";
 import { startLoad } from "./load.ts";
 import { daemonPid, processesWith } from "./processes.ts";
 import { runsAct } from "./runs.ts";
@@ -139,4 +140,4 @@ const runs: Step = {
   run: runsAct,
 };
 
-export const STEPS: readonly Step[] = [bringUp, postAndRead, killApi, killDaemon, deploys, runs, takeDown];
+export const STEPS: readonly Step[] = [bringUp, postAndRead, killApi, killDaemon, deploys, runs, ...INFERENCE_STEPS, takeDown];

@@ -25,6 +25,7 @@ export function addActions(command: Program, spec: WithActions, { call, tell }: 
   for (const action of spec.actions) {
     const added = addAction(command, { spec, action, tell });
     added.action(() => {
+      takeOptions(command, added);
       refuseOtherwise(spec, action, command.opts());
       return call(added, [action.name, ...added.processedArgs.flat().filter((one) => typeof one === "string")]);
     });
@@ -38,6 +39,8 @@ function addAction(parent: Program, { spec, action, tell }: { spec: WithActions;
     .description(action.summary)
     .allowExcessArguments(false)
     .addHelpText("after", `\nExample:\n  orco ${action.example}`)
+    // What follows a word that is no action is an option of that alone.
+    .configureHelp({ showGlobalOptions: true, visibleGlobalOptions: () => [...(parent.parent?.options ?? [])] })
     .configureOutput({ outputError: (text, write) => tell(explained(text, spec, action), write) });
   for (const [flags, summary] of action.options ?? []) command.option(flags, summary);
   return command.showHelpAfterError(
@@ -54,18 +57,28 @@ function meant(spec: WithActions, words: readonly string[]): readonly string[] {
   const { name, otherwise } = spec;
   const [first, ...more] = words;
   if (otherwise === undefined || first === undefined) return [actionMeant(spec, first)];
-  if (more.length > 0)
+  if (more.length > 0 && !/[ ]/.test(otherwise.args ?? ""))
     throw new OrcoError("invalid", `${name} ${first} takes nothing more; ${name} takes ${namesOf(spec)}, or ${otherwise.args} alone`, {
       usage: true,
     });
-  return [otherwise.name, first];
+  return [otherwise.name, first, ...more];
 }
 
-/** Commander takes the options of `otherwise` wherever they stand. */
+/** Commander gives the options of `otherwise` to the command wherever they stand, also those that the action has as well. */
+function takeOptions(from: Program, action: Program): void {
+  for (const [name, value] of Object.entries(from.opts<Record<string, unknown>>())) {
+    if (!action.options.some((option) => option.attributeName() === name)) continue;
+    action.setOptionValue(name, value);
+    from.setOptionValue(name, undefined);
+  }
+}
+
+/** What is left is none of the action's. */
 function refuseOtherwise({ name, otherwise }: WithActions, action: ActionSpec, given: object): void {
-  const [flag] = Object.keys(given);
+  const [flag] = Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [name]));
   if (flag === undefined || otherwise === undefined) return;
-  throw new OrcoError("invalid", `--${flag} is an option of ${name} ${otherwise.args}, not of ${name} ${action.name}`, { usage: true });
+  const written = flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new OrcoError("invalid", `--${written} is an option of ${name} ${otherwise.args}, not of ${name} ${action.name}`, { usage: true });
 }
 
 function namesOf({ actions }: WithActions): string {
@@ -98,6 +111,6 @@ function ofAnother(flag: string, { name, actions }: WithActions, action: ActionS
   const owners = actions.filter(({ options = [] }) => options.some(([flags]) => flags.split(/[ ,]+/).includes(flag)));
   if (owners.length === 0) return undefined;
   const whose = owners.map((one) => `${name} ${one.name}`).join(" and ");
-  const where = action === undefined ? "goes after the action" : `not of ${name} ${action.name}`;
-  return `error: ${flag} is an option of ${whose}, ${where}\n`;
+  const where = action === undefined ? ": it goes after the action" : `, not of ${name} ${action.name}`;
+  return `error: ${flag} is an option of ${whose}${where}\n`;
 }

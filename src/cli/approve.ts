@@ -18,7 +18,10 @@ export async function approve(context: Context): Promise<number | undefined> {
   const decision = options["reject"] === true ? "reject" : "approve";
   const client = await context.client();
   const id = await runMeant(context, client);
-  const waiting = approvalOf(await client.run(id), context);
+  const found = await client.run(id);
+  if (found.kind === "repair")
+    return (await import("./approve-repair.ts")).approveRepair(context, client.repair, { id, decision, comment, role });
+  const waiting = approvalOf(found, context);
   if (options["yes"] !== true && canAsk() && !confirmed(io, `${decision} this?`)) {
     context.note("nothing was decided");
     return EXIT.failed;

@@ -1,4 +1,6 @@
 import type { CommandSpec, Flag } from "./command.ts";
+import { INFERENCE_COMMANDS } from "./commands-inference.ts";
+import { REPAIR_COMMANDS } from "./commands-repair.ts";
 import { RUN_COMMANDS } from "./commands-runs.ts";
 import { STACK_COMMANDS } from "./commands-stack.ts";
 
@@ -119,6 +121,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       ["--reject", "reject it: a change is undone and ends, the step of a plan fails"],
       ["--role <role>", "as whom, where only some roles may decide"],
+      ["--as <id>", "of a repair: who decides it (default: uid:<n>, the user that runs this)"],
+      ["--token-file <path>", "of a repair: holds the approver's token (default: $ORCO_APPROVAL_TOKEN)"],
       ["--comment <text>", "why; kept with the decision"],
       ["--yes", "do not ask (only a terminal is asked)"],
     ],
@@ -170,6 +174,23 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./worker.ts")).workerSweep,
   },
   {
+    name: "node",
+    summary: "offer the pools of this machine to a control plane, and relay to their engines",
+    options: [
+      ["--control <url>", "the control plane (default: $ORCO_CONTROL_URL)"],
+      ["--bind <host:port>", "where this node listens (default: 0.0.0.0:9200)"],
+      ["--address <address>", "under which the control plane reaches it (default: the address this machine has towards it)"],
+      ["--node-id <id>", "its name among all nodes (default: the host name)"],
+      [
+        "--control-key-env <variable>",
+        "holds the control plane's API key (default: $ORCHESTRATOR_API_KEY, which is this node's key as well)",
+      ],
+      ["--allow-anonymous", "listen for others without an API key"],
+    ],
+    example: "node --control http://10.0.0.1:7070",
+    load: async () => (await import("./node.ts")).node,
+  },
+  {
     name: "edge-worker",
     summary: "a worker of the edge; the daemon starts it",
     options: [
@@ -182,6 +203,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     hidden: true,
     load: async () => (await import("./edge-worker.ts")).edgeWorker,
   },
+  ...REPAIR_COMMANDS,
+  ...INFERENCE_COMMANDS,
   {
     name: "conformance",
     args: "<suite> [report]",

@@ -1,9 +1,11 @@
 import { expect, test } from "bun:test";
 import { runMain } from "./daemon.fake.ts";
 
+let printed: ReturnType<typeof runMain> | undefined;
+
 /** What bash would offer for a line that ends in a word being typed. */
 async function offered(line: string, services = ""): Promise<string[]> {
-  const { out } = await runMain(["completion", "bash"]);
+  const { out } = await (printed ??= runMain(["completion", "bash"]));
   const words = line.split(" ");
   const script = `
 orco() { echo '${services}'; }
@@ -27,6 +29,8 @@ test("bash completes actions, and the flags of one", async () => {
   expect(await offered("orco run retry 8ea6 --f")).toEqual(["--from", "--file"]);
   expect(await offered("orco run submit --f")).toEqual(["--file"]);
   expect(await offered("orco schedule add --cr")).toEqual(["--cron"]);
+  expect(await offered("orco repair re")).toEqual(["retry", "remove"]);
+  expect(await offered("orco repair api --dr")).toEqual(["--dry-run"]);
   expect(await offered("orco run submit pl")).toEqual([""]);
 });
 

@@ -2,6 +2,7 @@ import type { Client } from "../client/client.ts";
 import type { EventView } from "../client/wire.ts";
 import { formatSpan } from "../kernel/duration.ts";
 import type { RunView } from "../workflow/view.ts";
+import { sayAway } from "./away.ts";
 import type { Context } from "./context.ts";
 import { oneLine } from "../terminal/sanitize.ts";
 
@@ -15,7 +16,7 @@ export async function followSteps(
 ): Promise<RunView> {
   const quiet = context.global.json === true || context.global.quiet === true;
   const began = new Map<string, number>();
-  for await (const event of client.runEvents(run.id, { signal })) {
+  for await (const event of client.runEvents(run.id, { signal, ...sayAway(context) })) {
     const line = quiet ? undefined : stepLine(event, began);
     if (line !== undefined) context.io.out(`${line}\n`);
     if (event.type === "step.waiting") context.io.err(`${toDecide(event, run)}\n`);

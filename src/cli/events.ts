@@ -1,5 +1,7 @@
 import type { Client } from "../client/client.ts";
+import type { Follow } from "../client/events.ts";
 import type { EventView } from "../client/wire.ts";
+import { sayAway } from "./away.ts";
 import { optionalStackName, textOption, type Context } from "./context.ts";
 import { eventLine } from "./event-line.ts";
 import { LineBuffer } from "./line-buffer.ts";
@@ -20,7 +22,8 @@ export async function events(context: Context): Promise<undefined> {
   const lines = new LineBuffer(io);
   const wanted = { ...(stack !== undefined && { topic: `stack/${stack}` }), sinceMs };
   const release = lines.watch();
-  const found = options["follow"] === true ? following(client, wanted, lines.closed) : past(client, wanted);
+  const found =
+    options["follow"] === true ? following(client, wanted, { signal: lines.closed, ...sayAway(context) }) : past(client, wanted);
   for await (const event of found) lines.push(global.json ? JSON.stringify(event) : eventLine(event));
   release();
   lines.flush();
@@ -33,8 +36,8 @@ interface Wanted {
   readonly sinceMs: number | undefined;
 }
 
-function following(client: Client, { sinceMs, ...topic }: Wanted, signal: AbortSignal): AsyncIterable<EventView> {
-  return client.events({ ...topic, signal, ...(sinceMs === undefined ? { replay: SHOWN } : { lastEventId: String(sinceMs - 1) }) });
+function following(client: Client, { sinceMs, ...topic }: Wanted, how: Pick<Follow, "signal" | "onAway">): AsyncIterable<EventView> {
+  return client.events({ ...topic, ...how, ...(sinceMs === undefined ? { replay: SHOWN } : { lastEventId: String(sinceMs - 1) }) });
 }
 
 /** Oldest first. */

@@ -18,8 +18,16 @@ const EXIT_OF: Partial<Record<ErrorCode, number>> = {
   approval_not_applicable: EXIT.conflict,
   not_external: EXIT.conflict,
   stale_attempt: EXIT.conflict,
+  unknown_service: EXIT.notFound,
+  dirty_target: EXIT.conflict,
+  plan_outdated: EXIT.conflict,
   timeout: EXIT.timedOut,
   config: EXIT.usage,
+  NOT_FOUND: EXIT.notFound,
+  MODEL_UNKNOWN: EXIT.notFound,
+  CONFLICT: EXIT.conflict,
+  DEADLINE_UNMET: EXIT.timedOut,
+  DECODE_TIMEOUT: EXIT.timedOut,
 };
 
 /** A command line that cannot be meant; exits 2. */

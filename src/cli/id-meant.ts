@@ -1,4 +1,6 @@
 import type { Client } from "../client/client.ts";
+import type { InferenceClient } from "../client/inference.ts";
+import type { RepairClient } from "../client/repair.ts";
 import { OrcoError } from "../kernel/errors.ts";
 import type { Context } from "./context.ts";
 import { usageError } from "./exit.ts";
@@ -33,6 +35,24 @@ export function scheduleMeant({ args: [given = ""] }: Context, client: Client): 
     what: "schedule",
     next: "the schedules and their ids: orco schedule list",
     ids: async () => (await client.schedules({ limit: NEWEST })).map(({ id }) => id),
+  });
+}
+
+/** As `runMeant`, of a repair. */
+export function repairMeant({ args: [given = ""] }: Context, client: RepairClient): Promise<string> {
+  return idMeant(given, {
+    what: "repair",
+    next: "the repairs and their ids: orco repairs",
+    ids: async () => (await client.list({ limit: NEWEST })).runs.map(({ run_id: id }) => id),
+  });
+}
+
+/** As `runMeant`, of a task of inference. */
+export function taskMeant({ args: [given = ""] }: Context, client: InferenceClient): Promise<string> {
+  return idMeant(given, {
+    what: "task",
+    next: "the tasks and their ids: orco tasks list",
+    ids: async () => (await client.tasks({ limit: NEWEST })).tasks.map(({ task_id: id }) => id),
   });
 }
 

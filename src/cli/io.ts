@@ -27,6 +27,9 @@ export class OutputClosed extends Error {
   }
 }
 
+/** They drive terminals as ESC does, and JSON does not escape them; nothing of ours is made of them. */
+const C1 = /[\x80-\x9f]/g;
+
 /** The process's own streams. Writes are synchronous: nothing is lost at exit, order holds, and a slow reader slows the command down. */
 export function processIo(options: { color: boolean }): Io {
   const tty = isTerminal(1);
@@ -37,7 +40,7 @@ export function processIo(options: { color: boolean }): Io {
     tty: tty && !dumb,
     color: tty && !dumb && options.color && !process.env["NO_COLOR"],
     columns: () => (tty ? process.stdout.columns || undefined : undefined),
-    out: (text) => writeAll(1, Buffer.from(text)),
+    out: (text) => writeAll(1, Buffer.from(tty ? text.replace(C1, "") : text)),
     err: (text) => writeAll(2, Buffer.from(text)),
     raw: (stream, bytes) => writeAll(stream === "stdout" ? 1 : 2, bytes),
     onUnread: (gone) => onUnread(gone),

@@ -30,8 +30,10 @@ describe("command line", () => {
     [
       "an option before its action",
       ["run", "--watch", "submit", "x"],
-      "--watch is an option of run submit and run retry, goes after the action",
+      "--watch is an option of run submit and run retry: it goes after the action",
     ],
+    ["more words than a one-shot has", ["run", "migrate", "now"], "run migrate takes nothing more"],
+    ["an option of what is no action", ["repair", "show", "8ea6", "--dry-run"], "--dry-run is an option of repair <service>"],
     ["an unknown option of an action", ["run", "submit", "x", "--dryrun"], "unknown option '--dryrun' (did you mean --dry-run?)"],
   ];
   test.each(wrong)("%s is a usage error", async (_name, args, says) => {

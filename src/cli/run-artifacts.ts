@@ -13,7 +13,7 @@ export async function artifacts(context: Context): Promise<undefined> {
   const name = context.args[1];
   const client = await context.client();
   const id = await runMeant(context, client);
-  if (name !== undefined) return save(context, name, await client.artifact(id, name));
+  if (name !== undefined) return saveArtifact(context, name, await client.artifact(id, name));
   const found = await client.artifacts(id);
   const { io, global } = context;
   if (global.json) io.out(`${JSON.stringify({ runId: id, artifacts: found })}\n`);
@@ -25,7 +25,8 @@ export async function artifacts(context: Context): Promise<undefined> {
   return undefined;
 }
 
-async function save(context: Context, name: string, body: ReadableStream<Uint8Array>): Promise<undefined> {
+/** Into the file of `-o`, else to standard output, which must be no terminal. */
+export async function saveArtifact(context: Context, name: string, body: ReadableStream<Uint8Array>): Promise<undefined> {
   const file = textOption(context.options, "output");
   if (file === undefined && context.io.tty) throw usageError(`say where ${name} goes: -o <file>, or into a pipe`);
   const path = file === undefined || file === "-" ? undefined : resolve(context.io.cwd, file);

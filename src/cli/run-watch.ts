@@ -4,6 +4,7 @@ import { formatSpan } from "../kernel/duration.ts";
 import { OrcoError } from "../kernel/errors.ts";
 import type { RunStepView, RunView } from "../workflow/view.ts";
 import { succeeded } from "./change.ts";
+import { sayAway } from "./away.ts";
 import type { Context } from "./context.ts";
 import { interrupt } from "./interrupt.ts";
 import { OutputClosed } from "./io.ts";
@@ -58,6 +59,7 @@ async function tell({ context, client, id, signal }: Watched): Promise<RunView> 
   if (!silent) context.note(`run ${id}`);
   return client.waitRun(id, {
     signal,
+    ...(!silent && sayAway(context)),
     onEvent: (event) => {
       const line = silent ? undefined : eventText(event);
       if (line !== undefined) context.io.out(`${line}\n`);

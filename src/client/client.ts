@@ -5,9 +5,12 @@ import type { ExecTarget } from "../stack/exec.ts";
 import type { PlanView, PutStack, StackSummary, StackView } from "../stack/view.ts";
 import type { RunView } from "../workflow/view.ts";
 import type { LogRecord } from "../supervise/logs/record.ts";
+import { AuditClient } from "./audit.ts";
 import { followEvents, type Follow } from "./events.ts";
 import { type ExecConnection, type ExecRequest, openExec } from "./exec.ts";
+import { InferenceClient } from "./inference.ts";
 import { type LogRequest, readLogs } from "./logs.ts";
+import { RepairClient } from "./repair.ts";
 import { RunClient } from "./runs.ts";
 import { type Ask, type Target, Transport } from "./transport.ts";
 import type { EventList, EventView, HealthView, ReadyView, StackList, VersionView } from "./wire.ts";
@@ -30,6 +33,19 @@ export interface PutStackOptions extends ChangeOptions {
 export class Client extends RunClient {
   constructor(target: Target, clock: Clock = systemClock()) {
     super(new Transport(target, clock), clock);
+  }
+
+  /** Models, pools, nodes and tasks. */
+  get inference(): InferenceClient {
+    return new InferenceClient(this.transport);
+  }
+
+  get repair(): RepairClient {
+    return new RepairClient(this.transport, this.clock);
+  }
+
+  get audit(): AuditClient {
+    return new AuditClient(this.transport);
   }
 
   health(ask: Pick<Ask, "signal" | "timeoutMs"> = {}): Promise<HealthView> {

@@ -12,6 +12,8 @@ export interface Follow {
   readonly replay?: number;
   readonly signal?: AbortSignal;
   readonly onNotice?: (notice: StreamNotice) => void;
+  /** Why, once when the daemon has been away for two seconds; undefined when it answers again. */
+  readonly onAway?: (why: string | undefined) => void;
 }
 
 export interface Source {
@@ -43,7 +45,8 @@ export function followEvents(source: Source, at: { path: string; query?: Ask["qu
     }
     return "cut";
   }
-  return resumable({ clock: source.clock, connect, ...(follow.signal && { signal: follow.signal }) });
+  const { signal, onAway } = follow;
+  return resumable({ clock: source.clock, connect, ...(signal && { signal }), ...(onAway && { onAway }) });
 }
 
 /** A live-only stream that is cut before its first event must not miss what happens meanwhile: the hello says where it began. */

@@ -1,5 +1,5 @@
 import type { Clock } from "../kernel/clock.ts";
-import { OrcoError } from "../kernel/errors.ts";
+import { messageOf, OrcoError } from "../kernel/errors.ts";
 
 export interface Resume<T> {
   readonly clock: Pick<Clock, "sleep" | "monotonic" | "random">;
@@ -8,11 +8,15 @@ export interface Resume<T> {
   readonly connect: (opened: () => void) => AsyncGenerator<T, "done" | "cut">;
   /** How long the daemon may be away before `unreachable` is thrown. */
   readonly giveUpMs?: number;
+  /** Why, once when the daemon has been away for two seconds; undefined when it answers again. */
+  readonly onAway?: (why: string | undefined) => void;
 }
 
 const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 1000;
 const GIVE_UP_MS = 30_000;
+/** A restart takes less: nobody needs to hear of it. */
+const TELL_MS = 2000;
 const COMES_BACK: ReadonlySet<string> = new Set(["unreachable", "unavailable", "rate_limited"]);
 
 /**
@@ -24,9 +28,12 @@ export async function* resumable<T>(resume: Resume<T>): AsyncGenerator<T, void> 
   let everOpened = false;
   let lostAt: number | undefined;
   let pauses = 0;
+  let told = false;
   function opened(): void {
     everOpened = true;
     lostAt = undefined;
+    if (told) resume.onAway?.(undefined);
+    told = false;
     pauses = 0;
   }
   const wanted = (): boolean => signal?.aborted !== true;
@@ -37,7 +44,10 @@ export async function* resumable<T>(resume: Resume<T>): AsyncGenerator<T, void> 
       if (!wanted()) return;
       if (!everOpened || !mayComeBack(error)) throw error;
       lostAt ??= clock.monotonic();
-      if (clock.monotonic() - lostAt > giveUpMs) throw error;
+      const awayMs = clock.monotonic() - lostAt;
+      if (awayMs > giveUpMs) throw error;
+      if (awayMs >= TELL_MS && !told) resume.onAway?.(messageOf(error));
+      told ||= awayMs >= TELL_MS;
     }
     await clock.sleep(pauseMs(pauses++, clock.random()), signal).catch(() => undefined);
   }

@@ -121,7 +121,7 @@ export class RunClient extends DeployClient {
   }
 
   /** Resolves with the run when it has ended, whatever its status, across restarts of the daemon. Rejects with the signal's reason. */
-  async waitRun(id: string, options: { signal?: AbortSignal; onEvent?: (event: EventView) => void } = {}): Promise<RunView> {
+  async waitRun(id: string, options: Pick<Follow, "signal" | "onAway"> & { onEvent?: (event: EventView) => void } = {}): Promise<RunView> {
     for await (const event of this.runEvents(id, options)) options.onEvent?.(event);
     options.signal?.throwIfAborted();
     return this.run(id);

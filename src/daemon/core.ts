@@ -16,12 +16,14 @@ import { lastRunOf, type ScheduleBook, scheduleLane } from "../stack/scheduled/b
 import { ScheduledRuns } from "../stack/scheduled/fire.ts";
 import { StackRequests } from "../stack/service.ts";
 import { Stacks } from "../stack/stacks.ts";
+import type { StackPorts } from "../stack/stack.ts";
 import { StackStore } from "../stack/store.ts";
 import { LogStore } from "../supervise/logs/store.ts";
 import { buildDigest } from "../supervise/docker/build-context.ts";
 import { Engine } from "../supervise/docker/engine.ts";
 import { DockerRuntime } from "../supervise/runtimes/docker.ts";
 import { homeId } from "../runs/home-id.ts";
+import type { Slot } from "../supervise/instance.ts";
 import { FreePorts } from "../supervise/port.ts";
 import { secretValues } from "../supervise/secrets.ts";
 import { ProcessRuntime } from "../supervise/runtimes/process.ts";
@@ -35,7 +37,7 @@ import { buildEdge } from "./edge.ts";
 /** Of the runs of a schedule: one runs, one waits, and the one before has ended. */
 const LOOKED_AT = 5;
 
-interface CoreOptions {
+export interface CoreOptions {
   readonly config: LoadedConfig["config"];
   readonly log: ReturnType<typeof daemonLog>;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -43,13 +45,21 @@ interface CoreOptions {
   readonly journal: Journal;
   readonly reserve: Reserve;
   readonly schedules: ScheduleBook;
+  /** Runs of others that this engine drives: repairs. */
+  readonly more?: {
+    readonly onSlot?: (slot: Slot) => void;
+    readonly workflows: Workflows;
+    readonly notBefore: (run: { readonly kind: string; readonly lane: string }) => number;
+  };
+  /** Who talks to instances beside the edge: the inference control plane. */
+  readonly beside?: Pick<StackPorts, "leaving"> & { readonly onStack: NonNullable<StackPorts["onChange"]> };
   readonly onError: (error: unknown) => void;
 }
 
 /** Every part of the control plane, wired. */
 export type Core = ReturnType<typeof buildCore>;
 
-export function buildCore({ config, env, clock, journal, log, reserve, schedules, onError }: CoreOptions) {
+export function buildCore({ config, env, clock, journal, log, reserve, schedules, beside, more, onError }: CoreOptions) {
   const { home } = config;
   const newId = (): string => uuidv7(clock);
   const instances = join(home, "instances");
@@ -59,14 +69,8 @@ export function buildCore({ config, env, clock, journal, log, reserve, schedules
   const logs = new LogStore({ root: join(home, "logs"), clock, onError });
   const disk = diskPorts({ journal, logs, reserve });
   const runtime = new ProcessRuntime({ home, clock });
-  const docker = new DockerRuntime({
-    engine: new Engine(config.dockerHost),
-    home,
-    homeId: homeName,
-    clock,
-    onTrouble: () => stacks.announce(),
-    onError,
-  });
+  const engine = new Engine(config.dockerHost);
+  const docker = new DockerRuntime({ engine, home, homeId: homeName, clock, onTrouble: () => stacks.announce(), onError });
   const edge = buildEdge({
     home,
     clock,
@@ -87,7 +91,9 @@ export function buildCore({ config, env, clock, journal, log, reserve, schedules
     secretsOf: (spec) => secretValues(spec.secrets, env),
     configHash,
     onProbe: (slot, probe, latencyMs) => metrics.probed(slot, probe, latencyMs),
-    onTransition: (slot) => slot.state === "Starting" && slot.restarts > 0 && metrics.restarted(slot),
+    onTransition: (slot) => noteSlot(slot, metrics, more?.onSlot),
+    onChange: (stack) => beside?.onStack(stack),
+    leaving: async (slot, how) => beside?.leaving?.(slot, how),
     onUpdate: (outcome) => metrics.updated(outcome),
     schedules,
     unwritable: disk.unwritable,
@@ -106,13 +112,26 @@ export function buildCore({ config, env, clock, journal, log, reserve, schedules
     onSlot: (app, slot) => appRequests.watch(app, slot),
     onError,
   });
-  const workflows: Workflows = { ...stackWorkflows(stacks), ...deployWorkflows(apps) };
-  const runs: Runs = new Runs({ store: new RunStore(journal, disk.write), clock, newId, workflows, refusal: disk.refusal, onError });
+  const workflows: Workflows = { ...stackWorkflows(stacks), ...deployWorkflows(apps), ...more?.workflows };
+  const runs: Runs = new Runs({
+    store: new RunStore(journal, disk.write, new Set(Object.keys(more?.workflows ?? {}))),
+    clock,
+    newId,
+    workflows,
+    refusal: disk.refusal,
+    ...(more && { notBefore: more.notBefore }),
+    onError,
+  });
   const appRequests = new AppRequests(apps, runs);
   const requests = new StackRequests(stacks, runs, { buildDigest });
   const execs = new Execs({ stacks, runtimes: { process: runtime, docker }, journal, clock, newId, onError });
   const scheduled = new ScheduledRuns(stacks, runs);
   return { scheduled, metrics, logs, runtime, docker, edge, stacks, execs, apps, runs, requests, appRequests };
+}
+
+function noteSlot(slot: Slot, metrics: StackMetrics, onSlot?: (slot: Slot) => void): void {
+  if (slot.state === "Starting" && slot.restarts > 0) metrics.restarted(slot);
+  onSlot?.(slot);
 }
 
 /** Adopts what runs; then the edge forgets the fronts that belong to nobody any more. */

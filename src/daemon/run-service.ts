@@ -6,10 +6,16 @@ import type { Runs } from "../workflow/execute.ts";
 import { runView } from "../workflow/run-view.ts";
 import type { RunRow } from "../workflow/run.ts";
 import type { RunView } from "../workflow/view.ts";
+import { type RepairRuns, withRepairs } from "./repair-runs.ts";
 import type { RunParts } from "./runs.ts";
 
 /** Every run to the outside, whichever engine it belongs to: plans and workers to the book, changes of the system to the workflow engine. */
-export function runService(runs: Runs, parts: RunParts): RunService {
+export function runService(runs: Runs, parts: RunParts, repairs?: RepairRuns): RunService {
+  const service = ofEngines(runs, parts);
+  return repairs ? withRepairs(service, repairs) : service;
+}
+
+function ofEngines(runs: Runs, parts: RunParts): RunService {
   const { book, catalogue, logs, artifacts, checks } = parts;
   const changeView = (row: RunRow): RunView => runView(row, runs.steps(row.id));
   const isChange = (id: string): boolean => runs.knows(id);
@@ -31,7 +37,9 @@ export function runService(runs: Runs, parts: RunParts): RunService {
       await book.cancel(id, { force });
       return catalogue.get(id);
     },
-    decide: async (id, decision) => {
+    decide: async (id, given) => {
+      // That of an approver of a repair: nobody else keeps it.
+      const { token: _, ...decision } = given;
       if (isChange(id)) return changeView(await runs.decide(id, decision));
       await book.decide(id, decision);
       return catalogue.get(id);

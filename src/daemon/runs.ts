@@ -143,9 +143,12 @@ async function redisOf(
 }
 
 /** Goes on with what a former daemon left, once it is known where the daemon listens. What awaits comes last: no request must come before the book has begun. */
-export async function startRuns({ book, artifacts, steps, redis, schedules, webhooks, retention, traces }: RunParts): Promise<void> {
+export async function startRuns(
+  { book, artifacts, steps, redis, schedules, webhooks, retention, traces }: RunParts,
+  isOfOthers: (run: string) => boolean,
+): Promise<void> {
   book.start();
-  artifacts.sweep((id) => isKnown(book, id));
+  artifacts.sweep((id) => isKnown(book, id) || isOfOthers(id));
   void steps.sweep((id) => !hasEnded(book, id));
   schedules.start();
   webhooks.start();

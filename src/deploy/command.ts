@@ -1,20 +1,14 @@
 import type { Clock } from "../kernel/clock.ts";
 import { uuidv7 } from "../kernel/id.ts";
-import { withoutControl } from "../kernel/plain-text.ts";
 import { type CommandResult, runCommand } from "../supervise/command.ts";
 import type { Redactor } from "../supervise/logs/redact.ts";
-import { MARKER, MarkerSweep } from "../supervise/identity.ts";
-import { bootId } from "../supervise/proc.ts";
-import { Signals } from "../supervise/signal.ts";
+import { MARKER } from "../supervise/identity.ts";
+import { endMarked, OutputLines } from "../supervise/output-lines.ts";
 
 /** How much of the output a failure shows. */
 const KEPT_LINES = 30;
-/** A line that is longer is told in pieces. */
-const MAX_LINE = 8192;
 /** With the machine busy, what is left in the pipe takes its time. */
 const OUTPUT_PATIENCE_MS = 2000;
-/** What forks while it is being killed is killed with the next sweep. */
-const MAX_SWEEPS = 5;
 
 export interface SlotCommand {
   /** For `/bin/sh -c`. */
@@ -51,7 +45,7 @@ export async function runSlotCommand({ command, redactor, onLine, ...spec }: Slo
     lines.push(line);
     if (lines.length > KEPT_LINES) lines.shift();
   };
-  const streams = { stdout: new Lines(take, redactor), stderr: new Lines(take, redactor) };
+  const streams = { stdout: new OutputLines(take, redactor), stderr: new OutputLines(take, redactor) };
   const id = uuidv7(spec.clock);
   const { ended, code, signal } = await runCommand({
     ...spec,
@@ -59,7 +53,7 @@ export async function runSlotCommand({ command, redactor, onLine, ...spec }: Slo
     env: { ...spec.env, [MARKER]: id },
     onOutput: (chunk, stream) => streams[stream].push(chunk),
     outputPatienceMs: OUTPUT_PATIENCE_MS,
-    endStrays: () => endStrays(id, spec.clock),
+    endStrays: () => endMarked(id, spec.clock),
   });
   streams.stdout.end();
   streams.stderr.end();
@@ -72,56 +66,4 @@ export async function runSlotCommand({ command, redactor, onLine, ...spec }: Slo
     lines,
     durationMs,
   };
-}
-
-/** Those who left the process group and their parent. */
-async function endStrays(id: string, clock: Clock): Promise<void> {
-  const boot = bootId();
-  const sweep = new MarkerSweep(clock, boot);
-  const signals = new Signals(boot);
-  for (let turn = 0; turn < MAX_SWEEPS; turn++) {
-    const strays = await sweep.find(id);
-    if (strays.length === 0) return;
-    for (const stray of strays) signals.send(stray, "SIGKILL");
-  }
-}
-
-/** Bytes to lines; a carriage return ends one too, as progress bars use it. */
-class Lines {
-  private readonly decoder = new TextDecoder();
-  private rest = "";
-
-  constructor(
-    private readonly onLine: (line: string) => void,
-    private readonly redactor?: Redactor,
-  ) {}
-
-  push(chunk: Uint8Array): void {
-    const pieces = (this.rest + this.decoder.decode(chunk, { stream: true })).split(/\r\n|\n|\r(?!$)/);
-    this.rest = pieces.pop() ?? "";
-    for (const piece of pieces) this.tell(piece);
-    // What may be the beginning of a secret waits for the rest of it.
-    const open = this.redactor?.longestBytes ?? 0;
-    if (this.rest.length <= MAX_LINE + open) return;
-    const text = this.clean(this.rest);
-    this.tell(text.slice(0, -open || undefined));
-    this.rest = open === 0 ? "" : text.slice(-open);
-  }
-
-  end(): void {
-    const last = this.rest + this.decoder.decode();
-    this.rest = "";
-    if (last !== "") this.tell(last);
-  }
-
-  private tell(line: string): void {
-    const text = this.clean(line);
-    // Once more when the colours are gone that a program may have put into the midst of a secret.
-    for (let at = 0; at === 0 || at < text.length; at += MAX_LINE)
-      this.onLine(this.clean(withoutControl(text.slice(at, at + MAX_LINE)).trimEnd()));
-  }
-
-  private clean(text: string): string {
-    return this.redactor?.clean(text) ?? text;
-  }
 }

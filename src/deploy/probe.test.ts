@@ -30,7 +30,7 @@ function raw(answers: (asked: number) => string | undefined): { port: number; re
 }
 
 function poll(port: number, over: Partial<HealthPoll> = {}) {
-  return pollHealth({ port, path: "/healthz", timeoutMs: 150, intervalMs: 20, ended: never, clock: systemClock(), ...over });
+  return pollHealth({ port, path: "/healthz", timeoutMs: 500, intervalMs: 20, ended: never, clock: systemClock(), ...over });
 }
 
 async function closedPort(): Promise<number> {
@@ -49,7 +49,7 @@ test("a failure carries the last answer", async () => {
   const { port } = raw(() => "HTTP/1.1 500 \u001b[31mOh\r\nContent-Length: 8\r\n\r\ndb\u0007 down");
   expect(await poll(port)).toEqual({
     ok: false,
-    detail: `/healthz on port ${port} did not answer 2xx within 150ms: it answers 500 Oh`,
+    detail: `/healthz on port ${port} did not answer 2xx within 500ms: it answers 500 Oh`,
     status: 500,
     body: "db down",
   });
@@ -65,7 +65,7 @@ test("redirects are answers", async () => {
 test("why nothing came is said", async () => {
   const detailOf = async (port: number): Promise<string> => {
     const outcome = await poll(port);
-    return outcome.ok ? "ok" : outcome.detail.replace(/^.*150ms: /, "");
+    return outcome.ok ? "ok" : outcome.detail.replace(/^.*500ms: /, "");
   };
   const closed = await closedPort();
   expect(await detailOf(closed)).toBe(`nobody listens on port ${closed} (connection refused)`);

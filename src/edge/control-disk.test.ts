@@ -1,8 +1,9 @@
 import { expect } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { diskTest, SmallDisk } from "../../test/chaos/disk.ts";
+import { freePort } from "../../test/free-port.ts";
 import { until } from "../../test/until.ts";
-import { EdgeRig, freePort, frontOf, targetOf } from "./control-fixture.ts";
+import { EdgeRig, frontOf, targetOf } from "./control-fixture.ts";
 import { requestOnce } from "./control-load.ts";
 
 diskTest("on a full disk routes stay as they are, changes are refused, and a worker that dies is replaced", async () => {

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import type { Socket } from "bun";
+import { freePort } from "../../test/free-port.ts";
 import { until } from "../../test/until.ts";
-import { EdgeRig, freePort, frontOf, targetOf } from "./control-fixture.ts";
+import { EdgeRig, frontOf, targetOf } from "./control-fixture.ts";
 import type { EdgeControl } from "./control.ts";
 
 interface Held {
@@ -148,7 +149,7 @@ test("a worker that does not cut what it should is killed, and nothing waits for
   const port = freePort();
   await control.put([frontOf("a", port, [targetOf("old", target.port)])]);
   const { closed } = await hold(port);
-  await control.put([frontOf("a", port, [targetOf("old", target.port, { state: "draining", drainTimeoutMs: 200 })])]);
+  await control.put([frontOf("a", port, [targetOf("old", target.port, { state: "draining", drainTimeoutMs: 1_500 })])]);
   const [stuck] = control.status().workers;
   process.kill(stuck?.pid ?? 0, "SIGSTOP");
   expect(await control.drained("old")).toEqual({ cut: 0 });

@@ -84,11 +84,3 @@ export function frontOf(id: string, port: number, targets: readonly Target[], mo
 export function targetOf(id: string, port: number, more: Partial<Target> = {}): Target {
   return { id, host: "127.0.0.1", port, weight: 1, state: "active", ...more };
 }
-
-/** A port that nobody had a moment ago. */
-export function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
-}

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
+import { freePort } from "../../test/free-port.ts";
 import { until } from "../../test/until.ts";
-import { EdgeRig, freePort, frontOf, targetOf } from "./control-fixture.ts";
+import { EdgeRig, frontOf, targetOf } from "./control-fixture.ts";
 import { startLoad } from "./control-load.ts";
 import type { EdgeControl } from "./control.ts";
 
@@ -35,7 +36,7 @@ test("an upgrade replaces workers one by one and no connection is refused, reset
   expect(failed).toEqual({});
   const replaced = (await control.families()).find(({ name }) => name === "orco_edge_worker_replacements_total");
   expect(replaced?.samples).toEqual([{ labels: { reason: "another_build" }, value: 2 }]);
-}, 30_000);
+}, 60_000);
 
 test("a request that is under way while its worker is replaced is answered whole", async () => {
   await using rig = new EdgeRig();
@@ -92,7 +93,7 @@ test("a worker above its memory bound is replaced, and goes on without a daemon"
   await until("another process", () => control.status().workers.some(({ pid }) => pid !== before?.pid), 10_000);
   expect(rig.logged.join("\n")).toContain("above its memory bound");
   expect(JSON.stringify(await control.families())).toContain('{"labels":{"reason":"memory"},"value":1}');
-}, 20_000);
+}, 60_000);
 
 test("a worker that does not acknowledge is killed and replaced", async () => {
   await using rig = new EdgeRig();
@@ -104,7 +105,7 @@ test("a worker that does not acknowledge is killed and replaced", async () => {
   await control.put([frontOf("b", freePort(), [])]);
   expect(control.status().workers).toHaveLength(2);
   expect(rig.pids()).not.toContain(stuck);
-}, 20_000);
+}, 60_000);
 
 test("a worker that is stuck when the daemon starts is killed by its record", async () => {
   await using rig = new EdgeRig();
@@ -119,7 +120,7 @@ test("a worker that is stuck when the daemon starts is killed by its record", as
   await second.put([frontOf("b", freePort(), [])]);
   expect(second.status().workers.map(({ pid }) => pid)).not.toContain(stuck);
   expect(rig.pids()).not.toContain(stuck);
-}, 20_000);
+}, 60_000);
 
 test("a worker that cannot start is told of, and nothing hangs", async () => {
   await using rig = new EdgeRig();
@@ -129,4 +130,4 @@ test("a worker that cannot start is told of, and nothing hangs", async () => {
   expect(put).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining("no such luck") });
   await Promise.allSettled([put]);
   expect(control.front("a")).toBeUndefined();
-}, 40_000);
+}, 60_000);

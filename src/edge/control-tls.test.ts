@@ -1,7 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
+import { freePort } from "../../test/free-port.ts";
 import { until } from "../../test/until.ts";
 import { CertificateFolder } from "./certificate.fake.ts";
-import { EdgeRig, freePort, frontOf, targetOf } from "./control-fixture.ts";
+import { EdgeRig, frontOf, targetOf } from "./control-fixture.ts";
 import type { CertificateFiles, Front } from "./route.ts";
 
 const folder = new CertificateFolder();
@@ -43,7 +44,7 @@ test("workers with TLS are replaced without a failed request", async () => {
   await using rig = new EdgeRig();
   using server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("ok") });
   const port = freePort();
-  const first = rig.control({ build: "old", lingerMs: 100 });
+  const first = rig.control({ build: "old", lingerMs: 1_000 });
   await first.start();
   await first.put([tlsFront(port, server.port ?? 0, [good])]);
   const over = new AbortController();
@@ -65,4 +66,4 @@ test("workers with TLS are replaced without a failed request", async () => {
   const answers = (await load).flat();
   expect(answers.filter((answer) => answer !== "ok")).toEqual([]);
   expect(answers.length).toBeGreaterThan(10);
-}, 20_000);
+}, 60_000);

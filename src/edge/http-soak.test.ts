@@ -154,4 +154,4 @@ test("among clients and targets that end in all ways nobody gets a byte of anoth
   await until("an end of all", () => edge.frontend.connections === 0 && edge.pool.inFlight === 0);
   expect(edge.stats).toMatchObject({ inFlight: 0, held: 0, connections: 0 });
   odd.server.close();
-}, 30_000);
+}, 60_000);

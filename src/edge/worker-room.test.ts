@@ -2,8 +2,9 @@ import { expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { freePort } from "../../test/free-port.ts";
 import { until } from "../../test/until.ts";
-import { EdgeRig, freePort, frontOf, targetOf, WORKER_COMMAND } from "./control-fixture.ts";
+import { EdgeRig, frontOf, targetOf, WORKER_COMMAND } from "./control-fixture.ts";
 import { requestOnce } from "./control-load.ts";
 import { clientsAllowed, Room } from "./worker-room.ts";
 

@@ -1,4 +1,11 @@
 import { z } from "@hono/zod-openapi";
+import { AUDIT_ANSWERS } from "./answers-audit.ts";
+import { CATALOG_ANSWERS } from "./answers-inference-catalog.ts";
+import { NODE_ANSWERS } from "./answers-inference-nodes.ts";
+import { TASK_ANSWERS } from "./answers-inference-tasks.ts";
+import { POOL_ANSWERS } from "./answers-inference-pools.ts";
+import { SESSION_ANSWERS } from "./answers-inference-sessions.ts";
+import { REPAIR_ANSWERS } from "./answers-repair.ts";
 import { Run, RUN_ANSWERS } from "./answers-runs.ts";
 
 /** The wire objects as they are documented. The types that code uses are in `stack/view.ts` and `http/wire.ts`; a test holds real answers against these. */
@@ -221,6 +228,13 @@ export const ANSWERS = {
   Stack,
   StackList,
   ...RUN_ANSWERS,
+  ...NODE_ANSWERS,
+  ...TASK_ANSWERS,
+  ...POOL_ANSWERS,
+  ...SESSION_ANSWERS,
+  ...CATALOG_ANSWERS,
+  ...REPAIR_ANSWERS,
+  ...AUDIT_ANSWERS,
   Plan,
   Graph,
   Event,

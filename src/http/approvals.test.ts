@@ -38,7 +38,8 @@ test("without a key the caller is nobody in particular; what is no decision is r
   const url = `${server.url}/runs/${id}/approvals`;
   await post(url, { decision: "approve" });
   expect(server.daemon.decisions).toEqual([{ decision: "approve", approver: { id: "api" } }]);
-  for (const body of [{}, { decision: "maybe" }, { decision: "approve", approver: {} }, { decision: "approve", force: true }, []])
+  const unseen = { decision: "approve", approver: { id: "bob", role: "ow\u200bner" } };
+  for (const body of [unseen, {}, { decision: "maybe" }, { decision: "approve", approver: {} }, { decision: "approve", force: true }, []])
     expect([body, (await post(url, body)).status]).toEqual([body, 400]);
   expect((await fetch(url, { method: "POST" })).status).toBe(400);
   expect((await post(`${server.url}/runs/${ID}/approvals`, { decision: "approve" })).status).toBe(404);

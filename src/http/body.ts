@@ -1,14 +1,18 @@
 import { OrcoError } from "../kernel/errors.ts";
 import type { Ctx } from "./context.ts";
 import { parseJson } from "./json.ts";
-import type { UploadBudget } from "./upload-budget.ts";
+import type { UploadBudget, UploadShare } from "./upload-budget.ts";
 
 export type Body =
   | { readonly kind: "none" }
   | { readonly kind: "json"; readonly value: unknown }
   | { readonly kind: "yaml"; readonly text: string };
 
+/** Larger ones count as they come, so that one that stalls takes only what it has sent. */
+const MAX_WHOLE_BYTES = 1024 * 1024;
 const JSON_TYPES: ReadonlySet<string> = new Set(["application/json"]);
+/** Of whole bodies: it holds nothing from one to the next. */
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
 const YAML_TYPES: ReadonlySet<string> = new Set(["application/yaml", "text/yaml", "application/x-yaml"]);
 
 /** Reads a body of an accepted type. Throws `unsupported_media_type`, `too_large`, `invalid`. No body and no type is `none`. */
@@ -18,13 +22,17 @@ export async function readBody(c: Ctx, options: { maxBytes: number; yaml: boolea
   if (announced === 0 && kind !== "yaml") return { kind: "none" };
   if (!kind) throw unsupportedType("a body needs a Content-Type", options.yaml);
   if (announced !== undefined && announced > options.maxBytes) throw tooLarge(options.maxBytes);
-  const release = options.budget.take(announced ?? options.maxBytes);
+  const share = options.budget.share();
   try {
-    const text = announced === undefined ? await readStream(c.req.raw, options.maxBytes) : await readWhole(c.req.raw);
+    const text =
+      announced === undefined || announced > MAX_WHOLE_BYTES
+        ? await readStream(c.req.raw, share, options.maxBytes)
+        : await readWhole(c.req.raw, share, announced);
+    c.set("bodyLength", text.length);
     if (kind === "yaml") return { kind, text };
     return text.trim() === "" ? { kind: "none" } : { kind, value: parseJson(text) };
   } finally {
-    release();
+    share.release();
   }
 }
 
@@ -37,6 +45,8 @@ function announcedBytes(c: Ctx): number | undefined {
 
 function kindOf(header: string | undefined, yaml: boolean): "json" | "yaml" | undefined {
   if (header === undefined) return undefined;
+  // As nearly every client writes it.
+  if (header === "application/json") return "json";
   const [type = "", ...parameters] = header
     .toLowerCase()
     .split(";")
@@ -49,15 +59,16 @@ function kindOf(header: string | undefined, yaml: boolean): "json" | "yaml" | un
 }
 
 /** Of an announced length, which the server holds it to. Read through a stream, a small body costs as much as all the rest of its request. */
-async function readWhole(request: Request): Promise<string> {
+async function readWhole(request: Request, share: UploadShare, announced: number): Promise<string> {
+  share.grow(announced);
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(await request.bytes());
+    return UTF8.decode(await request.bytes());
   } catch {
     throw unreadable();
   }
 }
 
-async function readStream(request: Request, maxBytes: number): Promise<string> {
+async function readStream(request: Request, share: UploadShare, maxBytes: number): Promise<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let text = "";
   let bytes = 0;
@@ -65,6 +76,7 @@ async function readStream(request: Request, maxBytes: number): Promise<string> {
     for await (const chunk of request.body ?? []) {
       bytes += chunk.byteLength;
       if (bytes > maxBytes) throw tooLarge(maxBytes);
+      share.grow(chunk.byteLength);
       text += decoder.decode(chunk, { stream: true });
     }
     return text + decoder.decode();

@@ -31,6 +31,8 @@ export interface Env {
     runToken: string;
     /** For what the request makes, where it carries an Idempotency-Key: the same one when it is sent again. */
     reservedId: string;
+    /** Characters of the body that was read. */
+    bodyLength: number;
     streaming: boolean;
   };
 }

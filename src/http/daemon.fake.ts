@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Audit } from "../kernel/audit.ts";
+import { verifyAudit } from "../kernel/audit-verify.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { OrcoError } from "../kernel/errors.ts";
 import type { JsonObject } from "../kernel/event.ts";
@@ -13,6 +15,8 @@ import { execProcess } from "../supervise/exec/process.ts";
 import type { Exec } from "../supervise/runtime.ts";
 import type { LogRecord } from "../supervise/logs/record.ts";
 import type { HttpConfig } from "./bind.ts";
+import { absentInference } from "./inference-absent.fake.ts";
+import { absentRepair } from "./repair-absent.ts";
 import { createServer, type HttpServer, type ServerOptions } from "./server.ts";
 import type { Services } from "./services.ts";
 
@@ -34,9 +38,13 @@ export class FakeDaemon implements Services {
     private readonly clock: Clock,
   ) {
     this.journal = Journal.open({ path: join(home, "orco.db"), clock });
+    this.audit = Object.assign(new Audit(this.journal), { verify: () => verifyAudit((sql, params) => this.journal.query(sql, params)) });
   }
 
-  readonly ready = () => [{ name: "journal", ok: true, detail: "writable" }];
+  readonly ready = async () => [{ name: "journal", ok: true, detail: "writable" }];
+  readonly inference: Services["inference"] = absentInference();
+  readonly repair: Services["repair"] = absentRepair();
+  readonly audit: Audit & Services["audit"];
   readonly config = () => ({ bind: { value: "127.0.0.1:0", origin: "default" } });
   readonly shutdown = async () => void (this.shutdowns += 1);
 

@@ -5,6 +5,7 @@ import { jsonPointer } from "../kernel/strict-json.ts";
 import type { ANSWERS } from "./answers.ts";
 import { type Body, readBody } from "./body.ts";
 import type { Ctx, Deps, Env } from "./context.ts";
+import { none } from "./schemas.ts";
 import { inWords, meantBranch } from "./words.ts";
 
 /** The router, and what is on it for the document and for `Allow`. */
@@ -32,7 +33,14 @@ export interface Endpoint<P extends Shape, Q extends Shape, B extends ZodType> {
   readonly summary: string;
   readonly params: P;
   readonly query: Q;
-  readonly body?: { readonly schema: B; readonly yaml?: boolean; readonly maxBytes?: number; readonly required?: boolean };
+  readonly body?: {
+    readonly schema: B;
+    readonly yaml?: boolean;
+    readonly maxBytes?: number;
+    readonly required?: boolean;
+    /** A value that the schema would surely take, and give back as it is: it is not asked. */
+    readonly isPlain?: (value: unknown) => boolean;
+  };
   /** The handler reads the body itself. */
   readonly raw?: boolean;
   /** It makes something: an Idempotency-Key counts. */
@@ -82,7 +90,8 @@ function bodyLimits<B extends ZodType>({ body }: Endpoint<Shape, Shape, B>, deps
 function checkedBody<P extends Shape, Q extends Shape, B extends ZodType>({ body }: Endpoint<P, Q, B>, read: Body): Input<P, Q, B>["body"] {
   if (read.kind === "none" && body?.required) throw new OrcoError("invalid", "a body is needed");
   if (read.kind !== "json" || !body) return read.kind === "json" ? { kind: "none" } : read;
-  return { kind: "json", value: checked(body.schema, read.value, "") };
+  const value = body.isPlain?.(read.value) ? (read.value as Infer<B>) : checked(body.schema, read.value, "");
+  return { kind: "json", value };
 }
 
 /** A flag that is misspelt or given twice must not be taken for its absence: `?dryrun=true` would change things. */
@@ -97,6 +106,8 @@ function singleValues(queries: Record<string, string[]>): Record<string, string>
 }
 
 function checked<T extends ZodType>(schema: T, value: unknown, root: string): Infer<T> {
+  // Most operations know no parameters, and are given none.
+  if ((schema as ZodType) === none && Object.keys(value as object).length === 0) return value as Infer<T>;
   const result = schema.safeParse(value, { error: inWords });
   if (result.success) return result.data;
   const errors = findings(result.error, root);

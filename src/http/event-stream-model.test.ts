@@ -77,19 +77,23 @@ describe("whatever is appended, cut, resumed and trimmed", () => {
     ["a run's stream", (id: string) => `/runs/${id}/events`, "n"],
     ["/events", () => "/events", "seq"],
     ["/events of a run", (id: string) => `/events?topic=run/${id}`, "n"],
-  ] as const)("readers of %s see every event once and in order, or are told of the gap", async (_, path, counted) => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 14 }), async (steps) => {
-        server = startTestServer(systemClock());
-        try {
-          await play(steps, path, counted === "n" && path("x").startsWith("/events") ? "seq" : counted);
-        } finally {
-          await server.dispose();
-        }
-      }),
-      { numRuns: 12 },
-    );
-  });
+  ] as const)(
+    "readers of %s see every event once and in order, or are told of the gap",
+    async (_, path, counted) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 14 }), async (steps) => {
+          server = startTestServer(systemClock());
+          try {
+            await play(steps, path, counted === "n" && path("x").startsWith("/events") ? "seq" : counted);
+          } finally {
+            await server.dispose();
+          }
+        }),
+        { numRuns: 12, interruptAfterTimeLimit: 12_000 },
+      );
+    },
+    60_000,
+  );
 });
 
 async function play(steps: readonly object[], path: (id: string) => string, counted: "n" | "seq"): Promise<void> {

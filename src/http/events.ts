@@ -6,7 +6,7 @@ import { type Site, endpoint } from "./endpoint.ts";
 import { type EventStream, openEventStream } from "./event-stream.ts";
 import { eventView, globalFeed, lastBefore } from "./feed.ts";
 import { decodeCursor, encodeCursor, nextLink } from "./page.ts";
-import { cursorQuery } from "./runs.ts";
+import { cursorQuery } from "./run-stream.ts";
 import { limit } from "./schemas.ts";
 
 const MAX_TOPICS = 50;

@@ -48,6 +48,8 @@ export function globalFeed(journal: Journal, given: readonly string[]): Feed {
   // Asked for as prefixes even when exact: a reader of the journal numbers exact topics by themselves.
   const prefixes = topics.map((topic) => `${topic.replace(/\*$/, "")}*`);
   const only: { topic?: string } = prefixes.length === 1 && prefixes[0] !== undefined ? { topic: prefixes[0] } : {};
+  const isWanted = (topic: string): boolean =>
+    wanted.length === 0 || wanted.some((want) => (want.exact === undefined ? topic.startsWith(want.prefix) : want.exact === topic));
   const one = wanted.length === 1 ? wanted[0]?.exact : undefined;
   return {
     key: `global:${topics.join(",")}`,
@@ -59,8 +61,7 @@ export function globalFeed(journal: Journal, given: readonly string[]): Feed {
     read: areFew(topics)
       ? (after, limit) => readTopics(journal, topics, { after, limit })
       : (after, limit) => journal.read({ ...only, after, limit }),
-    accepts: ({ topic }) =>
-      wanted.length === 0 || wanted.some((want) => (want.exact === undefined ? topic.startsWith(want.prefix) : want.exact === topic)),
+    accepts: (event) => isWanted(event.topic),
     frame: globalFrame,
   };
 }

@@ -6,13 +6,16 @@ import type { Ctx, Deps, Env } from "./context.ts";
 import { assertHost } from "./host.ts";
 import { Door } from "./door.ts";
 import { assertOrigin, corsHeaders, preflightHeaders } from "./origin.ts";
-import { asOrcoError, problemResponse } from "./problem.ts";
+import { asOrcoError } from "./problem.ts";
 import { rateLimit } from "./rate.ts";
+import { refusalResponse } from "./refusal.ts";
 
 type Guard = MiddlewareHandler<Env>;
 
 /** What monitoring may ask without a key and without being counted. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/health", "/ready", "/metrics"]);
+/** Tasks have an admission of their own. */
+const ADMITTED_BY_QUEUE = /^\/(?:v1|v2\/tasks)(?:\/|$)/;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",
@@ -64,7 +67,7 @@ export function browserSafety({ config }: Deps): Guard {
   return async (c, next) => {
     const origin = admitted(c);
     if (origin instanceof OrcoError) {
-      c.res = problemResponse(origin, c.get("requestId"));
+      c.res = refusalResponse(c, origin);
       return corsHeaders(c.res.headers, undefined);
     }
     if (c.req.method === "OPTIONS" && c.req.header("access-control-request-method") !== undefined) {
@@ -101,12 +104,12 @@ export function admission(deps: Deps): Guard {
     try {
       const fingerprint = door.open(c);
       // Reports of a run come as fast as its steps talk, input as fast as somebody types: that was limited when the run was claimed, the command begun.
-      if (limit && !opensStream(c) && !door.isOfWorker(c) && !deps.execs.knows(c.req.path))
+      if (limit && !opensStream(c) && !ADMITTED_BY_QUEUE.test(c.req.path) && !door.isOfWorker(c) && !deps.execs.knows(c.req.path))
         await limit.consume(fingerprint === undefined ? `ip:${c.env.peer}` : `key:${fingerprint}`, headers);
       await next();
     } catch (error) {
       const refusal = asOrcoError(error);
-      if (refusal.code !== "unauthorized") c.res = problemResponse(refusal, c.get("requestId"));
+      if (refusal.code !== "unauthorized") c.res = refusalResponse(c, refusal);
       else c.res = await refuse(refusal);
     }
     for (const [name, value] of headers) c.res.headers.set(name, value);
@@ -114,7 +117,7 @@ export function admission(deps: Deps): Guard {
     /** A right key is never locked out by the wrong ones of a neighbour: behind one proxy all share an address. */
     async function refuse(unauthorized: OrcoError): Promise<Response> {
       const over = await limit?.consume(`failed:${c.env.peer}`, headers).catch(asOrcoError);
-      return problemResponse(over ?? unauthorized, c.get("requestId"));
+      return refusalResponse(c, over ?? unauthorized);
     }
   };
 }

@@ -5,7 +5,7 @@ import { OrcoError } from "../kernel/errors.ts";
 import type { Journal } from "../kernel/journal.ts";
 import type { Ctx } from "./context.ts";
 import { type IdempotencyRow, IdempotencyStore, type StoredAnswer } from "./idempotency-store.ts";
-import { asOrcoError, problemResponse } from "./problem.ts";
+import { refusalResponse } from "./refusal.ts";
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 const RETRY_AFTER_S = 1;
@@ -67,7 +67,7 @@ async function carriedOut(c: Ctx, handle: () => Response | Promise<Response>): P
   try {
     response = await handle();
   } catch (error) {
-    response = problemResponse(asOrcoError(error), c.get("requestId"));
+    response = refusalResponse(c, error);
     if (!isKept(response, c)) throw error;
   }
   if (!isKept(response, c)) return { response };

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import Ajv2020 from "ajv/dist/2020.js";
 import type { JsonObject } from "../kernel/event.ts";
+import { ActionPlan } from "../repair/plan.ts";
 import { RUN_SCHEMAS, runSchema } from "./json-schemas.ts";
 
 const COMMITTED = new URL("../../schemas/orchestrator/", import.meta.url).pathname;
@@ -37,6 +38,7 @@ test("a run, a checkpoint and every frame are valid by another validator, wrong 
   const frames = [
     { event: "hello", data: { runId: "r", status: "running", last_seq: 0 } },
     { event: "status", id: "1-1", data: { ...told, status: "running" } },
+    { event: "status", id: "1-2", data: { ...told, status: "awaiting_approval" } },
     { event: "step", id: "1-2", data: { ...told, step: "a", status: "running", attempt: 1 } },
     { event: "checkpoint", id: "1-3", data: { id: "c", runId: "r", ts: "t", type: "x", seq: 9, n: 3 } },
     { event: "end", data: { runId: "r", status: "completed" } },
@@ -48,4 +50,26 @@ test("a run, a checkpoint and every frame are valid by another validator, wrong 
     { event: "end", data: { status: "completed" } },
   ])
     expect(event(wrong)).toBe(false);
+});
+
+test("a plan is valid with its steps and what it is about, as it is kept and as it is given", () => {
+  const plan = validator("action-plan");
+  const target = { service: "api", compose_file: "/srv/compose.yaml", project: "shop", workspace: "/srv", base_commit: null };
+  const patch = { name: "patch", parameters: { diff: "--- a/x\n+++ b/x\n" } };
+  const given = {
+    plan_id: "p",
+    generated_at: "t",
+    generated_by: "operator",
+    target,
+    steps: [{ name: "analyze" }, patch, { name: "build" }],
+  };
+  expect(plan(given)).toBe(true);
+  expect(plan(ActionPlan.parse(given))).toBe(true);
+  for (const wrong of [
+    { ...given, steps: [] },
+    { ...given, steps: [{ name: "patch" }] },
+    { ...given, steps: [{ name: "format" }] },
+    { ...given, x: 1 },
+  ])
+    expect(plan(wrong)).toBe(false);
 });

@@ -1,9 +1,11 @@
 import { z } from "@hono/zod-openapi";
 import type { JsonObject } from "../kernel/event.ts";
+import { ActionPlan } from "../repair/plan.ts";
+import { REPAIR_STATUSES } from "../repair/record.ts";
 import { Checkpoint, Run } from "./answers-runs.ts";
 
 /**
- * JSON Schemas 2020-12 of the wire formats of runs (runs.md), from the schemas that document the API. Served at `/schemas/`, and committed under
+ * JSON Schemas 2020-12 of the wire formats of runs (runs.md) and of the plans of repairs (repair.md), from the schemas that document the API. Served at `/schemas/`, and committed under
  * `schemas/orchestrator/` by `scripts/schemas.ts`.
  */
 
@@ -13,13 +15,16 @@ const numbers = {
 };
 const about = { runId: z.string() };
 const status = Run.shape.status;
+const RUN_STATUSES: ReadonlySet<string> = new Set(status.options);
+/** A repair tells where it stands by names of its own (`repair.status`). */
+const toldStatus = z.enum([...status.options, ...REPAIR_STATUSES.filter((one) => !RUN_STATUSES.has(one))]);
 const told = { ...about, ...numbers, ts: z.string() };
 /** `<epochMs>-<n>` on a run's stream, `<epochMs>-<seq>` on `/events`. */
 const id = z.string().regex(/^\d+-\d+$/);
 
 const Event = z.discriminatedUnion("event", [
   frame("hello", z.looseObject({ ...about, status, last_seq: z.number().int() })),
-  numbered("status", z.looseObject({ ...told, status, reason: z.string().optional() })),
+  numbered("status", z.looseObject({ ...told, status: toldStatus, reason: z.string().optional() })),
   numbered("checkpoint", Checkpoint.extend(numbers).loose()),
   numbered("step", z.looseObject({ ...told, step: z.string(), status: z.string(), attempt: z.number().int() })),
   numbered("log", z.looseObject({ ...told, message: z.string() })),
@@ -41,12 +46,14 @@ const FILES = {
   run: { title: "Run", schema: Run },
   checkpoint: { title: "Checkpoint", schema: Checkpoint },
   event: { title: "Event", schema: Event },
+  "action-plan": { title: "ActionPlan", schema: ActionPlan },
 } as const;
 
 export const RUN_SCHEMAS = Object.keys(FILES) as readonly (keyof typeof FILES)[];
 
 export function runSchema(name: keyof typeof FILES): JsonObject {
   const { title, schema } = FILES[name];
-  const made = z.toJSONSchema(schema, { target: "draft-2020-12", io: "output" });
+  // A plan comes from outside, too: what has a default may be missing.
+  const made = z.toJSONSchema(schema, { target: "draft-2020-12", io: name === "action-plan" ? "input" : "output" });
   return { $id: `https://orco.dev/schemas/${name}.json`, title, ...made } as unknown as JsonObject;
 }

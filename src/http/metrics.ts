@@ -29,6 +29,11 @@ export class Series {
     if (entry) entry.value = value;
   }
 
+  /** Label values that are gone make room for others. */
+  forget(gone: (labels: Labels) => boolean): void {
+    for (const [key, { labels }] of this.values) if (gone(labels)) this.values.delete(key);
+  }
+
   family(): Family {
     return { ...this.about, samples: [...this.values.values()] };
   }
@@ -65,6 +70,10 @@ export class Histogram {
     const bucket = at === -1 ? this.bounds.length : at;
     row.counts[bucket] = (row.counts[bucket] ?? 0) + 1;
     row.sum += value;
+  }
+
+  forget(gone: (labels: Labels) => boolean): void {
+    for (const [key, { labels }] of this.rows) if (gone(labels)) this.rows.delete(key);
   }
 
   family(): Family {

@@ -30,7 +30,7 @@ afterAll(() => server.dispose());
 
 function ask({ method, path }: Operation, key?: string, header = "authorization"): Promise<Response> {
   const real = path
-    .replace(/\{(?:id|runId)\}/, "00000000-0000-7000-8000-000000000000")
+    .replace(/\{(?:id|runId|run_id)\}/, "00000000-0000-7000-8000-000000000000")
     .replace("{step}", "build")
     .replace("{name}", "demo")
     .replace("{app}", "blog")
@@ -43,9 +43,18 @@ function ask({ method, path }: Operation, key?: string, header = "authorization"
   return fetch(`${server.url}${real}`, { method, ...body, headers });
 }
 
-async function expectProblem(response: Response, head: boolean): Promise<void> {
-  expect(response.headers.get("content-type")).toBe("application/problem+json");
-  if (head) return;
+/** RFC 9457; below /v1 as the OpenAI API has it. */
+async function expectProblem(response: Response, { method, path }: Operation): Promise<void> {
+  const isOpenAi = path.startsWith("/v1/");
+  expect(response.headers.get("content-type")).toBe(isOpenAi ? "application/json" : "application/problem+json");
+  if (method === "HEAD") return;
+  if (isOpenAi) {
+    const { error } = (await response.json()) as { error: Record<string, unknown> };
+    expect(Object.keys(error).toSorted()).toEqual(["code", "message", "param", "type"]);
+    expect([typeof error["code"], typeof error["message"], typeof error["type"]]).toEqual(["string", "string", "string"]);
+    expect(JSON.stringify(error)).not.toContain("    at ");
+    return;
+  }
   const problem = (await response.json()) as Record<string, unknown>;
   const { status, code, detail, request_id: requestId } = problem;
   expect(status).toBe(response.status);
@@ -67,7 +76,7 @@ describe("every operation and unknown paths", () => {
         } else if (!open) {
           expect(`${name}: ${response.status}`).toBe(`${name}: 401`);
           expect(response.headers.get("www-authenticate")).toContain("Bearer");
-          await expectProblem(response, operation.method === "HEAD");
+          await expectProblem(response, operation);
         }
       }
     }
@@ -82,7 +91,7 @@ describe("every operation and unknown paths", () => {
         expect(response.headers.get("x-content-type-options")).toBe("nosniff");
         expect(response.headers.get("content-security-policy")).toContain("default-src 'none'");
         expect(response.headers.get("x-request-id")).toBe(response.headers.get("x-correlation-id"));
-        if (response.status >= 400) await expectProblem(response, operation.method === "HEAD");
+        if (response.status >= 400) await expectProblem(response, operation);
         else await response.body?.cancel();
       }
     }

@@ -33,6 +33,21 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   approval_denied: 403,
   approval_void: 409,
   approval_not_applicable: 409,
+  invalid_instruction: 400,
+  unknown_service: 400,
+  ambiguous_service: 400,
+  compose_invalid: 422,
+  compose_refused: 422,
+  docker_unavailable: 503,
+  self_repair: 403,
+  dirty_target: 409,
+  patch_refused: 422,
+  nothing_to_repair: 422,
+  no_known_cause: 422,
+  report_only: 422,
+  plan_outdated: 409,
+  verify_failed: 422,
+  audit_broken: 500,
   rate_limited: 429,
   internal: 500,
   config: 500,
@@ -43,6 +58,23 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   unreachable: 503,
   timeout: 504,
   disk_full: 507,
+  INVALID_PARAMS: 400,
+  DEADLINE_UNMET: 400,
+  MODEL_UNKNOWN: 404,
+  MODEL_DEPRECATED: 409,
+  UNTRUSTED_ARTIFACT: 409,
+  ADMISSION_REJECT: 429,
+  QUEUE_FULL_DROP_LRU: 429,
+  POOL_UNAVAILABLE: 503,
+  POOL_UNREADY: 503,
+  REPLICA_EXHAUSTED: 503,
+  DECODE_TIMEOUT: 504,
+  WORKER_RESET: 502,
+  // Only ever in a stream and in the state of a task.
+  CANCELED: 409,
+  NOT_FOUND: 404,
+  CONFLICT: 409,
+  INTERNAL: 500,
 };
 
 const TITLE: Readonly<Partial<Record<ErrorCode, string>>> = {
@@ -85,14 +117,21 @@ function problemOf(error: OrcoError, requestId: string): Record<string, unknown>
 /** Facts `allow` (methods) and `retry_after_s` become their headers. */
 export function problemResponse(error: OrcoError, requestId: string): Response {
   const headers = new Headers({ "content-type": "application/problem+json" });
-  const { allow, retry_after_s: retryAfterS } = error.facts;
+  const { allow, retry_after_s: retryAfterS, retry_after_ms: retryAfterMs } = error.facts;
   if (Array.isArray(allow)) headers.set("allow", allow.join(", "));
   if (typeof retryAfterS === "number") headers.set("retry-after", String(retryAfterS));
+  if (typeof retryAfterMs === "number") backoffHeaders(headers, retryAfterMs);
   if (error.code === "unauthorized") headers.set("www-authenticate", 'Bearer realm="orco"');
   return new Response(JSON.stringify(problemOf(error, requestId)), { status: statusOf(error.code), headers });
 }
 
 function titleOf(code: ErrorCode): string {
-  const words = code.replaceAll("_", " ");
+  const words = code.toLowerCase().replaceAll("_", " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** Whole seconds for everybody, milliseconds for who reads them. */
+export function backoffHeaders(headers: Headers, ms: number): void {
+  headers.set("retry-after", String(Math.max(1, Math.ceil(ms / 1000))));
+  headers.set("x-backoff-ms", String(Math.max(0, Math.round(ms))));
 }

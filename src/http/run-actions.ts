@@ -1,12 +1,12 @@
 import { z } from "zod";
 import { OrcoError } from "../kernel/errors.ts";
 import type { Json } from "../kernel/event.ts";
-import type { Decision } from "../workflow/approval.ts";
 import type { RunView } from "../workflow/view.ts";
 import { callerOf, reservedOf } from "./caller.ts";
 import type { Ctx } from "./context.ts";
 import { type Site, endpoint, json } from "./endpoint.ts";
 import { ApprovalBody, flag, none, oneRun } from "./schemas.ts";
+import type { GivenDecision } from "./services.ts";
 
 const MAX_SIGNAL_BYTES = 256 * 1024;
 const changed = { 200: json("The run as it is now", "RunChanged") };
@@ -96,7 +96,7 @@ function approvalRoute(site: Site): void {
   };
   endpoint(site, { method: "post", params: oneRun, query: none, ...approve }, async (c, { params, body }) => {
     if (body.kind !== "json") throw new OrcoError("unsupported_media_type", "send the decision as application/json");
-    const decision = body.value as Partial<Decision> & Pick<Decision, "decision">;
+    const decision = body.value as Partial<GivenDecision> & Pick<GivenDecision, "decision">;
     return answer(c, await runs.decide(params.runId, { approver: { id: callerOf(c) }, ...decision }));
   });
 }

@@ -4,6 +4,7 @@ import type { RunLogQuery } from "../runs/logs/query.ts";
 import { tokenOf } from "./caller.ts";
 import type { Ctx, Deps } from "./context.ts";
 import { type Site, endpoint, json } from "./endpoint.ts";
+import { isKnown } from "./etag.ts";
 import { flag, instant, none, oneRun } from "./schemas.ts";
 
 const MAX_ARTIFACT_BYTES = 64 * 1024 * 1024;
@@ -113,12 +114,6 @@ function artifactRoutes(site: Site): void {
       throw new OrcoError("too_large", `an artifact has ${MAX_ARTIFACT_BYTES} bytes at most`, { max_bytes: MAX_ARTIFACT_BYTES });
     return c.json(await artifacts.put(run.id, name, body), 201);
   });
-}
-
-/** Whether the reader has it already. Source: RFC 9110 §13.1.2. */
-function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
-  const named = ifNoneMatch?.split(",").map((tag) => tag.trim().replace(/^W\//, "")) ?? [];
-  return named.includes("*") || named.includes(etag);
 }
 
 function refuseStale({ services }: Deps, c: Ctx, runId: string): void {

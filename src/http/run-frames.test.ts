@@ -70,6 +70,18 @@ describe("an event of a run on the wire", () => {
     });
   });
 
+  test("a repair tells its steps and where it stands by names of its own", () => {
+    expect(frameOf("repair.step", { step: "build", status: "in_progress", attempt: 2, message: "m" })).toMatchObject({
+      event: "step",
+      data: { ...NUMBERS, step: "build", status: "in_progress", attempt: 2, message: "m", event_type: "repair.step" },
+    });
+    expect(frameOf("repair.status", { status: "queued" })).toMatchObject({ event: "status", data: { ...NUMBERS, status: "queued" } });
+    expect(frameOf("repair.output", { step: "build", message: "a\nb" })).toMatchObject({
+      event: "log",
+      data: { ...NUMBERS, step: "build", message: "a\nb" },
+    });
+  });
+
   test("no data replaces whose it is", () => {
     expect(frameOf("run.progress", { runId: "other", seq: 1, n: 1, ts: "x", event_type: "y" }).data).toMatchObject({
       ...NUMBERS,

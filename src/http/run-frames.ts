@@ -30,6 +30,9 @@ export function runOfTopic(topic: string): string | undefined {
  *
  *   run.* with a status          status  {status, kind?, reason?, message?, …}
  *   step.*                       step    {step, status, attempt, message?, …}
+ *   repair.status                status  {status, message?, …}: of the repair, such as awaiting_approval
+ *   repair.step                  step    {step, status, attempt, message?, …}
+ *   repair.output                log     {step, message}: lines of a build, with line breaks between
  *   checkpoint                   checkpoint  the Checkpoint
  *   run.progress, step.progress, all else    log  {message, …}
  */
@@ -40,6 +43,8 @@ export function runFrame(event: JournalEvent): RunFrame {
   const { run: _, ...told } = data;
   const facts = { ...told, ...numbers, ts: new Date(event.ts).toISOString(), event_type: type };
   const [subject, what = ""] = type.split(".", 2);
+  if (type === "repair.status") return { event: "status", data: facts };
+  if (type === "repair.step") return { event: "step", data: { ...facts, ...stepFacts(data, what) } };
   if (what !== "progress" && subject === "run" && typeof data["status"] === "string")
     return { event: "status", data: { ...facts, ...statusFacts(data) } };
   if (what !== "progress" && subject === "step") return { event: "step", data: { ...facts, ...stepFacts(data, what) } };

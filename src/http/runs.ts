@@ -1,19 +1,13 @@
 import type { RunsFilter } from "../runs/catalogue.ts";
 import { z } from "zod";
-import type { JournalEvent, JsonObject } from "../kernel/event.ts";
 import { type Site, endpoint, json } from "./endpoint.ts";
-import { openEventStream } from "./event-stream.ts";
-import { topicFeed } from "./feed.ts";
 import { decodeCursor, encodeCursor, nextLink } from "./page.ts";
 import { runActionRoutes } from "./run-actions.ts";
 import { runCreateRoutes } from "./run-create.ts";
 import { runFileRoutes } from "./run-files.ts";
+import { cursorQuery, runStream, STREAM_ANSWERS } from "./run-stream.ts";
 import { runWorkRoutes } from "./run-work.ts";
 import { instant, limit, none, oneRun, stackName } from "./schemas.ts";
-
-const ENDED: ReadonlySet<string> = new Set(["completed", "failed", "canceled", "cancelled"]);
-
-export const cursorQuery = { lastEventId: z.string().optional(), replay: z.coerce.number().int().optional() };
 
 /** Runs: everything that gets done, and its events (runs.md). */
 export function runRoutes(site: Site): void {
@@ -61,34 +55,8 @@ function getRoute(site: Site): void {
 }
 
 function streamRoute(site: Site): void {
-  const { deps } = site;
-  const { runs, journal } = deps.services;
-  const answers = {
-    200: { description: "hello, status, checkpoint, step, log, end", content: { "text/event-stream": "Event" } as const },
-    204: { description: "You have seen the end" },
-  };
-  const stream = { path: "/runs/{runId}/events", id: "runEvents", summary: "A run's events as they happen", answers };
-  endpoint(site, { method: "get", params: oneRun, query: z.strictObject(cursorQuery), ...stream }, (c, input) => {
-    const { runId } = input.params;
-    const ended = () => endedStatus(runs.get(runId).status);
-    ended();
-    return openEventStream(deps, c, {
-      query: input.query,
-      feed: topicFeed(journal, `run/${runId}`),
-      hello: () => ({ runId, status: runs.get(runId).status }),
-      snapshot: () => ({ runId, run: runs.get(runId) as unknown as JsonObject }),
-      ended,
-      endOf,
-    });
-  });
-}
-
-function endedStatus(status: string): string | undefined {
-  if (!ENDED.has(status)) return undefined;
-  return status === "cancelled" ? "canceled" : status;
-}
-
-function endOf({ type, data }: JournalEvent): string | undefined {
-  const { status } = data;
-  return type.startsWith("run.") && typeof status === "string" ? endedStatus(status) : undefined;
+  const stream = { path: "/runs/{runId}/events", id: "runEvents", summary: "A run's events as they happen", answers: STREAM_ANSWERS };
+  endpoint(site, { method: "get", params: oneRun, query: z.strictObject(cursorQuery), ...stream }, (c, { params, query }) =>
+    runStream(site.deps, c, { runId: params.runId, query }),
+  );
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { holdsUnseen, NO_UNSEEN } from "../kernel/unseen.ts";
 
 /**
  * Requests, as they are validated and documented. Answers are only documented, and live in `answers.ts`, which is loaded
@@ -16,6 +17,7 @@ export const stackName = z.string().regex(NAME, "must be a-z, 0-9 and - only, 63
 export const serviceName = z.string().regex(NAME, "must be a-z, 0-9 and - only, 63 at most");
 export const none = z.strictObject({});
 export const oneRun = z.strictObject({ runId: z.string().min(1).max(MAX_ID) });
+export const oneRepair = z.strictObject({ run_id: z.string().min(1).max(MAX_ID) });
 /** RFC 3339 or epoch ms, as epoch ms. */
 export const instant = z
   .union(
@@ -29,7 +31,7 @@ export const instant = z
     { error: "must be a time: RFC 3339 or epoch ms" },
   )
   .describe("RFC 3339 or epoch ms");
-export const schemaFile = z.string().regex(/^[a-z]+\.json$/, "must be <name>.json");
+export const schemaFile = z.string().regex(/^[a-z-]+\.json$/, "must be <name>.json");
 export const serviceAction = z.enum(["restart", "start", "stop", "run", "scale", "promote", "abort"]);
 
 /** `?flag`, `?flag=true`, `?flag=1`. */
@@ -71,13 +73,18 @@ export const ExecBody = z
   .meta({ id: "Exec" });
 
 const label = z.string().min(1).max(200);
+const seenLabel = label.refine((text) => !holdsUnseen(text), NO_UNSEEN);
 
 export const ApprovalBody = z
   .strictObject({
     decision: z.enum(["approve", "reject"]),
-    approver: z.strictObject({ id: label, role: label.optional() }).optional().describe("default: the caller as the daemon knows it"),
+    approver: z
+      .strictObject({ id: seenLabel, role: seenLabel.optional() })
+      .optional()
+      .describe("default: the caller as the daemon knows it"),
     comment: z.string().max(2000).optional(),
     step: label.optional().describe("needed where several steps wait"),
+    token: z.string().min(1).max(1000).optional().describe("of a repair: proves the approver, where its project lists approvers"),
     content_hash: z.string().optional().describe("of the content that was looked at: the decision holds for nothing else"),
   })
   .meta({ id: "RunApproval" });

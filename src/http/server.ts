@@ -100,9 +100,9 @@ export function createServer(options: ServerOptions): HttpServer {
 
 /** Loaded when they are asked for, as the document is. */
 function ofRuns(): Deps["schemas"] {
-  const lazily = (name: "run" | "checkpoint" | "event") => async () => (await import("./json-schemas.ts")).runSchema(name);
+  const lazily = (name: "run" | "checkpoint" | "event" | "action-plan") => async () => (await import("./json-schemas.ts")).runSchema(name);
   const plan = async (): Promise<JsonObject> => (await import("../runs/plan-schema.ts")).planSchema();
-  return { plan, run: lazily("run"), checkpoint: lazily("checkpoint"), event: lazily("event") };
+  return { plan, run: lazily("run"), checkpoint: lazily("checkpoint"), event: lazily("event"), "action-plan": lazily("action-plan") };
 }
 
 type Server = ReturnType<typeof Bun.serve>;

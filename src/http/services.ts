@@ -1,4 +1,8 @@
+import type { InferenceService } from "../inference/service.ts";
+import type { RepairService } from "../repair/service.ts";
 import type { RunsFilter } from "../runs/catalogue.ts";
+import type { Audit } from "../kernel/audit.ts";
+import type { AuditVerdict } from "../kernel/audit-verify.ts";
 import type { Journal } from "../kernel/journal.ts";
 import type { EventLog, Json, JsonObject } from "../kernel/event.ts";
 import type { AppStatus, AppView, PutApp, ReleaseView } from "../deploy/view.ts";
@@ -25,8 +29,12 @@ export interface Services {
   readonly apps: AppService;
   readonly runs: RunService;
   readonly schedules: ScheduleService;
+  readonly inference: InferenceService;
+  readonly repair: RepairService;
+  readonly audit: AuditService;
   readonly journal: EventLog & Pick<Journal, "query" | "head" | "firstAvailable">;
-  readonly ready: () => readonly Check[];
+  /** Never rejects. */
+  readonly ready: () => Promise<readonly Check[]>;
   /** The resolved configuration with the origin of each value; secrets masked. */
   readonly config: () => JsonObject;
   /** Takes everything down, then ends the daemon. Resolves when every stack is down. */
@@ -38,6 +46,11 @@ export interface Check {
   readonly ok: boolean;
   readonly detail: string;
   readonly warning?: string;
+}
+
+export interface AuditService extends Pick<Audit, "list"> {
+  /** `audit_broken` (facts: seq). */
+  readonly verify: () => AuditVerdict;
 }
 
 export interface PutOptions {
@@ -91,6 +104,11 @@ export interface RunCaller {
   readonly token?: string;
 }
 
+export interface GivenDecision extends Decision {
+  /** Proves the approver of a repair, where its project lists approvers. */
+  readonly token?: string;
+}
+
 /** Runs of every kind. `not_found` where there is no such run. */
 export interface RunService {
   list(filter: RunsFilter & { limit: number; before?: string }): RunView[];
@@ -100,7 +118,7 @@ export interface RunService {
   /** Resolves when it has ended. `conflict` (facts: from, to) for one that has completed or failed. */
   cancel(id: string, how?: { force?: boolean }): Promise<RunView>;
   /** `not_found`, `approval_not_applicable`, `approval_void` (facts: content_hash), `forbidden` (facts: roles), `invalid` (facts: steps). */
-  decide(id: string, decision: Decision): Promise<RunView>;
+  decide(id: string, decision: GivenDecision): Promise<RunView>;
   /** Validated and ordered, nothing stored. `invalid` with the pointers of what is wrong. */
   plan(request: RunRequest): PlanAnswer;
   /** `id`: with that id; one that is there already is returned. `invalid`, `busy` (its lane refuses), `unavailable` (the mode's engine does not answer), `disk_full`. */

@@ -42,9 +42,16 @@ export interface StreamOptions {
   readonly produce: (writer: StreamWriter) => Promise<CloseReason | void>;
 }
 
+/** A stream that is open, of whatever kind. */
+export interface Open {
+  close(reason: "shutdown"): void;
+  /** Every 15 s. */
+  beat(): void;
+}
+
 /** All open streams of the server: bounded in number, ended together. */
 export class OpenStreams {
-  private readonly open = new Set<LiveStream>();
+  private readonly open = new Set<Open>();
   private readonly beats: Beats;
   private live: LiveEvents | undefined;
   private closed = false;
@@ -63,18 +70,24 @@ export class OpenStreams {
 
   /** Throws `unavailable` when there are too many, or the server ends. */
   start(options: StreamOptions): ReadableStream<Uint8Array> {
+    const stream = new LiveStream(options, (reason) => closed(reason));
+    const closed = this.admit(stream);
+    void stream.run();
+    return stream.body;
+  }
+
+  /** One that makes its body itself. Returns what it calls once it is over. Throws as `start` does. */
+  admit(stream: Open): (reason: CloseReason) => void {
     if (this.closed) throw new OrcoError("unavailable", "the server ends; come back when it is there again", { retry_after_s: 1 });
     if (this.open.size >= MAX_STREAMS) throw new OrcoError("unavailable", `${MAX_STREAMS} streams are open already`, { retry_after_s: 5 });
-    const stream = new LiveStream(options, (reason) => {
-      this.open.delete(stream);
-      this.beats.remove(stream);
-      this.metrics.streamClosed(reason);
-    });
     this.open.add(stream);
     this.beats.add(stream);
     this.metrics.streamOpened();
-    void stream.run();
-    return stream.body;
+    return (reason) => {
+      if (!this.open.delete(stream)) return;
+      this.beats.remove(stream);
+      this.metrics.streamClosed(reason);
+    };
   }
 
   closeAll(): void {

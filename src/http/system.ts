@@ -30,8 +30,8 @@ function stateRoutes(site: Site): void {
 
   const readiness = { 200: json("Ready", "Ready"), 503: json("Not ready", "Ready") };
   const ready = { path: "/ready", id: "ready", summary: "Every check, in detail", answers: readiness };
-  endpoint(site, { ...get, ...ready }, (c) => {
-    const checks = [...services.ready(), ...openDoor(site.deps)];
+  endpoint(site, { ...get, ...ready }, async (c) => {
+    const checks = [...(await services.ready()), ...openDoor(site.deps)];
     const ok = checks.every((check) => check.ok);
     return c.json({ ok, checks }, ok ? 200 : 503);
   });

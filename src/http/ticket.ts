@@ -7,7 +7,7 @@ import { OrcoError } from "../kernel/errors.ts";
 
 const LIFE_MS = 10 * 60_000;
 /** Streams that an EventSource reads; nothing else opens with a ticket. */
-const STREAM_PATH = /^\/(?:events|runs\/[A-Za-z0-9_-]{1,200}\/events)$/;
+const STREAM_PATH = /^\/(?:events|(?:runs|orchestrator\/runs|v2\/tasks)\/[A-Za-z0-9_-]{1,200}\/events)$/;
 
 /** Read-only passes for one stream, for browsers, which cannot send a key with an EventSource. They hold over reconnects and restarts, while the key is the same. */
 export interface Tickets {
@@ -38,7 +38,12 @@ export function ticketsOf({ apiKey, clock }: { apiKey: string | undefined; clock
 /** `POST /tickets {path}` (api.md). */
 export function ticketRoutes(site: Site): void {
   const schema = z
-    .strictObject({ path: z.string().max(500).describe("of one stream: /events, /runs/{runId}/events") })
+    .strictObject({
+      path: z
+        .string()
+        .max(500)
+        .describe("of one stream: /events, /runs/{runId}/events, /orchestrator/runs/{run_id}/events, /v2/tasks/{id}/events"),
+    })
     .meta({ id: "NewTicket" });
   const issue = {
     path: "/tickets",
@@ -50,9 +55,13 @@ export function ticketRoutes(site: Site): void {
   endpoint(site, { method: "post", params: none, query: none, ...issue }, (c, { body }) => {
     const path = body.kind === "json" ? body.value.path : "";
     if (!STREAM_PATH.test(path))
-      throw new OrcoError("invalid", "a ticket is for the path of one stream: /events or /runs/{runId}/events", {
-        errors: [{ pointer: "/path", detail: "no path of a stream" }],
-      });
+      throw new OrcoError(
+        "invalid",
+        "a ticket is for the path of one stream: /events, /runs/{runId}/events, /orchestrator/runs/{run_id}/events or /v2/tasks/{id}/events",
+        {
+          errors: [{ pointer: "/path", detail: "no path of a stream" }],
+        },
+      );
     const { ticket, expiresAt } = site.deps.tickets.issue(path);
     return c.json({ ticket, path, expires_at: new Date(expiresAt).toISOString() }, 201);
   });

@@ -1,6 +1,16 @@
 import { OrcoError } from "../kernel/errors.ts";
 
 const MAX_UPLOAD_BYTES = 64 * 1024 * 1024;
+/** Of each body this much is free: large ones, and those that stall, keep no small one out. */
+const FREE_BYTES = 64 * 1024;
+
+/** What one body takes of the budget. */
+export interface UploadShare {
+  /** Before the bytes are kept. Throws `unavailable` when too much is under way. */
+  grow(bytes: number): void;
+  /** Idempotent. */
+  release(): void;
+}
 
 /**
  * Bounds what all uploads together may hold. A client that vanishes in mid-upload is noticed only some ten seconds later,
@@ -9,12 +19,23 @@ const MAX_UPLOAD_BYTES = 64 * 1024 * 1024;
 export class UploadBudget {
   private held = 0;
 
-  /** Returns the release. Throws `unavailable` when too much is under way. */
-  take(bytes: number): () => void {
-    if (this.held + bytes > MAX_UPLOAD_BYTES) {
-      throw new OrcoError("unavailable", "too many uploads at once, try again", { retry_after_s: 1 });
-    }
-    this.held += bytes;
-    return () => void (this.held -= bytes);
+  share(): UploadShare {
+    let bytes = 0;
+    let charged = 0;
+    return {
+      grow: (more) => {
+        const due = Math.max(0, bytes + more - FREE_BYTES) - charged;
+        if (due > 0 && this.held + due > MAX_UPLOAD_BYTES)
+          throw new OrcoError("unavailable", "too many uploads at once, try again", { retry_after_s: 1 });
+        bytes += more;
+        charged += due;
+        this.held += due;
+      },
+      release: () => {
+        this.held -= charged;
+        charged = 0;
+        bytes = 0;
+      },
+    };
   }
 }

@@ -15,6 +15,8 @@ const KINDS: Readonly<Record<string, string>> = {
   null: "null",
 };
 
+const FORMATS: Readonly<Record<string, string>> = { datetime: "must be a time as RFC 3339 has it", guid: "must be a UUID" };
+
 /** What counts in a length. */
 const UNITS: Readonly<Record<string, string>> = {
   string: "characters",
@@ -37,7 +39,7 @@ export function inWords(raw: unknown): string | undefined {
     case "too_big":
       return tooBig(issue);
     case "invalid_format":
-      return String(issue["format"]) === "datetime" ? "must be a time as RFC 3339 has it" : "is not in the form that is asked for";
+      return FORMATS[String(issue["format"])] ?? "is not in the form that is asked for";
     case "invalid_union":
       return required(issue) ?? alternatives(issue["errors"] as readonly (readonly Issue[])[]);
     case "invalid_key":

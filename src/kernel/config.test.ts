@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { configSchema, describeConfig, loadConfig, RESERVED, type ConfigFlags } from "./config.ts";
+import { configSchema, describeConfig, loadConfig, RESERVED } from "./config.ts";
+import type { ConfigFlags } from "./config-setting.ts";
 import { OrcoError } from "./errors.ts";
 
 const KEY = "0123456789abcdef";
@@ -82,6 +83,7 @@ describe("a bad value stops with one line that names it", () => {
       "https://a.example,",
     ].map((value): [string, string] => ["CORS_ORIGINS", value]),
     ...["0", "-1", "1.5", "1e3", "60s", "99999999999999999999"].map((value): [string, string] => ["RATE_LIMIT_WINDOW_MS", value]),
+    ...["foo", "ftp://mirror", "https://me@mirror"].map((value): [string, string] => ["HF_ENDPOINT", value]),
     ["RATE_LIMIT_MAX", "many"],
     ["ORCO_ALLOW_ANONYMOUS", "maybe"],
     ["ORCO_LOG_LEVEL", "loud"],
@@ -124,7 +126,11 @@ test("config show: value, origin and names of each setting, no secret", () => {
   expect(shown["settings"]).toContainEqual(
     expect.objectContaining({ setting: "apiKey", value: "********", origin: "env ORCHESTRATOR_API_KEY" }),
   );
-  expect(shown["unused"]).toEqual(["STATSD_HOST"]);
+  const hf = describeConfig(loadConfig({ env: { ...HOME, HF_TOKEN: "hf_hunter22", HF_ENDPOINT: "https://mirror.example/" } }))["settings"];
+  expect(hf).toContainEqual({ setting: "hfToken", value: "********", origin: "env HF_TOKEN", env: ["HF_TOKEN"] });
+  expect(hf).toContainEqual({ setting: "hfEndpoint", value: "https://mirror.example", origin: "env HF_ENDPOINT", env: ["HF_ENDPOINT"] });
+  expect(refusal({ HF_TOKEN: "hf_ hunter22" }).message).not.toContain("hunter22");
+  expect(shown["unused"]).toEqual([]);
   expect(JSON.stringify(shown)).not.toContain(KEY);
   expect(JSON.stringify(shown)).not.toContain("redis://x");
   const urls = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://me:hunter22@otel:4318", DOCKER_HOST: "tcp://:hunter22@docker:2375" };

@@ -1,5 +1,8 @@
 import { isIP } from "node:net";
 import { z } from "zod";
+import { inferenceSettings } from "./config-inference.ts";
+import { repairSettings } from "./config-repair.ts";
+import { type ConfigFlags, type Setting, settings } from "./config-setting.ts";
 import { isBlock, isRedisUrl, parseAddress, parseOrigins, protocolOf, wholeNumber, withoutPassword } from "./config-values.ts";
 import { OrcoError } from "./errors.ts";
 import type { JsonObject } from "./event.ts";
@@ -7,28 +10,10 @@ import { orcoHome, socketPath } from "./home.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Flags of `orco serve` that override the environment, as the command line parser hands them over. */
-export interface ConfigFlags {
-  readonly home?: string;
-  readonly bind?: string;
-  readonly allowAnonymous?: boolean;
-}
-
-interface Setting {
-  /** The first one that is set counts. */
-  readonly env: readonly string[];
-  readonly flag?: { readonly key: keyof ConfigFlags; readonly text: string };
-  /** Completes "expected …". */
-  readonly expects: string;
-  readonly secret?: boolean;
-}
-
 /** `sun_path` of a Linux unix socket, less its closing NUL. */
 const MAX_SOCKET_BYTES = 107;
 const MIN_KEY_CHARS = 16;
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
-
-const settings = z.registry<Setting>();
 
 /** Every environment variable and flag of the daemon. */
 export const configSchema = z.object({
@@ -169,6 +154,8 @@ export const configSchema = z.object({
     .refine((url) => /^(unix|tcp|http|https):$/.test(protocolOf(url)))
     .default("unix:///var/run/docker.sock")
     .register(settings, { env: ["DOCKER_HOST"], expects: "unix:///path/to/docker.sock or tcp://host:port" }),
+  ...inferenceSettings,
+  ...repairSettings,
   logLevel: z
     .string()
     .toLowerCase()
@@ -178,17 +165,7 @@ export const configSchema = z.object({
 });
 
 /** Names that are fixed for later parts of orco. Setting one does nothing yet, and `orco config show` says so. */
-export const RESERVED: readonly string[] = [
-  "ORCHD_POOL_MANAGERS",
-  "ORCHD_ADMISSION_CAPACITY",
-  "ORCHD_ADMISSION_POLICY",
-  "STATSD_HOST",
-  "STATSD_PORT",
-  "ORCHESTRATOR_STATSD_HOST",
-  "ORCHESTRATOR_STATSD_PORT",
-  "ORCHESTRATOR_STATSD_PREFIX",
-  "GITHUB_TOKEN",
-];
+export const RESERVED: readonly string[] = [];
 
 export type Config = z.output<typeof configSchema>;
 /** `default`, `env NAME` or `flag --name`. */

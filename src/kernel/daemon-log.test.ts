@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { boundLog } from "./daemon-log.ts";
@@ -53,4 +53,59 @@ test("a log that cannot be written stops nothing", () => {
   } finally {
     closeSync(full);
   }
+});
+
+test("lines come in their order, errors at once, and none is lost when the process ends in the same turn", () => {
+  const script = `
+    import { readFileSync } from "node:fs";
+    import { daemonLog } from ${JSON.stringify(join(import.meta.dir, "daemon-log.ts"))};
+    const log = daemonLog("info");
+    const written = () => readFileSync(process.argv[1], "utf8").trim().split("\\n").filter(Boolean).map((line) => JSON.parse(line).msg);
+    log.info("one");
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    console.log(written().join());
+    log.info("two");
+    log.error("three");
+    console.log(written().join());
+    log.info("four");
+    process.exit(0);
+  `;
+  const path = join(dir, "lines.log");
+  const fd = openSync(path, "a");
+  try {
+    const ran = Bun.spawnSync([process.execPath, "-e", script, path], { stdout: "pipe", stderr: fd });
+    expect(ran.stdout.toString()).toBe("one\none,two,three\n");
+  } finally {
+    closeSync(fd);
+  }
+  expect(readFileSync(path, "utf8").match(/"msg":"(\w+)"/g)).toHaveLength(4);
+});
+
+test("lines made later are there a moment after, with their own time, and when the process ends before", () => {
+  const script = `
+    import { readFileSync } from "node:fs";
+    import { daemonLogs } from ${JSON.stringify(join(import.meta.dir, "daemon-log.ts"))};
+    const { log, later } = daemonLogs("info");
+    const written = () => readFileSync(process.argv[1], "utf8").split("\\n").filter(Boolean).map((line) => JSON.parse(line));
+    const before = Date.now();
+    later.info({ a: 1 }, "one");
+    const given = Date.now();
+    const early = written().length;
+    while (Date.now() < given + 5);
+    while (written().length === 0) await new Promise((resolve) => setImmediate(resolve));
+    const [one] = written();
+    const at = Date.parse(one.time);
+    console.log(JSON.stringify([early, one.a, before <= at && at <= given]));
+    later.warn({}, "two");
+    process.exit(0);
+  `;
+  const path = join(dir, "later.log");
+  const fd = openSync(path, "a");
+  try {
+    const ran = Bun.spawnSync([process.execPath, "-e", script, path], { stdout: "pipe", stderr: fd });
+    expect(ran.stdout.toString()).toBe("[0,1,true]\n");
+  } finally {
+    closeSync(fd);
+  }
+  expect(readFileSync(path, "utf8").match(/"msg":"(\w+)"/g)).toEqual(['"msg":"one"', '"msg":"two"']);
 });

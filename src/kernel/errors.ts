@@ -1,3 +1,23 @@
+/** Those of inference, as its document names them; facts: retriable, retry_after_ms, policy_label. */
+export const INFERENCE_CODES = [
+  "INVALID_PARAMS",
+  "DEADLINE_UNMET",
+  "MODEL_UNKNOWN",
+  "MODEL_DEPRECATED",
+  "UNTRUSTED_ARTIFACT",
+  "ADMISSION_REJECT",
+  "QUEUE_FULL_DROP_LRU",
+  "POOL_UNAVAILABLE",
+  "POOL_UNREADY",
+  "REPLICA_EXHAUSTED",
+  "DECODE_TIMEOUT",
+  "WORKER_RESET",
+  "CANCELED",
+  "NOT_FOUND",
+  "CONFLICT",
+  "INTERNAL",
+] as const;
+
 /**
  * Every expected failure of orco, by code. The wire (`http/problem.ts`) and the CLI (`cli/exit.ts`) map
  * these to HTTP statuses and exit codes; nothing else branches on a message.
@@ -35,6 +55,21 @@ export const ERROR_CODES = [
   "approval_denied", // rejected, expired, or by somebody who may not; facts: run, step
   "approval_void", // what was approved is not what waits; facts: content_hash
   "approval_not_applicable", // nothing waits for an approval
+  "invalid_instruction",
+  "unknown_service", // no project has it; facts: services
+  "ambiguous_service", // several projects have it; facts: candidates
+  "compose_invalid", // the compose file is missing or does not render; facts: file, output
+  "compose_refused", // the effective compose configuration asks for what the policy forbids; facts: errors
+  "docker_unavailable",
+  "self_repair", // the target is orco itself
+  "dirty_target", // a file to be patched has changes that nobody committed; facts: files
+  "patch_refused", // the patch breaks the policy; facts: errors
+  "nothing_to_repair",
+  "no_known_cause", // the evidence matches nothing in the catalogue; facts: evidence
+  "report_only", // known, but nothing that a patch of the allowed files can mend; facts: finding
+  "plan_outdated", // what was approved is not what is there any more; facts: files, base_commit
+  "verify_failed", // facts: attempts
+  "audit_broken", // the chain of audit records does not hold; facts: seq
   "disk_full",
   "journal_corrupt",
   "journal_newer",
@@ -44,6 +79,7 @@ export const ERROR_CODES = [
   "engine_away", // docker does not answer; what waits for it is not at fault
   "unavailable",
   "internal",
+  ...INFERENCE_CODES,
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];

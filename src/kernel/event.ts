@@ -10,6 +10,8 @@ export interface NewEvent {
   readonly topic: string;
   readonly type: string;
   readonly data: JsonObject;
+  /** Epoch ms, whole: when it happened, where that is to stand in its row; else the time of its transaction. */
+  readonly ts?: number;
 }
 
 /** An event on disk. `seq` is global and gapless, `topicSeq` gapless within the topic; both count from 1. `ts` is epoch ms. */

@@ -181,9 +181,9 @@ export class Committer {
 
   private store(append: Append, ts: number): JournalEvent[] {
     const { heads } = this.deps;
-    return append.events.map(({ topic, type, data }, i) => {
-      const event = { seq: heads.seq() + 1, topic, topicSeq: heads.topic(topic) + 1, type, ts, data };
-      this.sql.insert.run(event.seq, topic, event.topicSeq, type, ts, append.data[i] ?? "");
+    return append.events.map(({ topic, type, data, ts: happened = ts }, i) => {
+      const event = { seq: heads.seq() + 1, topic, topicSeq: heads.topic(topic) + 1, type, ts: happened, data };
+      this.sql.insert.run(event.seq, topic, event.topicSeq, type, happened, append.data[i] ?? "");
       heads.advance(event);
       return event;
     });

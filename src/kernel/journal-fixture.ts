@@ -1,14 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FakeClock } from "./clock.ts";
 import { OrcoError } from "./errors.ts";
 import type { JournalEvent, NewEvent } from "./event.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
+import { quickFolder } from "./quick-folder.fake.ts";
 
 /** A journal in a folder of its own, for tests. */
 export class Scratch implements Disposable {
-  readonly folder = mkdtempSync(join(tmpdir(), "orco-journal-"));
+  readonly folder = mkdtempSync(join(quickFolder(), "orco-journal-"));
   readonly path = join(this.folder, "orco.db");
   readonly clock = new FakeClock();
   private readonly opened: Journal[] = [];

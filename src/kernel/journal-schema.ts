@@ -28,7 +28,15 @@ CREATE INDEX outbox_by_run ON outbox (run);
 CREATE TABLE idempotency (key TEXT PRIMARY KEY, row TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;
 CREATE INDEX idempotency_by_time ON idempotency (created_at)`;
 
-export const SCHEMA: Schema = { version: 3, create, migrations: { 1: APPS, 2: RUNS } };
+const INFERENCE = `CREATE TABLE inference_tasks (id TEXT PRIMARY KEY, state TEXT NOT NULL, row TEXT NOT NULL, ended_at INTEGER) STRICT, WITHOUT ROWID;
+CREATE INDEX inference_tasks_by_end ON inference_tasks (ended_at);
+CREATE TABLE inference_pools (id TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE catalog_models (id TEXT PRIMARY KEY, row TEXT NOT NULL) STRICT, WITHOUT ROWID`;
+
+const REPAIR = `CREATE TABLE repairs (run TEXT PRIMARY KEY, lane TEXT NOT NULL, signature TEXT, ended_at INTEGER, row TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX repairs_by_lane ON repairs (lane, run)`;
+
+export const SCHEMA: Schema = { version: 5, create, migrations: { 1: APPS, 2: RUNS, 3: INFERENCE, 4: REPAIR } };
 
 /** The write-ahead log is cut back to this size when it was larger, e.g. after a long backup by another program. */
 const WAL_LIMIT_BYTES = 16 * 1024 * 1024;

@@ -4,6 +4,9 @@ export type TopicFilter =
   | { readonly kind: "exact"; readonly topic: string }
   | { readonly kind: "prefix"; readonly prefix: string };
 
+/** Where the records of who did what are (`kernel/audit.ts`): each seals the one before it, so none of them may go. */
+export const AUDIT_TOPIC = "audit";
+
 /** Sorts after everything that begins with a prefix, in SQLite's byte order as well as in JavaScript's comparison of plain text. */
 const LAST_CHARACTER = "\u{10ffff}";
 

@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite";
 import type { Statements } from "./journal-statements.ts";
-import { rangeOf } from "./journal-topic.ts";
+import { AUDIT_TOPIC, rangeOf } from "./journal-topic.ts";
 
 export interface TrimOptions {
   /** Only topics that begin with this. */
@@ -32,7 +32,10 @@ interface Turn {
   readonly topic: string | undefined;
 }
 
-/** Retention. An event goes when every limit given allows it; without a limit nothing goes. Always a prefix of a topic, so topicSeq has no holes. */
+/**
+ * Retention. An event goes when every limit given allows it; without a limit nothing goes. Always a prefix of a topic, so topicSeq has no holes.
+ * Of the audit topic nothing ever goes.
+ */
 export class Trimmer {
   private readonly sql: ReturnType<typeof prepare>;
 
@@ -86,6 +89,7 @@ export class Trimmer {
 
   /** Removes up to `budget` of the oldest events of a topic. */
   private cut(task: Task, topic: string, budget: number): number {
+    if (topic === AUDIT_TOPIC) return 0;
     const span = this.sql.span.get(topic);
     if (!span || span.first === null || span.last === null) return 0;
     const kept = task.cutoff === undefined ? null : (this.sql.firstYounger.get(topic, budget, task.cutoff)?.first ?? null);

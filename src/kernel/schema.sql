@@ -113,3 +113,33 @@ CREATE TABLE meta (
   key   TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Tasks of the inference control plane: accepted, and how they ended. Tokens are never here.
+CREATE TABLE inference_tasks (
+  id       TEXT PRIMARY KEY,
+  state    TEXT NOT NULL,
+  row      TEXT NOT NULL,
+  ended_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX inference_tasks_by_end ON inference_tasks (ended_at);
+
+-- Pools registered over the API.
+CREATE TABLE inference_pools (
+  id  TEXT PRIMARY KEY,
+  row TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE catalog_models (
+  id  TEXT PRIMARY KEY,
+  row TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Runs of kind repair: what is known of them beside their row in `runs`. The signature is that of the fault; it counts once its patch was applied.
+CREATE TABLE repairs (
+  run       TEXT PRIMARY KEY,
+  lane      TEXT NOT NULL,
+  signature TEXT,
+  ended_at  INTEGER,
+  row       TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX repairs_by_lane ON repairs (lane, run);

@@ -1,21 +1,6 @@
 import type { JournalEvent } from "../kernel/event.ts";
+import type { SpanData } from "../kernel/otel/span.ts";
 import { dispatchSpanId, type RunTrace, runSpanId, stepSpanId } from "./trace-context.ts";
-
-/** A span that has ended. Times are epoch ms. */
-export interface SpanData {
-  readonly name: string;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parent?: string;
-  /** The parent is somebody else's. */
-  readonly remoteParent?: boolean;
-  readonly flags: number;
-  readonly start: number;
-  readonly end: number;
-  /** Why it failed. */
-  readonly error?: string;
-  readonly attributes: Readonly<Record<string, string | number>>;
-}
 
 /** What is told of a run in its spans. */
 export interface TracedRun {

@@ -2,10 +2,12 @@ import { setImmediate } from "node:timers/promises";
 import type { CancelTimer, Clock } from "../kernel/clock.ts";
 import type { JournalEvent } from "../kernel/event.ts";
 import type { Journal } from "../kernel/journal.ts";
+import { isSampled } from "../kernel/otel/context.ts";
+import { TraceExporter } from "../kernel/otel/export.ts";
+import type { SpanData } from "../kernel/otel/span.ts";
 import type { RunRecord } from "./record.ts";
-import { isSampled, ownTraceparent, runTrace } from "./trace-context.ts";
-import { TraceExporter } from "./trace-export.ts";
-import { RunSpans, type SpanData, type TracedRun } from "./trace-spans.ts";
+import { ownTraceparent, runTrace } from "./trace-context.ts";
+import { RunSpans, type TracedRun } from "./trace-spans.ts";
 
 /** Spans that wait at most; then the journal is not read on. */
 const BATCH = 512;
@@ -73,7 +75,7 @@ export class RunTraces {
     const { journal, endpoint } = this.ports;
     const { signal } = this.leaving;
     await this.begin();
-    this.exporter = await TraceExporter.load(endpoint);
+    this.exporter = await TraceExporter.load(endpoint, "orco.runs");
     let stride = 0;
     for await (const event of journal.follow({ topic: "run/*", after: this.seen, signal })) {
       const spans = this.take(event);

@@ -155,7 +155,12 @@ test("one host that hangs takes two places, and others are told meanwhile", asyn
   for (let n = 0; n < 30; n++) await end(journal, `stuck-${n}`, { url: stuck.url });
   deliverer(journal);
   await until("the host is asked", () => stuck.seen.length === 2);
-  for (let n = 0; n < 30; n++) await end(journal, `fine-${n}`, { url: fine.url });
+  const ids = Array.from({ length: 30 }, (_, n) => `fine-${n}`);
+  const ended = ids.map((id) => ({ topic: `run/${id}`, type: "run.completed", data: { runId: id, status: "completed" } }));
+  await journal.append(
+    ended,
+    ids.flatMap((id) => webhookWrites({ id, webhook: { url: fine.url } }, Date.now())),
+  );
   await outcome(journal, 30);
   expect([stuck.seen.length, fine.seen.length]).toEqual([2, 30]);
 });
@@ -192,8 +197,8 @@ test("nothing goes inside unless it is allowed, whatever a name resolves to; red
   const away = receiver(() => new Response(null, { status: 302, headers: { location: inside.url } }));
   await end(journal, "away", { url: away.url });
   deliverer(journal, { resolve: async () => ["169.254.169.254"] });
-  const told = await outcome(journal, 1);
-  expect(told.find(({ data }) => data["runId"] === "away")).toMatchObject({
+  const tellsOfAway = () => journal.read({ topic: "webhooks" }).find(({ data }) => data["runId"] === "away");
+  expect(await until("that to be told", tellsOfAway)).toMatchObject({
     type: "webhook.failed",
     data: { tries: 1, why: expect.stringContaining("redirects are not followed") },
   });

@@ -19,6 +19,7 @@ const APPLIED_IN_PLACE = [
   "disabled",
   "watch",
   "schedule",
+  "repair",
 ] as const satisfies readonly (keyof ServiceSpec)[];
 
 /** Specs never change; every transition asks for the hash of one. */

@@ -109,3 +109,13 @@ test("the hash is 12 hex digits and does not depend on the order of keys", () =>
   expect(configHash(one)).toMatch(/^[0-9a-f]{12}$/);
   expect(configHash(one)).toBe(configHash(two));
 });
+
+test("whether a crash loop starts a repair is taken in place", () => {
+  const built = (fields: string): StackSpec => {
+    const { spec } = loadText(withServices(`a: {build: web, ${fields}}`), { files: { "/app/web/Dockerfile": "" } });
+    if (!spec) throw new Error("it does not load");
+    return spec;
+  };
+  const [service] = planChanges(built("repair: propose"), built("repair: auto")).services;
+  expect(service).toEqual({ service: "a", action: "change", fields: [{ path: "repair", from: "propose", to: "auto" }] });
+});

@@ -54,7 +54,7 @@ describe("the schema", () => {
         .toSorted()
         .join(" "),
     ).toBe(
-      "build command dependsOn description disabled entrypoint env envFromFile health hooks image init labels logging ports profiles pull replicas resources restartPolicy runtime schedule secrets stop ulimits update user volumes watch workdir",
+      "build command dependsOn description disabled entrypoint env envFromFile health hooks image init labels logging ports profiles pull repair replicas resources restartPolicy runtime schedule secrets stop ulimits update user volumes watch workdir",
     );
     expect(service.additionalProperties).toBe(false);
   });

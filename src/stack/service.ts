@@ -6,6 +6,8 @@ import { inherited } from "../kernel/inherited.ts";
 import { readTextFile } from "../kernel/read-text.ts";
 import type { Runs } from "../workflow/execute.ts";
 import { graphOf, serviceOf, unknownService } from "./graph.ts";
+import type { RebuildChange } from "./changes/rebuild.ts";
+import type { ReloadChange } from "./changes/reload.ts";
 import { orDecide, refuseDecision } from "./changes/decide.ts";
 import { refuseLasting } from "./changes/once.ts";
 import { MAX_REPLICAS, MAX_SOURCE_BYTES } from "./load/limits.ts";
@@ -64,11 +66,11 @@ export class StackRequests {
   async remove(name: string, { force = false, volumes = false }: { force?: boolean; volumes?: boolean }): Promise<RunView> {
     const stack = this.stacks.require(name);
     const underWay = this.runs.underWay({ stack: name });
-    const down = underWay.find(({ kind }) => kind === "down");
-    if (!down) await Promise.all(underWay.map(({ id }) => this.runs.cancel(id, "orco down")));
-    const run = down
-      ? runView(down, this.runs.steps(down.id))
-      : await this.submit({ kind: "down", stack: name, input: { stack: name, volumes }, queue: true });
+    const known = underWay.find(({ kind }) => kind === "down");
+    // First: whoever sees a run that is cancelled for it finds the reason under way.
+    const { id } = known ?? (await this.submit({ kind: "down", stack: name, input: { stack: name, volumes }, queue: true }));
+    if (!known) await Promise.all(underWay.map((run) => this.runs.cancel(run.id, "orco down")));
+    const run = runView(this.runs.get(id), this.runs.steps(id));
     if (force) for (const supervisor of stack.all()) void supervisor.want("stop", "shutdown", true);
     return run;
   }
@@ -87,6 +89,17 @@ export class StackRequests {
     return this.submit({ kind: action, stack, service, input, queue });
   }
 
+  /** Replaces the instances of a service by ones with other variables, without a gap (`changes/reload.ts`). */
+  reload(stack: string, service: string, change: ReloadChange): Promise<RunView> {
+    return this.submit({ kind: "reload", stack, service, input: { stack, service, ...change }, queue: true });
+  }
+
+  /** Replaces the instances of a service by ones of another build (`changes/rebuild.ts`). `repair`: the repair that asks, a label of the run. */
+  rebuild({ stack, service }: { stack: string; service: string }, change: RebuildChange, repair: string): Promise<RunView> {
+    const input = { stack, service, ...change };
+    return this.submit({ kind: "rebuild", stack, service, input, queue: true, labels: { repair } });
+  }
+
   /** In a lane of its own: the update holds the one of the stack until it hears of it. */
   private async decide({ stack, service, action }: { stack: string; service: string; action: "promote" | "abort" }): Promise<RunView> {
     refuseDecision(this.stacks.require(stack).updates.get(service), { service, action });
@@ -102,14 +115,16 @@ export class StackRequests {
     service,
     input,
     queue,
+    labels: more = {},
   }: {
     kind: string;
     stack: string;
     service?: string;
     input: JsonObject;
     queue: boolean;
+    labels?: Readonly<Record<string, string>>;
   }): Promise<RunView> {
-    const labels = { stack, ...(service !== undefined && { service }) };
+    const labels = { stack, ...(service !== undefined && { service }), ...more };
     const request = { kind, lane: `stack/${stack}`, input, labels, onBusy: queue ? ("queue" as const) : ("reject" as const) };
     const row = await this.runs.submit(request).catch((error: unknown) => {
       throw orDecide(error, this.stacks.find(stack)?.updates.undecided());

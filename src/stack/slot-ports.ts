@@ -55,10 +55,14 @@ export function slotPorts(slot: Slot, stack: Surroundings, ports: StackPorts): S
       if (how === "start" && spec().ports.some(({ host }) => host !== undefined)) await stack.fronts.served(slot.service);
       return ports.prepare({ slot: now, instance, spec: spec(), baseEnv: stack.record.baseEnv, adopted: how === "adopt" });
     },
-    withdraw: (now, force) => {
+    withdraw: async (now, force) => {
       const { drainTimeoutMs } = (serviceOf(stack.record.spec, now.service) ?? spec()).update;
       const targets = now.traffic === "held" ? [] : targetIds({ slot: now, spec: spec() });
-      return withdraw({ service: now.service, targets, drainTimeoutMs, force }, { sync: stack.fronts, traffic: ports.traffic, clock });
+      const edge = withdraw(
+        { service: now.service, targets, drainTimeoutMs, force },
+        { sync: stack.fronts, traffic: ports.traffic, clock },
+      );
+      await Promise.all([edge, ports.leaving?.(now, { drainTimeoutMs, force })]);
     },
     onEnd: (now) => stack.fronts.poke(now.service),
     attach: (now, spools) => log().attach({ instance: now.instance ?? "", replica: now.replica, spools }),

@@ -53,6 +53,8 @@ export interface ServiceSpec {
   readonly docker?: DockerSpec;
   readonly watch?: readonly WatchSpec[];
   readonly schedule?: ScheduleSpec;
+  /** Of a service that is built: whether a crash loop starts a repair. */
+  readonly repair?: "off" | "propose" | "auto";
 }
 
 export type VolumeSpec =

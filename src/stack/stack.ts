@@ -38,6 +38,10 @@ export interface StackPorts {
   readonly configHash: (spec: ServiceSpec) => string;
   readonly onProbe?: (slot: Slot, probe: string, latencyMs: number) => void;
   readonly onTransition?: (slot: Slot) => void;
+  /** Something of the stack has changed; once for all of a turn. */
+  readonly onChange?: (stack: string) => void;
+  /** Before an instance is stopped because that was asked for: resolves when what reaches it beside the edge has ended, or may not wait any longer. Never rejects. */
+  readonly leaving?: (slot: Slot, how: { readonly drainTimeoutMs: number; readonly force: AbortSignal }) => Promise<void>;
 }
 
 type NewSlot = { readonly wanted: "run" | "stop"; readonly reason: string } & Pick<Slot, "traffic" | "share">;
@@ -276,6 +280,7 @@ export class Stack {
     queueMicrotask(() => {
       this.announcing = false;
       for (const listener of this.listeners) listener();
+      this.ports.onChange?.(this.name);
     });
   }
 

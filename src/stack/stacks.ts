@@ -91,6 +91,7 @@ export class Stacks implements StackHost {
     const stack = this.stacks.get(name);
     stack?.close();
     this.stacks.delete(name);
+    this.options.onChange?.(name);
     await stack?.fronts.removeAll();
   }
 

@@ -55,7 +55,7 @@ test("limits that nothing enforces are named", () => {
 
 test("a machine without cgroups has no places; on this one what is found can be used and is removed again", () => {
   expect(findCgroups("scope", root)).toEqual({ v1: {} });
-  const here = findCgroups("cgroup-test");
+  const here = findCgroups(`cgroup-test-${process.pid}`);
   const group = Cgroup.create(here, "id", {});
   if (here.v2) expect(group.pids()).toEqual([]);
   group.remove();

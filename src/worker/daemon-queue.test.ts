@@ -16,7 +16,7 @@ function fastClock() {
 }
 
 test("a daemon that does not answer is named at once, then once a minute, and it is said when it answers", async () => {
-  const port = await freePort();
+  const port = freePort();
   const url = `http://127.0.0.1:${port}`;
   const said: { at: number; text: string }[] = [];
   const clock = fastClock();

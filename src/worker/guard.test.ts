@@ -14,9 +14,9 @@ test("the guard of a worker that is killed ends, also where its folder is gone, 
     startGuard(${JSON.stringify(folder)}, { PATH: process.env.PATH, ORCO_TEST_GUARD: ${JSON.stringify(folder)} });
     setInterval(() => undefined, 1000);`;
   await using worker = Bun.spawn([process.execPath, "-e", program], { stdin: "ignore", stdout: "ignore", stderr: "inherit" });
-  await until("it has a guard", () => guards().length > 0);
+  await until("it has a guard", () => guards().length > 0, 15_000);
   rmSync(folder, { recursive: true });
   worker.kill("SIGKILL");
-  await until("the guard has ended", () => guards().length === 0);
+  await until("the guard has ended", () => guards().length === 0, 15_000);
   expect(existsSync(folder)).toBe(false);
 });

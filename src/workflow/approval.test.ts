@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { contentHash } from "./approval.ts";
-import type { Workflow } from "./define.ts";
+import type { Approval, Workflow } from "./define.ts";
 import { type Life, Lives, REQUEST } from "./lives.fake.ts";
 
 const open: Lives[] = [];
@@ -66,10 +66,12 @@ describe("approval", () => {
 
   test("rejected, or not given in time: approval_denied", async () => {
     const rejected = await asking();
-    await rejected.life.runs.decide(rejected.id, { decision: "reject", approver: me, comment: "no" });
+    await rejected.life.runs.decide(rejected.id, { decision: "reject", approver: { ...me, role: "owner" }, comment: "no" });
+    const { at = 0 } = (rejected.life.runs.steps(rejected.id)[1]?.result ?? {}) as Partial<Approval>;
+    const facts = { step: "gate", approver: "me", approver_role: "owner", decided_at: new Date(at).toISOString() };
     expect(await rejected.life.runs.settled(rejected.id)).toMatchObject({
       status: "failed",
-      error: { code: "approval_denied", message: "gate was rejected by me: no", facts: { step: "gate", approver: "me" } },
+      error: { code: "approval_denied", message: "gate was rejected by me: no", facts },
     });
     const forgotten = await asking();
     const row = await forgotten.lives.drive(forgotten.life, forgotten.id);
@@ -93,6 +95,27 @@ describe("approval", () => {
     expect(life.runs.deliver(id, "gate", { decision: "approve" })).rejects.toMatchObject({ code: "conflict" });
     await life.runs.cancel(id);
     expect(decide({})).rejects.toMatchObject({ code: "approval_not_applicable" });
+  });
+
+  test("is not given by a signal that came before it was asked for", async () => {
+    const gate = Promise.withResolvers<null>();
+    const content = { what: "this" };
+    const work: Workflow = async ({ step, approval }) => {
+      await step("before", () => gate.promise);
+      const { approver } = await approval("gate", { summary: "may I?", content, expiresMs: 60_000, roles: ["owner"] });
+      return { by: approver.id };
+    };
+    const lives = new Lives(() => ({ work }));
+    open.push(lives);
+    const life = lives.next();
+    const { id } = await life.runs.submit(REQUEST);
+    await life.runs.deliver(id, "gate", { decision: "approve", approver: { id: "mallory" }, at: 1, content_hash: contentHash(content) });
+    gate.resolve(null);
+    const row = await life.runs.settled(id, undefined, { orWaiting: true });
+    const asked = life.runs.steps(id).find(({ name }) => name === "gate");
+    expect([row.status, asked?.status, asked?.result]).toEqual(["running", "waiting", null]);
+    await life.runs.decide(id, { decision: "approve", approver: { id: "me", role: "owner" } });
+    expect(await lives.drive(life, id)).toMatchObject({ status: "completed", result: { by: "me" } });
   });
 
   test("waits on in the next daemon, decided before the workflow has come to it again", async () => {

@@ -3,6 +3,7 @@ import { canonical } from "../kernel/canonical.ts";
 import { formatSpan } from "../kernel/duration.ts";
 import { OrcoError } from "../kernel/errors.ts";
 import type { Json, JsonObject } from "../kernel/event.ts";
+import { rfc3339 } from "../kernel/rfc3339.ts";
 import type { Approval, ApprovalRequest } from "./define.ts";
 import { runError, type StepRow } from "./run.ts";
 import type { Answer, WaitCall } from "./waits.ts";
@@ -39,7 +40,7 @@ export function approvalCall(request: ApprovalRequest, about: { run: string; ste
 
 /** What a decision makes of the step. A decision about other content than is asked for now is void, and the step fails: nobody agreed to this. */
 export function verdict(approval: Approval, hash: string, about: { run: string; step: string }): Answer {
-  const { approver, comment, decision } = approval;
+  const { approver, comment, decision, at } = approval;
   const said = `${decision === "approve" ? "approved" : "rejected"} by ${approver.id}${comment === undefined ? "" : `: ${comment}`}`;
   const result = approval as unknown as Json;
   if (approval.content_hash !== hash) {
@@ -51,7 +52,13 @@ export function verdict(approval: Approval, hash: string, about: { run: string; 
     return { event: "fail", change: { error: runError(error), detail: error.message } };
   }
   if (decision === "approve") return { event: "finish", change: { result, detail: said } };
-  const facts = { ...about, approver: approver.id, ...(comment !== undefined && { comment }) };
+  const facts = {
+    ...about,
+    approver: approver.id,
+    ...(approver.role !== undefined && { approver_role: approver.role }),
+    decided_at: rfc3339(at),
+    ...(comment !== undefined && { comment }),
+  };
   const error = runError(new OrcoError("approval_denied", `${about.step} was ${said}`, facts));
   return { event: "fail", change: { result, detail: said, error } };
 }

@@ -59,7 +59,7 @@ export interface RunContext {
    */
   readonly waitFor: (name: string, options: WaitOptions) => Promise<Json>;
   /**
-   * Waits for `Runs.decide` about exactly this content. Resolves when approved; fails with `approval_denied` when rejected (facts: approver, comment) or
+   * Waits for `Runs.decide` about exactly this content. Resolves when approved; fails with `approval_denied` when rejected (facts: approver, approver_role, decided_at, comment) or
    * expired (facts: expired). Where a resumed run asks for other content than it did before: undecided, the question is that of now, with the first
    * deadline; decided, it fails with `approval_void`.
    */

@@ -8,6 +8,8 @@ import { Execution, type RunEnd } from "./execution.ts";
 import { Lanes } from "./lane.ts";
 import { LateEnds, RETRY_MS } from "./late-ends.ts";
 import { hasEnded, RUN, type RunRow, runError, type StepRow, type Unwinding } from "./run.ts";
+import { Rest } from "./rest.ts";
+import { untilAborted } from "./until-aborted.ts";
 import type { RunStore, RunsWanted } from "./store.ts";
 
 export interface RunRequest {
@@ -16,6 +18,8 @@ export interface RunRequest {
   readonly input: JsonObject;
   readonly labels: Readonly<Record<string, string>>;
   readonly onBusy: "queue" | "reject";
+  /** Higher ones of a lane begin first; 0 unless given. */
+  readonly priority?: number;
   /** The id it has to have; one that is there already is returned as it is. */
   readonly id?: string;
 }
@@ -27,6 +31,8 @@ export interface RunsOptions {
   readonly workflows: Workflows;
   /** Why no run of this kind is admitted now. */
   readonly refusal?: (kind: string) => OrcoError | undefined;
+  /** Epoch ms before which a run of this lane does not begin: it stays queued, and others of a higher priority may still go first. */
+  readonly notBefore?: (run: Pick<RunRow, "kind" | "lane">) => number;
   readonly onError: (error: unknown) => void;
 }
 
@@ -34,12 +40,15 @@ export interface RunsOptions {
 export class Runs {
   private readonly active = new Map<string, ActiveRun>();
   private readonly lanes = new Lanes();
+  private readonly rest: Rest;
   private readonly late: LateEnds;
   private abandoned = false;
   private readonly isAbandoned = (): boolean => this.abandoned;
 
   constructor(private readonly options: RunsOptions) {
     this.late = new LateEnds({ ...options, isAbandoned: this.isAbandoned });
+    const { clock, notBefore } = options;
+    this.rest = new Rest({ lanes: this.lanes, clock, notBefore, onWake: (run) => this.letGo(run) });
   }
 
   /** Admits a run and returns at once. `busy` (facts: run) when its lane is held and `onBusy` is "reject". */
@@ -51,7 +60,7 @@ export class Runs {
     const refusal = this.options.refusal?.(request.kind);
     if (refusal) throw refusal;
     const row: RunRow = { ...given, id, status: "queued", createdAt: clock.now() };
-    const admission = this.lanes.admit(row.lane, row.id, onBusy);
+    const admission = this.lanes.admit(row.lane, row.id, { onBusy, priority: row.priority ?? 0, rests: this.rest.rests(row) });
     if (admission.kind === "refuse") throw busy(row, admission.holder, admission.reason);
     const run = this.track(row, []);
     try {
@@ -63,16 +72,21 @@ export class Runs {
     }
     run.saved = true;
     if (this.lanes.holder(row.lane) === row.id) this.begin(run);
+    else this.rest.wakeLater(row);
     return row;
   }
 
-  /** Re-admits what a former daemon left queued or running, in order of admission. */
+  /** Re-admits what a former daemon left: what ran holds its lane, the others wait as they waited. */
   resume(): void {
-    for (const row of this.options.store.withStatus("queued", "running")) {
-      const admission = this.lanes.admit(row.lane, row.id, "resume");
+    // Nobody may hold the lane: then the first of them goes.
+    const queued = this.options.store.withStatus("queued").toSorted((a, b) => (b.priority ?? 0) - (a.priority ?? 0));
+    for (const row of [...this.options.store.withStatus("running"), ...queued]) {
+      const rests = row.status === "queued" && this.rest.rests(row);
+      const admission = this.lanes.admit(row.lane, row.id, { onBusy: "resume", priority: row.priority ?? 0, rests });
       const run = this.track(row, this.options.store.steps(row.id));
       run.saved = true;
       if (admission.kind === "go") this.begin(run);
+      else this.rest.wakeLater(row);
     }
   }
 
@@ -106,11 +120,11 @@ export class Runs {
   async settled(id: string, signal?: AbortSignal, { orWaiting = false }: { orWaiting?: boolean } = {}): Promise<RunRow> {
     const run = this.active.get(id);
     if (!run) return this.get(id);
-    if (!orWaiting) return until(run.ended.promise, signal);
+    if (!orWaiting) return untilAborted(run.ended.promise, signal);
     const asked = Promise.withResolvers<void>();
     const forget = run.waits.onAsked(asked.resolve);
     try {
-      return await until(Promise.race([run.ended.promise, asked.promise.then(() => run.row)]), signal);
+      return await untilAborted(Promise.race([run.ended.promise, asked.promise.then(() => run.row)]), signal);
     } finally {
       forget();
     }
@@ -168,6 +182,7 @@ export class Runs {
   /** The daemon leaves: nothing more is written, and the next daemon resumes what is under way. */
   abandon(): void {
     this.abandoned = true;
+    this.rest.close();
     for (const run of this.active.values()) run.controller.abort(new OrcoError("cancelled", "the daemon is stopping"));
   }
 
@@ -259,7 +274,11 @@ export class Runs {
   }
 
   private passOn(row: RunRow): void {
-    const next = this.lanes.release(row.lane, row.id);
+    this.letGo(this.lanes.release(row.lane, row.id, this.rest.rests(row)));
+    this.rest.wakeLater(row);
+  }
+
+  private letGo(next: string | undefined): void {
     const run = next === undefined ? undefined : this.active.get(next);
     if (run?.saved) this.begin(run);
   }
@@ -271,18 +290,4 @@ function busy(row: RunRow, holder: string, reason: string): OrcoError {
     `${row.lane.replace("/", " ")} is being changed by run ${holder}: ${reason}; wait for it, or queue behind it`,
     { run: holder },
   );
-}
-
-async function until<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void =>
-    aborted.reject(signal.reason instanceof Error ? signal.reason : new OrcoError("cancelled", "the wait was cancelled"));
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FakeClock } from "../kernel/clock.ts";
 import { OrcoError } from "../kernel/errors.ts";
 import type { JournalEvent, NewEvent, ReadQuery, Write } from "../kernel/event.ts";
 import { uuidv7 } from "../kernel/id.ts";
 import { Journal } from "../kernel/journal.ts";
+import { quickFolder } from "../kernel/quick-folder.fake.ts";
 import type { Queryable } from "../kernel/rows.ts";
 import type { Workflows } from "./define.ts";
 import { Runs } from "./execute.ts";
@@ -68,7 +68,7 @@ export interface Life {
 
 /** One home with one daemon after the other, on one clock. */
 export class Lives implements Disposable {
-  readonly home = mkdtempSync(join(tmpdir(), "orco-lives-"));
+  readonly home = mkdtempSync(join(quickFolder(), "orco-lives-"));
   readonly clock = new FakeClock();
   private journal: Journal | undefined;
   private runs: Runs | undefined;

@@ -42,9 +42,9 @@ async function trim(journal: Journal, clock: Clock): Promise<void> {
   for (let runs = endedBefore(journal, before); runs.length > 0; runs = endedBefore(journal, before)) await forget(journal, runs);
 }
 
-/** Of this engine; runs of plans are kept as long as is configured, with what they have said (`runs/retention.ts`). */
+/** Of this engine; runs of plans and repairs are kept as long as is configured, with what they have said (`runs/retention.ts`, `repair/retention.ts`). */
 function endedBefore(journal: Journal, before: number): readonly string[] {
-  const sql = `SELECT id FROM runs WHERE engine = 'workflow' AND status IN ('completed', 'failed', 'cancelled') AND created_at < ?
+  const sql = `SELECT id FROM runs WHERE engine = 'workflow' AND kind <> 'repair' AND status IN ('completed', 'failed', 'cancelled') AND created_at < ?
     ORDER BY created_at, id LIMIT ?`;
   return journal.query<{ id: string }>(sql, [before, BATCH]).map(({ id }) => id);
 }

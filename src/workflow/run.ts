@@ -46,6 +46,8 @@ export interface RunRow {
   readonly input: JsonObject;
   /** Who it is about, copied into every event: `{stack, service}`. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Within its lane, the higher ones first; 0 where absent. */
+  readonly priority?: number;
   readonly createdAt: number;
   readonly startedAt?: number;
   readonly endedAt?: number;
@@ -67,6 +69,7 @@ export interface Unwinding {
  *     │                 └───── fail ───▶ failed ────┤
  *     ├─ wait ─▶ waiting ─ finish, fail ─▶ as above ├─ undo ─▶ undoing ─ undone ──▶ undone
  *     └─ deliver ─▶ delivered ─ finish, fail ─▶     ┘             └───── spoil ───▶ undo_failed
+ *                      └─ wait ─▶ waiting
  *
  * `delivered`: answered before anybody waited, or while nobody could (the run was not resumed yet).
  */
@@ -75,7 +78,7 @@ export const STEP = machine(
     new: { begin: "running", wait: "waiting", deliver: "delivered" },
     running: { begin: "running", finish: "completed", fail: "failed", undo: "undoing" },
     waiting: { wait: "waiting", deliver: "delivered", finish: "completed", fail: "failed" },
-    delivered: { finish: "completed", fail: "failed" },
+    delivered: { finish: "completed", fail: "failed", wait: "waiting" }, // a signal is no approval: it is asked for all the same
     completed: { undo: "undoing", fail: "failed" }, // a void approval fails after it was given
     failed: { undo: "undoing" },
     undoing: { undo: "undoing", undone: "undone", spoil: "undo_failed" },

@@ -23,6 +23,8 @@ export class RunStore {
   constructor(
     private readonly journal: Queryable,
     private readonly write: <T>(kind: string, act: () => Promise<T>) => Promise<T> = (_, act) => act(),
+    /** Of these kinds steps are no events: who runs them tells of their own. */
+    private readonly quiet: ReadonlySet<string> = new Set(),
   ) {}
 
   async save(row: RunRow, type: string, data: JsonObject = {}): Promise<void> {
@@ -33,7 +35,8 @@ export class RunStore {
     const data: Record<string, Json> = { step: step.name, status: step.status };
     if (step.detail !== undefined) data["message"] = step.detail;
     if (step.status === "waiting" && step.waiting) data["waiting"] = shown(step.waiting);
-    await this.write(run.kind, () => this.journal.append([event(run, `step.${step.status}`, data)], [stepWrite(run.id, step)]));
+    const events = this.quiet.has(run.kind) ? [] : [event(run, `step.${step.status}`, data)];
+    await this.write(run.kind, () => this.journal.append(events, [stepWrite(run.id, step)]));
   }
 
   async note(run: RunRow, message: string, data: JsonObject): Promise<void> {

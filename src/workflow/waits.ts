@@ -57,7 +57,7 @@ export class Waits {
   async wait(name: string, call: WaitCall): Promise<StepRow> {
     await this.arriving.get(name)?.catch(() => undefined);
     const row = this.options.log.get(name);
-    if (row?.status === "delivered") return done(await this.conclude(name, call.settle(row.result ?? null)));
+    if (row?.status === "delivered" && isAnswer(row, call)) return done(await this.conclude(name, call.settle(row.result ?? null)));
     call.signal.throwIfAborted();
     const waiter: Waiter = { name, call, answer: Promise.withResolvers<StepRow>(), announced: false, taken: false };
     waiter.answer.promise.catch(() => undefined);
@@ -128,7 +128,8 @@ export class Waits {
     const since = before?.since ?? this.options.clock.now();
     const expiresAt = before?.expiresAt ?? (timeoutMs === undefined ? undefined : since + timeoutMs);
     const waiting: StepWait = { ...wait, since, ...(expiresAt !== undefined && { expiresAt }) };
-    await this.options.log.save(name, "wait", { waiting });
+    const signal = this.options.log.get(name)?.status === "delivered";
+    await this.options.log.save(name, "wait", { waiting, ...(signal && { result: null }) });
     return waiting;
   }
 
@@ -173,6 +174,11 @@ export class Waits {
     const why = row?.waiting || row?.status === "delivered" ? "is answered or over already" : row ? "does not wait" : "can wait no more";
     return new OrcoError("conflict", `${name} of run ${run} ${why}`, { run, step: name, ...(row && { status: row.status }) });
   }
+}
+
+/** An approval is decided by who was asked, and that was checked then; what came before anybody was asked is a signal, which anybody may send. */
+function isAnswer({ waiting }: StepRow, { wait }: WaitCall): boolean {
+  return wait.kind !== "approval" || waiting?.kind === "approval";
 }
 
 function done(row: StepRow): StepRow {

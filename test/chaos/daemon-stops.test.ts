@@ -13,7 +13,7 @@ test.each(["SIGTERM", "SIGKILL"] as const)("%s to the daemon in the middle of a 
         command: exec sleep 100000
         hooks: { preStart: { command: [sh, -c, "touch begun; while [ ! -e go ]; do sleep 0.01; done; true"] } }
       probed: { command: [${READY}, "0.3"], health: { log: { pattern: listening } } }
-      crashing: { command: "[ -e go ] || exit 1; exec sleep 100000", restartPolicy: { backoff: { min: 300ms, max: 300ms } } }
+      crashing: { command: "[ -e go ] || exit 1; exec sleep 100000", restartPolicy: { maxRetries: -1, backoff: { min: 300ms, max: 300ms } } }
       waiting: { command: exec sleep 100000, dependsOn: [hooked, probed, crashing] }
       running: { command: exec sleep 100000 }
   `);

@@ -7,12 +7,12 @@ import { OpenLoad } from "./open-load.ts";
 import { between, cycles, figures } from "./rig.ts";
 
 /** Of each scenario; all boundaries are twice as many as its writes. */
-const DEATHS = cycles(4, 200);
+const DEATHS = cycles(2, 200);
 const DEATH_BUDGET_MS = 15_000;
 const PER_SECOND = 40;
 /** Of a daemon that resumes a run or undoes it: every second one dies at one of them. */
 const RESUMED_WRITES = 16;
-const CONTRACT = { health_timeout_ms: 4000, drain_timeout_ms: 800, stop_timeout_ms: 1000 };
+const CONTRACT = { health_timeout_ms: 15_000, drain_timeout_ms: 800, stop_timeout_ms: 1000 };
 
 interface Scenario {
   readonly name: string;

@@ -7,7 +7,7 @@ import { cycles } from "./rig.ts";
 const COMMANDS = cycles(14, 150);
 const COMMAND_BUDGET_MS = 15_000;
 const SEED = Number(process.env["ORCO_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
-const CONTRACT = { health_timeout_ms: 4000, drain_timeout_ms: 1000, stop_timeout_ms: 1000 };
+const CONTRACT = { health_timeout_ms: 15_000, drain_timeout_ms: 1000, stop_timeout_ms: 1000 };
 
 /** What an app should be like: versions by name. */
 interface Model {
@@ -75,7 +75,7 @@ const COMMAND: Readonly<Record<string, (world: World) => Promise<void>>> = {
     if (model.live === undefined) return;
     const [pid = ""] = rig.processes()[0]?.split(" ") ?? [];
     process.kill(Number(pid), "SIGKILL");
-    await until("the app to be another process", () => !rig.processes().some((line) => line.startsWith(`${pid} `)));
+    await until("the app to be another process", () => !rig.processes().some((line) => line.startsWith(`${pid} `)), 20_000);
   },
   killDaemon: async ({ rig }) => {
     await rig.kill();
@@ -88,8 +88,8 @@ async function begin({ rig, app, version }: World, readyAfterMs: number): Promis
   const commit = await app.commit({ version, readyAfterMs });
   const [last] = rig.runs(app.name);
   const answer = app.deploy(commit).catch((error: unknown) => error);
-  const run = await until("a new run", () => rig.runs(app.name).find(({ id }) => id > (last?.id ?? ""))?.id);
-  await until("its health check", () => rig.step(run, "health"));
+  const run = await until("a new run", () => rig.runs(app.name).find(({ id }) => id > (last?.id ?? ""))?.id, 20_000);
+  await until("its health check", () => rig.step(run, "health"), 20_000);
   return { run, answer };
 }
 

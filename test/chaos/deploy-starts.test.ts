@@ -8,7 +8,7 @@ import { DeployRig } from "./deploy-rig.ts";
 const OTHER_BOOT = "11111111-2222-4333-8444-555555555555";
 /** A daemon starts twice or more in each, on a machine that may be busy. */
 const TEST_MS = 60_000;
-const CONTRACT = { health_timeout_ms: 4000, drain_timeout_ms: 1000, stop_timeout_ms: 1500 };
+const CONTRACT = { health_timeout_ms: 15_000, drain_timeout_ms: 1000, stop_timeout_ms: 1500 };
 
 async function twoReleases(rig: DeployRig): Promise<AppUnderTest> {
   await rig.begin();
@@ -44,10 +44,14 @@ test(
     const app = await twoReleases(rig);
     const [last] = rig.runs("blog");
     void app.deploy(await app.commit({ version: "v3", readyAfterMs: 2000 })).catch(() => undefined);
-    const run = await until("its health check", () => {
-      const [found] = rig.runs("blog");
-      return found && found.id !== last?.id && rig.step(found.id, "health") ? found.id : undefined;
-    });
+    const run = await until(
+      "its health check",
+      () => {
+        const [found] = rig.runs("blog");
+        return found && found.id !== last?.id && rig.step(found.id, "health") ? found.id : undefined;
+      },
+      20_000,
+    );
     await reboot(rig);
     await rig.begin();
     const { status } = await rig.client.waitRun(run);
@@ -70,10 +74,14 @@ test(
     await rig.killInstances();
     renameSync(join(slots(rig), "green"), join(rig.dir, "lost"));
     await rig.begin();
-    const said = await until("the status to say so", async () => {
-      const { healthy: isHealthy, message } = await app.status();
-      return !isHealthy && message?.includes("green") && message.includes("slots") ? message : undefined;
-    });
+    const said = await until(
+      "the status to say so",
+      async () => {
+        const { healthy: isHealthy, message } = await app.status();
+        return !isHealthy && message?.includes("green") && message.includes("slots") ? message : undefined;
+      },
+      20_000,
+    );
     expect(said).toMatch(/no such|not exist|is missing|gone|not there/i);
     renameSync(join(rig.dir, "lost"), join(slots(rig), "green"));
     await healthy(app);
@@ -91,7 +99,11 @@ test(
     await rig.killInstances();
     const stranger = Bun.serve({ hostname: "127.0.0.1", port: app.internalPort + 1, fetch: () => new Response("stranger") });
     await rig.begin();
-    const said = await until("the status to say so", async () => (await app.status()).message?.match(/port \d+ is held by pid \d+/)?.[0]);
+    const said = await until(
+      "the status to say so",
+      async () => (await app.status()).message?.match(/port \d+ is held by pid \d+/)?.[0],
+      20_000,
+    );
     expect(said).toBe(`port ${app.internalPort + 1} is held by pid ${process.pid}`);
     const held = app.version();
     await stranger.stop(true);
@@ -110,7 +122,7 @@ test(
     await app.deploy(await app.commit({ version: "v3", ignoreTerm: true }));
     const [pid] = rig.processes();
     const shutdown = rig.client.shutdown().catch(() => undefined);
-    await until("the stop to be on disk", () => rig.rows('SELECT 1 FROM slots WHERE row LIKE \'%"wanted":"stop"%\'').length > 0);
+    await until("the stop to be on disk", () => rig.rows('SELECT 1 FROM slots WHERE row LIKE \'%"wanted":"stop"%\'').length > 0, 20_000);
     await rig.kill();
     await shutdown;
     await rig.begin();
@@ -135,7 +147,7 @@ test(
     }
     mkdirSync(join(rig.home, "apps/removed/repo.git"), { recursive: true });
     await rig.begin();
-    await until("all of it to be gone", () => left.every((name) => !existsSync(join(slots(rig), name))));
+    await until("all of it to be gone", () => left.every((name) => !existsSync(join(slots(rig), name))), 20_000);
     expect(existsSync(join(rig.home, "apps/removed"))).toBe(false);
     mkdirSync(join(slots(rig), "blue.previous"));
     expect(await app.deploy(await app.commit({ version: "bad", health: 500, exitAfterMs: 20 }))).toMatchObject({ status: 422 });
@@ -152,7 +164,7 @@ test(
     await using rig = new DeployRig();
     const app = await twoReleases(rig);
     const asked = app.deploy(await app.commit({ version: "v3", readyAfterMs: 3000 }));
-    await until("the run", async () => (await app.status()).run);
+    await until("the run", async () => (await app.status()).run, 20_000);
     const removed = rig.client.removeApp("blog");
     const refused = await app.deploy("main").catch(() => undefined);
     expect([404, 409]).toContain(refused?.status ?? 0);

@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 import { resolve, join } from "node:path";
-import { freePort } from "../../src/supervise/port.ts";
 import type { RunView } from "../../src/workflow/view.ts";
+import { freePort } from "../free-port.ts";
 import { until } from "../until.ts";
 import { diskTest, SmallDisk } from "./disk.ts";
 import { History } from "./history.ts";

@@ -2,7 +2,7 @@ import { expect } from "bun:test";
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { RESERVE_BYTES } from "../../src/kernel/reserve.ts";
-import { freePort } from "../../src/supervise/port.ts";
+import { freePort } from "../free-port.ts";
 import { until } from "../until.ts";
 import { diskTest, SmallDisk } from "./disk.ts";
 import { ChaosRig } from "./rig.ts";
@@ -102,7 +102,7 @@ diskTest("what fills the disk faster than anything can be written does not get t
     );
     await hog.up();
     hog.write("go", "");
-    await until("the disk to be full", async () => (await hog.service("hog")).degraded?.startsWith("disk full"));
+    await until("the disk to be full", async () => (await hog.service("hog")).degraded?.startsWith("disk full"), 20_000);
     for (const stack of [...stacks, hog]) {
       const said = await stack.orco("down");
       expect([said.code, said.err]).toEqual([0, expect.not.stringContaining("orco:")]);

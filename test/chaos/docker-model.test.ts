@@ -221,7 +221,7 @@ describe.skipIf(!found)("containers", () => {
   test(
     `${CYCLES} random commands and mishaps end as the model says, and leave nothing`,
     async () => {
-      const port = await freePort();
+      const port = freePort();
       const stack = rig.stack("");
       const walk = new Walk(stack, port);
       stack.edit(walk.file());

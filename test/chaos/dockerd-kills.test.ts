@@ -9,9 +9,9 @@ import { until } from "../until.ts";
 import { cycles } from "./rig.ts";
 
 const CYCLES = cycles(2, 10);
-const NOTICED_WITHIN_MS = 4000;
-const RIGHT_WITHIN_MS = 3000;
-const STATUS_WITHIN_MS = 2000;
+const NOTICED_WITHIN_MS = 8000;
+const RIGHT_WITHIN_MS = 10_000;
+const STATUS_WITHIN_MS = 5000;
 const ASKER = new URL("../programs/asker.ts", import.meta.url).pathname;
 
 const docker = await dockerHere();
@@ -44,7 +44,7 @@ describe.skipIf(!docker)("dockerd", () => {
     if (!docker) return;
     own = await OwnDockerd.begin(docker);
     Bun.spawnSync([...own.beside, "ip", "link", "set", "lo", "up"]);
-  }, 30_000);
+  }, 60_000);
   afterAll(() => own?.end(), 30_000);
 
   test(
@@ -53,7 +53,7 @@ describe.skipIf(!docker)("dockerd", () => {
       const rig = new BesideDocker(own);
       try {
         await rig.begin();
-        const port = await freePort();
+        const port = freePort();
         const stack = rig.stack(services(port));
         stack.write("work/begun", "");
         await stack.up();

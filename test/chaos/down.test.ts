@@ -30,8 +30,10 @@ test.each([
   const stack = rig.stack(SERVICES);
   await rig.begin();
   await stack.ok("up", "-d");
-  await until("the services to run", () =>
-    ["forks/0", "deaf-forks/0", "deaf/0", "crowd/0", "slow/0"].every((slot) => rig.trees().has(slot)),
+  await until(
+    "the services to run",
+    () => ["forks/0", "deaf-forks/0", "deaf/0", "crowd/0", "slow/0"].every((slot) => rig.trees().has(slot)),
+    20_000,
   );
   for (let kill = 0; kill < kills; kill++) {
     await rig.kill();
@@ -47,7 +49,7 @@ test.each([
 test("a daemon killed in the middle of down: the next one goes on with it", async () => {
   await using rig = new ChaosRig();
   const stack = rig.stack(
-    `services: { deaf: { command: [${join(PROGRAMS, "ignore-term.sh")}], stop: { timeout: 700ms } }, other: { command: exec sleep 100000, dependsOn: [deaf] } }`,
+    `services: { deaf: { command: [${join(PROGRAMS, "ignore-term.sh")}], stop: { timeout: 3s } }, other: { command: exec sleep 100000, dependsOn: [deaf] } }`,
   );
   await rig.begin();
   await stack.up();

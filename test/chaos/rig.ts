@@ -29,7 +29,7 @@ export class ChaosRig extends Rig {
   }
 
   /** What is started as the daemon. */
-  protected get program(): readonly string[] {
+  protected override get program(): readonly string[] {
     return [ORCO];
   }
 

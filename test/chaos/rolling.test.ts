@@ -15,7 +15,7 @@ const { rig, docker } = found ?? ({ rig: sharedRig() } as { rig: Rig; docker: Do
 
 /** `service`: what it is, by version. Of every fourth apply nothing comes up, and it is rolled back. */
 async function roll(service: (version: string, good: boolean) => string): Promise<string> {
-  const port = await freePort();
+  const port = freePort();
   const file = (version: string, good = true): string => `
     services:
       web:

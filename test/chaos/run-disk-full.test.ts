@@ -13,9 +13,9 @@ import { ledgerStep } from "./run-plans.ts";
 const DISK_BYTES = 16 * 1024 * 1024;
 const POSTERS = 4;
 const LEASE_MS = 2000;
-const ROUNDS = 60;
+const ROUNDS = 140;
 const ROUND_S = 0.05;
-const RECOVERY_MS = 20_000;
+const RECOVERY_MS = 30_000;
 
 diskTest(
   "a full disk under runs: nothing is acknowledged that is not there, new runs are refused, steps go on, and all recovers by itself",

@@ -32,7 +32,7 @@ export class OwnDockerd {
     // Beside dockerd, as services have it: it is not killed with it.
     const containerd = Bun.spawn(["containerd", "--config", join(root, "containerd.toml")], { stderr: "ignore" });
     const own = new OwnDockerd(root, holder, containerd);
-    await until("containerd", () => existsSync(`${root}/c.sock`));
+    await until("containerd", () => existsSync(`${root}/c.sock`), 20_000);
     await until("a network namespace", () =>
       Bun.file(`/proc/${own.holder.pid}/comm`)
         .text()

@@ -40,6 +40,7 @@ test(`${DRIPS} clients that drip their heads and bodies leave the others alone`,
   await using way = await edge.way();
   way.target.answerAll(answer("quick"), "POST /drip");
   const alone = await best(way);
+  let among = Infinity;
   const memory = new Memory(edge.worker);
   const drip = Bun.spawn([process.execPath, join(import.meta.dirname, "../programs/edge-drip.ts"), String(way.port), String(DRIPS)], {
     stdin: "pipe",
@@ -48,16 +49,18 @@ test(`${DRIPS} clients that drip their heads and bodies leave the others alone`,
   });
   try {
     expect(await firstWord(drip.stdout)).toBe("ready\n");
-    await until("the bodies at the target", async () => (await way.metric("orco_edge_inflight")) === DRIPS / 2);
-    const among = await best(way);
-    memory.say(`p99 ${alone.toFixed(2)} ms alone, ${among.toFixed(2)} ms among ${DRIPS} drips`);
-    expect(among).toBeLessThan(alone * 3 + NOISE_MS);
+    await until("the bodies at the target", async () => (await way.metric("orco_edge_inflight")) === DRIPS / 2, 20_000);
+    among = await best(way);
     expect(memory.peakGrowth).toBeLessThan(128 * 2 ** 20);
   } finally {
     drip.kill("SIGKILL");
     await drip.exited;
   }
   await until("all of them to be gone", async () => (await way.metric("orco_edge_connections")) === 0, 10_000);
+  // Before and after: the machine may have got other work meanwhile.
+  const alike = Math.max(alone, await best(way));
+  memory.say(`p99 ${alike.toFixed(2)} ms alone, ${among.toFixed(2)} ms among ${DRIPS} drips`);
+  expect(among).toBeLessThan(alike * 3 + NOISE_MS);
 }, 60_000);
 
 test("a drip ends when its time is over: heads as a whole, bodies piece by piece", async () => {

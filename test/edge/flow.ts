@@ -191,5 +191,12 @@ export class Memory {
 
 export function openSockets(pid: number): number {
   const folder = `/proc/${pid}/fd`;
-  return readdirSync(folder).filter((fd) => readlinkSync(`${folder}/${fd}`).startsWith("socket:")).length;
+  const isSocket = (fd: string): boolean => {
+    try {
+      return readlinkSync(`${folder}/${fd}`).startsWith("socket:");
+    } catch {
+      return false; // It has just been closed.
+    }
+  };
+  return readdirSync(folder).filter(isSocket).length;
 }

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import { join, resolve } from "node:path";
-import { freePort } from "../../src/edge/control-fixture.ts";
+import { freePort } from "../free-port.ts";
 import { Rig } from "../scenarios/rig.ts";
 
 const PROGRAM = join(resolve(import.meta.dirname, "../programs"), "versioned.ts");

@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-const PATIENCE_MS = 8_000;
+const PATIENCE_MS = 15_000;
 
 /** One end of a raw connection: every byte that came, how it ended, and a way to wait. Bytes are latin1 characters. */
 export class Peer {

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { EdgeRig, freePort } from "../../src/edge/control-fixture.ts";
+import { EdgeRig } from "../../src/edge/control-fixture.ts";
 import type { EdgeControl, EdgeControlOptions } from "../../src/edge/control.ts";
 import type { AccessRecord } from "../../src/edge/http/service.ts";
 import { DEFAULT_TIMEOUTS, type Front, type FrontTimeouts, type Target } from "../../src/edge/route.ts";
+import { freePort } from "../free-port.ts";
 import { until } from "../until.ts";
 import { Peer, RawTarget } from "./peer.ts";
 
@@ -133,7 +134,7 @@ export class Way implements AsyncDisposable {
   }
 
   async whenHeld(requests: number): Promise<void> {
-    await until(`${requests} held requests`, async () => (await this.metric("orco_edge_held")) === requests, 15_000);
+    await until(`${requests} held requests`, async () => (await this.metric("orco_edge_held")) === requests, 60_000);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

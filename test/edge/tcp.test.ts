@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
+import { freePort } from "../free-port.ts";
 import { until } from "../until.ts";
 import { BODY_BYTES, Flow, FlowTarget, Memory, still } from "./flow.ts";
-import { freePort } from "../../src/edge/control-fixture.ts";
 import { active, draining, sharedEdge, type Way, type WayOptions } from "./rig.ts";
 
 const MIB = 2 ** 20;

@@ -4,7 +4,7 @@ import { copyFileSync } from "node:fs";
 import { connect as connectPlain } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { CertificateFolder } from "../../src/edge/certificate.fake.ts";
-import { freePort } from "../../src/edge/control-fixture.ts";
+import { freePort } from "../free-port.ts";
 import { until } from "../until.ts";
 import { Memory, still } from "./flow.ts";
 import { Peer } from "./peer.ts";

@@ -1,14 +1,11 @@
-import { randomInt } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { AppStatus } from "../../src/deploy/view.ts";
 import type { RunView } from "../../src/workflow/view.ts";
+import { freePort, freePorts } from "../free-port.ts";
 import type { Rig } from "./rig.ts";
 
 const PROGRAM = join(resolve(import.meta.dirname, "../programs"), "deployed.ts");
-
-const LOWEST_PORT = 10_000;
-const FIRST_EPHEMERAL = Number(readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").split(/\s+/)[0]);
 
 /** What the program does at a commit (test/programs/deployed.ts). */
 export interface Behaviour {
@@ -32,7 +29,7 @@ export class AppUnderTest {
     readonly name: string,
   ) {
     this.repo = join(rig.dir, `repo-${name}`);
-    [this.port, this.internalPort] = [freePorts(1), freePorts(2)];
+    [this.port, this.internalPort] = [freePort(), freePorts(2)];
   }
 
   /** Registered, with an empty repository. */
@@ -53,7 +50,7 @@ export class AppUnderTest {
       start_command: `exec ${process.execPath} ${PROGRAM}`,
       port: this.port,
       internal_port: this.internalPort,
-      health_timeout_ms: 3000,
+      health_timeout_ms: 20_000,
       drain_timeout_ms: 2000,
       stop_timeout_ms: 2000,
       ...contract,
@@ -110,25 +107,5 @@ export class AppUnderTest {
       body: JSON.stringify(body),
     });
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
-  }
-}
-
-/**
- * The first of `count` neighbours that are all free. Not of those that the kernel gives away by itself: until the app listens, any connection of this
- * machine could be given one as its own end.
- */
-function freePorts(count: number): number {
-  for (;;) {
-    const port = randomInt(LOWEST_PORT, FIRST_EPHEMERAL - count);
-    if (Array.from({ length: count }, (_, at) => isFree(port + at)).every(Boolean)) return port;
-  }
-}
-
-function isFree(port: number): boolean {
-  try {
-    Bun.listen({ hostname: "127.0.0.1", port, socket: { data: () => undefined } }).stop(true);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { createServer } from "node:net";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { freePort } from "../free-port.ts";
 import { until } from "../until.ts";
 import { RunsRig } from "./runs-rig.ts";
 
@@ -53,7 +53,7 @@ function browser(): Promise<Browser> {
 function inBrowser(title: string, body: (rig: RunsRig, page: Page) => Promise<void>): void {
   test.skipIf(PROGRAM === null && process.env["CI"] !== "true")(title, async () => {
     const rig = new RunsRig({
-      ORCHD_BIND_ADDR: `127.0.0.1:${await freePort()}`,
+      ORCHD_BIND_ADDR: `127.0.0.1:${freePort()}`,
       CORS_ORIGINS: known.url.origin,
       ORCHESTRATOR_API_KEY: KEY,
     });
@@ -81,9 +81,10 @@ function seen(page: Page, what: string, wanted: (all: readonly Line[]) => boolea
   return until(what, async () => wanted(await lines(page)), PATIENCE_MS);
 }
 
-/** A run that says a checkpoint every 50 ms. */
-function talker(rig: RunsRig): Promise<string> {
-  const say = `n=0; while [ $n -lt ${CHECKPOINTS} ]; do n=$((n+1)); echo "{\\"type\\":\\"checkpoint\\",\\"data\\":$n}"; sleep 0.05; done`;
+/** A run that says a checkpoint every 50 ms, and waits before its 60th for a file, if one is given. */
+function talker(rig: RunsRig, goFile?: string): Promise<string> {
+  const wait = goFile === undefined ? "" : `[ $n -ne 60 ] || while ! [ -e '${goFile}' ]; do sleep 0.05; done; `;
+  const say = `n=0; while [ $n -lt ${CHECKPOINTS} ]; do n=$((n+1)); ${wait}echo "{\\"type\\":\\"checkpoint\\",\\"data\\":$n}"; sleep 0.05; done`;
   return rig.plan([{ id: "talk", command: ["sh", "-c", say] }]);
 }
 
@@ -91,12 +92,14 @@ const address = (from: { url: URL }, rig: RunsRig, run: string): string =>
   `${from.url.origin}/watch.html?${new URLSearchParams({ base: rig.url, run, key: KEY }).toString()}`;
 
 inBrowser("a page of another origin shows every event once and in order, though the daemon is killed twice", async (rig, page) => {
-  const id = await talker(rig);
+  const goFile = join(rig.dir, "go");
+  const id = await talker(rig, goFile);
   await page.goto(address(known, rig, id));
   for (const at of [15, 45]) {
     await seen(page, `checkpoint ${at}`, (all) => all.some(({ name, data }) => name === "checkpoint" && data.data === at));
     await rig.again();
   }
+  writeFileSync(goFile, "");
   await seen(page, "the end", (all) => all.at(-1)?.name === "end");
   const all = await lines(page);
   const hellos = all.filter(({ name }) => name === "hello");
@@ -145,13 +148,3 @@ inBrowser("a page of an origin that is not named sees nothing, with the key or w
   expect((await rig.get(`/runs/${id}/events?replay=0`, { headers: { origin: strange.url.origin } })).status).toBe(403);
   await rig.delete(`/runs/${id}?force=true`);
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.listen(0, "127.0.0.1", () => {
-      const at = probe.address();
-      probe.close(() => resolve(typeof at === "object" && at ? at.port : 0));
-    });
-  });
-}

@@ -14,10 +14,10 @@ test("orco passes every scenario of its own conformance suite", async () => {
   const report = join(folder, "report.json");
   const start = `'${ORCO}' --home {home} serve --bind 127.0.0.1:{api_port}`;
   const stop = `'${ORCO}' --home {home} shutdown`;
-  const options = ["--start", start, "--stop", stop, "--contract", '{"stop_timeout_ms":500}', "--json", report];
+  const options = ["--start", start, "--stop", stop, "--contract", '{"stop_timeout_ms":500,"health_timeout_ms":3000}', "--json", report];
   const child = Bun.spawn([ORCO, "conformance", "deploy", ...options], { stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
   expect({ code, failed: code === 0 ? "" : out + err }).toEqual({ code: 0, failed: "" });
   const { scenarios } = JSON.parse(readFileSync(report, "utf8")) as { scenarios: { id: number; result: string }[] };
   expect(scenarios.map(({ id, result }) => `${id} ${result}`)).toEqual(SCENARIOS.map(({ id }) => `${id} ok`));
-});
+}, 600_000);

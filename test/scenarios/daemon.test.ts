@@ -117,7 +117,7 @@ scenario("a daemon that hangs is exit 3 and the message names its pid", async (r
 });
 
 scenario("a wish that a crash interrupts is carried out by the next daemon: a stop, a restart, a down", async (rig) => {
-  const deaf = `{ command: "trap '' TERM; while :; do sleep 0.02; done", stop: { timeout: 1500ms } }`;
+  const deaf = `{ command: "trap '' TERM; while :; do sleep 0.02; done", stop: { timeout: 5s } }`;
   const stack = rig.stack(`services: { stopped: ${deaf}, restarted: ${deaf} }`);
   await stack.up();
   const before = await stack.pids();
@@ -133,5 +133,5 @@ scenario("a wish that a crash interrupts is carried out by the next daemon: a st
   await stack.whenService("restarted", "to be stopping", ({ state }) => state === "Stopping");
   await rig.killDaemon();
   await rig.serve();
-  await until("the stack to be gone", async () => (await rig.client.stacks()).length === 0, 10_000);
+  await until("the stack to be gone", async () => (await rig.client.stacks()).length === 0, 20_000);
 });

@@ -53,7 +53,7 @@ test("one that is canceled is called so everywhere", async () => {
 });
 
 test("deploys, good and bad, and rollbacks", async () => {
-  const app = await AppUnderTest.create(rig, "shop");
+  const app = await AppUnderTest.create(rig, "shop", { health_timeout_ms: 3000 });
   await app.deploy(await app.commit({ version: "v1" }));
   await app.deploy(await app.commit({ version: "v2" }));
   await app.deploy(await app.commit({ version: "v3", health: 500 }));

@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { keptIn } from "../kept.ts";
 import { AppUnderTest } from "./app-under-test.ts";
 import { sharedRig } from "./rig.ts";
 
@@ -11,12 +11,7 @@ const rig = sharedRig({ RATE_LIMIT_MAX: "0", DEPLOY_KEY: MULTILINE, LLORCH_API_T
 
 /** Files of the home that hold the text; the database is looked at by its tables. */
 function filesWith(text: string, dir: string): string[] {
-  return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(dir, entry.name);
-    if (entry.isDirectory()) return filesWith(text, path);
-    if (!entry.isFile() || entry.name.startsWith("orco.db") || statSync(path).size > 50e6) return [];
-    return readFileSync(path).includes(text) ? [path] : [];
-  });
+  return keptIn(dir).flatMap(({ path, text: kept }) => (!basename(path).startsWith("orco.db") && kept.includes(text) ? [path] : []));
 }
 
 /** `table: n` for each table that holds the text in any column. */

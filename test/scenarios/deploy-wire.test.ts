@@ -62,10 +62,10 @@ test("where there is no app, the document's fields say so; its paths take no unk
     body: { commit: v1, previous_commit: v1, slot: "green" },
   });
   expect(await post("/rollback")).toMatchObject({ status: 200, body: { success: true, slot: "blue", commit: v1 } });
-}, 30_000);
+}, 60_000);
 
 test("what is live is started again after a shutdown, and requests wait until it is healthy", async () => {
-  const slow = await app("slow", { health_timeout_ms: 5000 });
+  const slow = await app("slow");
   const v1 = await slow.commit({ version: "v1", readyAfterMs: 1500 });
   expect(await slow.deploy(v1)).toMatchObject({ status: 200 });
   expect(await rig.orco(["shutdown"])).toMatchObject({ code: 0 });
@@ -77,7 +77,7 @@ test("what is live is started again after a shutdown, and requests wait until it
   const answered = await fetch(slow.url);
   expect([answered.status, await answered.text()]).toEqual([200, "v1"]);
   expect((await slow.status()).healthy).toBe(true);
-}, 30_000);
+}, 60_000);
 
 test("another port: the old one is closed, and a rollback opens it again", async () => {
   const moved = await app("moved");
@@ -91,15 +91,15 @@ test("another port: the old one is closed, and a rollback opens it again", async
   expect(await moved.rollback()).toMatchObject({ status: 200 });
   expect(await moved.version()).toBe("v1");
   expect(await refused(other.url)).toBe("ECONNREFUSED");
-}, 30_000);
+}, 60_000);
 
 test("a first deploy that fails leaves no listener and no front", async () => {
-  const none = await app("none");
+  const none = await app("none", { health_timeout_ms: 3000 });
   expect(await none.deploy(await none.commit({ version: "v1", health: 500 }))).toMatchObject({ status: 422 });
   expect(await refused(none.url)).toBe("ECONNREFUSED");
   expect(readFileSync(join(rig.home, "edge/routes.json"), "utf8")).not.toContain("app/none");
   expect(readdirSync(join(rig.home, "apps/none/slots")).filter((name) => !name.startsWith("."))).toEqual([]);
-}, 30_000);
+}, 60_000);
 
 test("a shutdown in the midst of a deploy leaves nothing running, and the next daemon starts what was live", async () => {
   const busy = await app("busy", { health_timeout_ms: 20_000 });
@@ -115,7 +115,7 @@ test("a shutdown in the midst of a deploy leaves nothing running, and the next d
   expect((await rig.client.run(run)).status).toBe("canceled");
   expect((await busy.status()).live_commit).toBe(v1);
   expect(await busy.version()).toBe("v1");
-}, 40_000);
+}, 60_000);
 
 test("a port of another app is refused: when it is put, and when a commit brings it; the ports of the live slot too", async () => {
   const first = await app("first");
@@ -133,7 +133,7 @@ test("a port of another app is refused: when it is put, and when a commit brings
   await first.put({ internal_port: first.internalPort - 1 });
   expect(await first.deploy("main")).toMatchObject({ status: 409, body: { success: false, slot: "green", code: "port_in_use" } });
   expect(await first.version()).toBe("v1");
-}, 30_000);
+}, 60_000);
 
 test("a second deploy queues by the contract of the first one, while nothing is live", async () => {
   const queue = await app("queue");
@@ -150,7 +150,7 @@ test("a second deploy queues by the contract of the first one, while nothing is 
   await until("its contract to be known", async () => (await rig.client.run(run)).steps.some(({ id }) => id === "build"), 10_000);
   expect(await queue.deploy(commit)).toMatchObject({ status: 422, body: { code: "build_failed" } });
   expect((await rig.client.run(run)).status).toBe("failed");
-}, 30_000);
+}, 60_000);
 
 test("a process that ends at the very moment of its swap fails the deploy, or is started again as any live one", async () => {
   const blog = await app("mortal", { drain_timeout_ms: 100, stop_timeout_ms: 500 });
@@ -180,7 +180,7 @@ test("releases come by page, newest first", async () => {
   const second = await page(first.next_cursor);
   expect(second.releases.map(({ subject }) => subject)).toEqual(["version v1"]);
   expect(second.next_cursor).toBeUndefined();
-}, 30_000);
+}, 60_000);
 
 test("a crash loop is left by itself although a deploy waits for approval, which is cancelled", async () => {
   const auto_rollback = { window_ms: 60_000, max_restarts: 1 };
@@ -199,14 +199,23 @@ test("a crash loop is left by itself although a deploy waits for approval, which
   expect(await blog.ended(waiting.body["id"])).toMatchObject({ status: "canceled" });
   await until("nothing under way", async () => (await blog.status()).run === undefined || undefined, 10_000);
   expect((await blog.status()).live_commit).toBe(v1);
-}, 40_000);
+}, 60_000);
 
 test("an app is removed, or given another repository, in the midst of a deploy", async () => {
   const blog = await app("midst", { health_timeout_ms: 20_000 });
   const elsewhere = await app("elsewhere");
   const v1 = await blog.commit({ version: "v1", readyAfterMs: 700 });
   const answer = blog.deploy(v1);
-  await until("its checkout", async () => (await blog.status()).run, 5000);
+  const at = (step: string): Promise<unknown> =>
+    until(
+      step,
+      async () => {
+        const { run } = await blog.status();
+        return run !== undefined && (await rig.client.run(run)).steps.some(({ id }) => id === step);
+      },
+      20_000,
+    );
+  await at("checkout");
   const contract = (await rig.client.app("midst")).contract;
   await rig.client.putApp("midst", { repo: elsewhere.repo, contract });
   expect(await answer).toMatchObject({ status: 200, body: { commit: v1 } });
@@ -216,14 +225,14 @@ test("an app is removed, or given another repository, in the midst of a deploy",
 
   const slow = await elsewhere.commit({ version: "w2", readyAfterMs: 15_000 });
   const cut = blog.deploy(slow);
-  await until("its process to start", () => rig.instances().length >= 2 || undefined, 5000);
+  await at("health");
   const [removed, refusedDeploy] = await Promise.all([rig.client.removeApp("midst"), blog.deploy("main")]);
   expect(removed).toBeUndefined();
   expect([404, 409]).toContain(refusedDeploy.status);
   expect(await cut).toMatchObject({ status: 409, body: { success: false, code: "cancelled" } });
   expect(await refused(blog.url)).toBe("ECONNREFUSED");
   expect(readdirSync(join(rig.home, "apps"))).not.toContain("midst");
-}, 40_000);
+}, 60_000);
 
 test("a deploy that fails for where it would listen costs nobody a request", async () => {
   const blog = await app("where", { drain_timeout_ms: 200 });
@@ -236,4 +245,4 @@ test("a deploy that fails for where it would listen costs nobody a request", asy
     await load.stop();
     expect(load.failures).toEqual([]);
   }
-}, 30_000);
+}, 60_000);

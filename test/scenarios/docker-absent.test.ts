@@ -8,7 +8,8 @@ import { OwnDockerd } from "../docker/own-dockerd.ts";
 import { Rig } from "./rig.ts";
 
 const engine = await dockerHere();
-const STATUS_MS = 2000;
+/** Who waits for docker waits for ten seconds. */
+const STATUS_MS = 5000;
 
 const MIXED = `
   services:

@@ -62,7 +62,7 @@ describe.skipIf(!found)("what is wrong with containers is told, with what to do 
   });
 
   test("a port twice in the file, held by a process, and by somebody else's container", async () => {
-    const port = await freePort();
+    const port = freePort();
     await refused(
       rig.stack(`services: { a: { ${SLEEPS}, ports: ["${port}:80"] }, b: { ${SLEEPS}, ports: ["${port}:81"] } }`),
       1,

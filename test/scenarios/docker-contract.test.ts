@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { networkInterfaces } from "node:os";
-import { freePort } from "../free-port.ts";
+import { freePort, freePorts } from "../free-port.ts";
 import { until } from "../until.ts";
 import { dockerRig, type Docker } from "./docker-rig.ts";
 import type { Rig } from "./rig.ts";
@@ -52,9 +52,9 @@ describe.skipIf(!found)("containers as stack.md has them", () => {
   });
 
   test("ports: on 127.0.0.1 unless an address is given, ranges, container-only ports; PORT is the container's", async () => {
-    const [bare, range] = [await freePort(), await freeRange(2)];
+    const [bare, range] = [freePort(), freePorts(2)];
     const other = outsideAddress();
-    const anywhere = await freePort();
+    const anywhere = freePort();
     const stack = rig.stack(`
       services:
         bare: ${server(`, ports: ["${bare}:8080"]`)}
@@ -79,7 +79,7 @@ describe.skipIf(!found)("containers as stack.md has them", () => {
     expect(await bindings("beside")).toEqual({ "8080/tcp": [`127.0.0.2:${bare}`] });
     expect(await bindings("inner")).toEqual({});
     for (const at of [`127.0.0.1:${bare}`, `127.0.0.1:${range}`, `${other}:${anywhere}`])
-      expect(await (await fetch(`http://${at}/`)).text()).toBe("hello\n");
+      await until(at, async () => (await fetch(`http://${at}/`).then((answer) => answer.text(), String)) === "hello\n");
     expect(await fetch(`http://${other}:${bare}/`).catch(() => "refused")).toBe("refused");
     expect(await stack.lines("port")).toEqual(["9191"]);
     await stack.ok("down");
@@ -187,20 +187,4 @@ function outsideAddress(): string {
     .flat()
     .find((one) => one?.family === "IPv4" && !one.internal);
   return found?.address ?? "127.0.0.2";
-}
-
-async function freeRange(length: number): Promise<number> {
-  for (;;) {
-    const first = await freePort();
-    if (Array.from({ length }, (_, at) => isFree(first + at)).every(Boolean)) return first;
-  }
-}
-
-function isFree(port: number): boolean {
-  try {
-    Bun.listen({ hostname: "127.0.0.1", port, socket: { data: () => undefined } }).stop(true);
-    return true;
-  } catch {
-    return false;
-  }
 }

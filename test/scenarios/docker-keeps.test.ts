@@ -85,6 +85,7 @@ describe.skipIf(!found)("what containers keep, and what they are made of", () =>
     await stack.up();
     const first = await stack.service("built");
     expect((await docker.inspect(first.instances[0]?.container ?? "")).Image).toBe((await inspectImage(docker.engine, image)).Id);
+    await until("its lines", async () => (await stack.lines("built")).length >= 2);
     expect(await stack.lines("built")).toEqual(["one", "hello world"]);
     expect(await stack.orco("apply")).toMatchObject({ code: 0, err: expect.stringContaining("nothing to change") });
     const untouched = await containerOf(stack, "other");
@@ -93,6 +94,7 @@ describe.skipIf(!found)("what containers keep, and what they are made of", () =>
     await stack.ok("apply");
     const second = await stack.service("built");
     expect(second.instances[0]?.config).not.toBe(first.instances[0]?.config ?? "");
+    await until("its new lines", async () => (await stack.lines("built")).length >= 4);
     expect((await stack.lines("built")).slice(2)).toEqual(["two", "hello world"]);
     expect((await docker.inspect(second.instances[0]?.container ?? "")).Image).toBe((await inspectImage(docker.engine, image)).Id);
     expect(await containerOf(stack, "other")).toBe(untouched);
@@ -148,7 +150,7 @@ describe.skipIf(!found)("what containers keep, and what they are made of", () =>
   });
 
   test("who stands on what is not ready runs on and says so; a container that is paused is unready, one that is killed is started again", async () => {
-    const port = await freePort();
+    const port = freePort();
     const stack = rig.stack(`
       services:
         db:

@@ -26,7 +26,7 @@ describe.skipIf(!found)("nothing of a stack stays in docker", () => {
   });
 
   test("when it could not come up for want of a port", async () => {
-    const port = await freePort();
+    const port = freePort();
     const holder = Bun.serve({ hostname: "127.0.0.1", port, fetch: () => new Response() });
     try {
       const stack = rig.stack(`

@@ -16,7 +16,7 @@ const httpd = (text: string): string =>
 
 describe.skipIf(!found)("a stack with containers", () => {
   test("comes up, is told apart, reached by host port, found by name, and goes with all it had", async () => {
-    const port = await freePort();
+    const port = freePort();
     const stack = rig.stack(`
       services:
         api:

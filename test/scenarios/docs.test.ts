@@ -5,14 +5,20 @@ import { Glob } from "bun";
 import Ajv2020 from "ajv/dist/2020.js";
 import type { Document } from "../../scripts/api-reference/document.ts";
 import { apiReference } from "../../scripts/api-reference/page.ts";
+import { REFERENCES } from "../../scripts/api-reference/references.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
+import { InferenceMetrics } from "../../src/http/inference-metrics.ts";
+import { statusOf } from "../../src/http/problem.ts";
+import { INFERENCE_CODES } from "../../src/kernel/errors.ts";
+import { inferenceSettings } from "../../src/kernel/config-inference.ts";
+import { settings } from "../../src/kernel/config-setting.ts";
 import { parseStepLine } from "../../src/runs/protocol.ts";
+import { freePort } from "../free-port.ts";
 import { type Block, blocksOf, type Ran, runBlocks, shapeOf } from "./page-script.ts";
 import { RunsRig } from "./runs-rig.ts";
 
 /** Every page that shows commands or requests does what it shows. */
 const ROOT = join(import.meta.dirname, "../..");
-const REFERENCE = "docs/references/orchestrator-api.md";
 
 function page(name: string): string {
   return readFileSync(join(ROOT, name), "utf8");
@@ -37,10 +43,14 @@ function withDaemon(title: string, body: (rig: RunsRig) => Promise<void>): void 
   });
 }
 
-/** As one who has followed the first lines of the guide: `orco` on PATH, a daemon of his home. */
-function runPage(rig: RunsRig, blocks: readonly Block[], cwd = rig.dir): Promise<Ran> {
+/** As one who has followed the first lines of the guide: `orco` on PATH, a daemon of his home; engines on ports that are free here. */
+async function runPage(rig: RunsRig, blocks: readonly Block[], cwd = rig.dir): Promise<Ran> {
   const { PATH = "" } = process.env;
-  const env = { PATH: `${join(ROOT, "bin")}:${PATH}`, HOME: rig.dir, TMPDIR: rig.dir, ORCO: rig.url, ORCO_HOME: rig.home };
+  const bin = join(ROOT, "bin");
+  const [engine, a, b] = [freePort(), freePort(), freePort()].map(String);
+  const ports = { ENGINE_PORT: engine ?? "", ENGINE_A_PORT: a ?? "", ENGINE_B_PORT: b ?? "" };
+  const own = { HOME: rig.dir, TMPDIR: rig.dir, ORCO: rig.url, ORCO_HOME: rig.home, ORCO_BIN: join(bin, "orco") };
+  const env = { PATH: `${bin}:${PATH}`, ...own, ...ports };
   return runBlocks(blocks, { script: join(rig.dir, "page.sh"), cwd, env });
 }
 
@@ -61,17 +71,24 @@ function expectAllRan({ code, printed, err }: Ran, commands: readonly Block[]): 
   expect(printed.length).toBe(commands.length);
 }
 
-/** What differs each time: ids, times, hashes, tickets, durations. */
+/** What differs each time: ids, times, hashes, tickets, durations; and how far a run was when a stream began. */
 function plain(text: string): string {
   return text
     .trim()
     .replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "<id>")
-    .replaceAll(/\d+/g, "0");
+    .replaceAll(/\d+/g, "0")
+    .replaceAll(/"status":"\w+","last_seq"/g, '"status":"<status>","last_seq"');
 }
 
 function expectAsShown({ text, language, line }: Block, printed: string): void {
   if (language === "text") expect(`${line}: ${plain(printed)}`).toBe(`${line}: ${plain(text)}`);
   else expect([line, shapeOf(JSON.parse(printed))]).toEqual([line, shapeOf(JSON.parse(text))]);
+}
+
+/** What is shown below commands that are not executed. */
+function answersNobodyAsksFor(markdown: string): Block[] {
+  const blocks = blocksOf(markdown);
+  return blocks.filter(({ language }, index) => language === "json" && blocks[index - 1]?.skip !== undefined);
 }
 
 /** `POST /runs` → what the document says its answers are; those in JSON. */
@@ -82,15 +99,20 @@ function answerSchemas(document: Document, heading: string): object[] {
   return described.map((schema) => ({ ...schema, components: document.components }));
 }
 
-describe("the API reference", () => {
+describe.each(REFERENCES)("the API reference $page", (reference) => {
   withDaemon("is what a daemon serves today: node scripts/bun.mjs scripts/api-reference.ts writes it", async (rig) => {
     const document = await documentOf(rig);
-    expect(page(REFERENCE)).toBe(apiReference(document, page("scripts/api-reference/notes.md")));
+    expect(page(reference.page)).toBe(apiReference(document, page(reference.notes), reference));
+    const ajv = new Ajv2020({ strict: false, validateFormats: false });
+    for (const { heading, text, line } of answersNobodyAsksFor(page(reference.page))) {
+      const isDocumented = answerSchemas(document, heading).some((schema) => ajv.validate(schema, JSON.parse(text)));
+      expect(`${heading}, line ${line}: ${isDocumented}`).toBe(`${heading}, line ${line}: true`);
+    }
   });
 
   withDaemon("is one shell script, and each answer has the shape that is shown and documented", async (rig) => {
     const document = await documentOf(rig);
-    const examples = examplesOf(page(REFERENCE));
+    const examples = examplesOf(page(reference.page));
     const commands = examples.map(({ command }) => command);
     const ran = await runPage(rig, commands);
     expectAllRan(ran, commands);
@@ -111,7 +133,9 @@ describe("the API reference", () => {
 /** With the heading, where the other commands of a page are not for a shell that others share: `npm ci` would take this one's ground away. */
 const PAGES: readonly { readonly name: string; readonly heading?: string }[] = [
   { name: "README.md", heading: "Runs" },
+  { name: "README.md", heading: "Inference" },
   { name: "docs/runs.md" },
+  { name: "docs/inference.md" },
   { name: "docs/guides/orchestrator-local-dev.md" },
   { name: "docs/references/frontend-orchestrator.md" },
 ];
@@ -153,19 +177,45 @@ test("the script on the page about browsers is the one that a browser is tested 
   expect(`${script?.text}\n`).toBe(page("examples/runs/watch.js"));
 });
 
-test("docs/cli.md names every command and action, and every option of those about runs", () => {
+const SPOKEN_OF = new Set(
+  "run runs repair repairs audit schedule worker approve models pools nodes node tasks chat mock-engine".split(" "),
+);
+
+test("docs/cli.md names every command and action, and every option of those about runs and inference", () => {
   const told = page("docs/cli.md");
   const commands = COMMANDS.filter(({ hidden }) => hidden !== true).map(({ name }) => name);
   expect(commands.filter((name) => !new RegExp(`\`${name}\\b`).test(told))).toEqual([]);
   const actions = COMMANDS.flatMap(({ name, actions: all = [] }) => all.map((action) => `${name} ${action.name}`));
   expect(actions.length).toBeGreaterThan(15);
   expect(actions.filter((action) => !new RegExp(`\`${action}\\b`).test(told))).toEqual([]);
-  const ofRuns = COMMANDS.filter(({ name }) => ["run", "runs", "schedule", "worker", "approve"].includes(name));
-  const options = ofRuns
+  const spokenOf = COMMANDS.filter(({ name }) => SPOKEN_OF.has(name));
+  const options = spokenOf
     .flatMap((spec) => [spec, ...(spec.actions ?? [])])
     .flatMap(({ options: all = [] }) => all.map(([flags]) => /--[a-z-]+/.exec(flags)?.[0] ?? flags));
   expect(options.length).toBeGreaterThan(20);
   expect(options.filter((option) => !told.includes(option))).toEqual([]);
+});
+
+describe("docs/inference.md", () => {
+  const told = page("docs/inference.md");
+
+  test("has every setting with its default", () => {
+    const rows = Object.values(inferenceSettings).map((schema) => {
+      const { data } = schema.safeParse(undefined);
+      const [name = ""] = settings.get(schema)?.env ?? [];
+      return { name, preset: typeof data === "number" || typeof data === "string" ? `\`?${RegExp.escape(String(data))}\`? \\|` : "" };
+    });
+    expect(rows.length).toBeGreaterThan(10);
+    const missing = rows.filter(({ name, preset }) => !new RegExp(`^\\| \`${name}\` \\| ${preset}`, "m").test(told));
+    expect(missing).toEqual([]);
+  });
+
+  test("has every metric, and every error with its status", () => {
+    const names = new InferenceMetrics(() => []).families().map(({ name }) => name);
+    expect(names.filter((name) => !told.includes(`\`${name}\``))).toEqual([]);
+    const wrong = INFERENCE_CODES.filter((code) => !told.includes(`| \`${code}\` | ${code === "CANCELED" ? "" : `${statusOf(code)} `}|`));
+    expect(wrong).toEqual([]);
+  });
 });
 
 /** As GitHub names them. */

@@ -47,9 +47,9 @@ describe.skipIf(!found)("orco exec in a container", () => {
   test("what was begun ends with the one who began it", async () => {
     const stack = await up();
     const command = stack.start("exec", "db", "--", "sh", "-c", "sleep 4711 & echo up; wait");
-    await until("the command", () => command.out().includes("up"));
+    await until("the command", () => command.out().includes("up"), 20_000);
     command.kill("SIGKILL");
-    await until("nothing of it", async () => !(await stack.ok("exec", "db", "--", "sh", "-c", "ps")).includes("sleep 4711"));
+    await until("nothing of it", async () => !(await stack.ok("exec", "db", "--", "sh", "-c", "ps")).includes("sleep 4711"), 20_000);
   });
 
   test("what a daemon did not live to end is ended by the next; what somebody else has begun goes on", async () => {
@@ -63,11 +63,11 @@ describe.skipIf(!found)("orco exec in a container", () => {
     const { Id } = await docker.engine.call<{ Id: string }>("POST", `/containers/${container}/exec`, { body: theirs });
     await docker.engine.call("POST", `/exec/${Id}/start`, { body: { Detach: true } });
     const command = stack.start("exec", "db", "--", "sh", "-c", "(setsid sleep 4712 &) ; sleep 4714");
-    await until("the command", async () => /4712.*4714|4714.*4712/.test(await processes()));
+    await until("the command", async () => /4712.*4714|4714.*4712/.test(await processes()), 20_000);
     await rig.killDaemon();
     await command.ended;
     await rig.serve();
-    await until("nothing of it", async () => !/4712|4714/.test(await processes()));
+    await until("nothing of it", async () => !/4712|4714/.test(await processes()), 20_000);
     expect(await processes()).toContain("sleep 4713");
   });
 

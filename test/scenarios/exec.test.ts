@@ -197,7 +197,7 @@ describe("on a terminal", () => {
       "--",
       "sh",
       "-c",
-      "stty size; echo $TERM; trap 'stty size' WINCH; while ! [ -e over ]; do sleep 0.02; done; exit 4",
+      "trap 'stty size' WINCH; stty size; echo $TERM; while ! [ -e over ]; do sleep 0.02; done; exit 4",
     ]);
     await seen.shows("20 70\r\nxterm-256color");
     seen.child.terminal?.resize(90, 33);

@@ -46,4 +46,4 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-for (const [title, check] of CHECKS) test(title, () => check(runs), WAIT_MS);
+for (const [title, check] of CHECKS) test(title, () => check(runs), 3 * WAIT_MS);

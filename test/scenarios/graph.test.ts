@@ -43,12 +43,12 @@ test("a timeout ends the wait with what was waited for and the last word of its 
       db:
         command: "exec sleep 1000"
         health: { interval: 50ms, command: { command: [test, -e, go] }, onUnready: none }
-      api: { command: "exec sleep 1000", dependsOn: [{ target: db, require: ready, timeout: 1s }] }
+      api: { command: "exec sleep 1000", dependsOn: [{ target: db, require: ready, timeout: 3s }] }
       web: { command: "exec sleep 1000", dependsOn: [api] }
   `);
   const said = await stack.orco("up", "-d", "--wait");
   expect(said.code).toBe(1);
-  expect(said.err).toMatch(/api blocked: dependency db not Ready \(timeout 1s, probe failing: .+\)/);
+  expect(said.err).toMatch(/api blocked: dependency db not Ready \(timeout 3s, probe failing: .+\)/);
   expect(said.err).toContain("web blocked: dependency api not Ready (api blocked: dependency db not Ready");
   expect(await stack.service("api")).toMatchObject({ state: "Failed", instances: [{ reason: "dependency_blocked" }] });
   expect(await stack.service("db")).toMatchObject({ state: "Running", ready: false });

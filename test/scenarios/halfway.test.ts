@@ -68,7 +68,7 @@ test("up of one service changes another that is stopped, but does not start it",
 test("a service that a failed apply did not come to stays what it was: nothing to change, a restart and a scale keep its version", async () => {
   const body = (db: string, api: string): string => `
     services:
-      db: { command: "exec sleep ${db}" }
+      db: { command: "exec sleep ${db}", update: { observationWindow: 2s } }
       api: { command: "exec sleep ${api}", dependsOn: [db] }
   `;
   const stack = rig.stack(body("1000", "1001"));
@@ -87,7 +87,7 @@ test("services that fail at the same time are all wanted as they were", async ()
   const names = ["a", "b", "c", "d"];
   const body = (seconds: string): string => `
     services:
-${names.map((name) => `      ${name}: { command: "exec sleep ${seconds}" }`).join("\n")}
+${names.map((name) => `      ${name}: { command: "exec sleep ${seconds}", update: { observationWindow: 2s } }`).join("\n")}
   `;
   const stack = rig.stack(body("1000"));
   await stack.up();

@@ -34,7 +34,7 @@ describe("the examples of the guides", () => {
   for (const tool of ["pm2", "supervisord", "process-compose"])
     scenario(`${tool}: comes up, answers, and goes`, async (rig) => {
       cpSync(EXAMPLES, join(rig.dir, "migrate"), { recursive: true });
-      const [cwd, port] = [join(rig.dir, "migrate", tool), await freePort()];
+      const [cwd, port] = [join(rig.dir, "migrate", tool), freePort()];
       const env = { API_PORT: `${port}`, DATA_DIR: join(rig.dir, "data"), NODE: process.execPath };
       const up = await rig.orco(["up", "-d", "--wait"], { cwd, env });
       expect(up).toMatchObject({ code: 0 });
@@ -55,7 +55,7 @@ const { rig, docker } = found ?? ({} as { rig: Rig; docker: Docker });
 
 describe.skipIf(!found)("an imported stack", () => {
   test("runs as compose meant it: order, health, secrets, configs, ports, names", async () => {
-    const port = await freePort();
+    const port = freePort();
     const name = `imported-${port}`;
     const cwd = join(rig.dir, name);
     mkdirSync(cwd, { recursive: true });

@@ -17,7 +17,7 @@ test("who follows and is read by nobody any more ends, though nothing happens", 
     const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
     expect(out.split("\n")).toHaveLength(2);
     expect(err).toBe("code 0\n");
-    expect(performance.now() - began).toBeLessThan(5000);
+    expect(performance.now() - began).toBeLessThan(20_000);
   }
 });
 

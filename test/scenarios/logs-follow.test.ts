@@ -15,12 +15,16 @@ test("-n 0 -F over a kill of the daemon: nothing from before, all from then on, 
       b: { command: "echo old; ${says(["four"])}" }
   `);
   await stack.up();
-  await until("both to have spoken", async () => (await stack.records("logs")).filter(({ message }) => message === "old").length === 2);
+  await until(
+    "both to have spoken",
+    async () => (await stack.records("logs")).filter(({ message }) => message === "old").length === 2,
+    20_000,
+  );
   const none = stack.start("logs", "-n", "0", "-F", "--json");
   const tail = stack.start("logs", "-n", "1", "-F", "a", "--json");
-  await until("the followers to be there", async () => (await followers()) === 2 && tail.out().includes("old"));
+  await until("the followers to be there", async () => (await followers()) === 2 && tail.out().includes("old"), 20_000);
   stack.write("one", "");
-  await until("a line", () => none.out().includes("one said"));
+  await until("a line", () => none.out().includes("one said"), 20_000);
   await rig.killDaemon();
   for (const name of ["two", "four"]) stack.write(name, "");
   await rig.serve();
@@ -42,9 +46,9 @@ test("-n 0 -F over a kill of the daemon: nothing from before, all from then on, 
 test("a follower that saw nothing before the daemon was killed misses nothing either", async () => {
   const stack = rig.stack(`services: { a: { command: "echo old; ${says(["one"])}" } }`);
   await stack.up();
-  await until("it to have spoken", async () => (await stack.records("logs")).some(({ message }) => message === "old"));
+  await until("it to have spoken", async () => (await stack.records("logs")).some(({ message }) => message === "old"), 20_000);
   const follower = stack.start("logs", "-n", "0", "-F", "--json");
-  await until("the follower to be there", async () => (await followers()) === 1);
+  await until("the follower to be there", async () => (await followers()) === 1, 20_000);
   const since = performance.now();
   await until("it to know that it is heard", () => performance.now() - since > 1000); // it says nothing of that
   await rig.killDaemon();

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { errnoOf } from "../../src/kernel/errors.ts";
 import type { ServiceView, StackView } from "../../src/stack/view.ts";
 import { until } from "../until.ts";
 import { firstWorld, follow, nextCommand, randomOf, SERVICES, standsOnStopped, type Command, type World } from "./model.ts";
@@ -82,7 +83,12 @@ async function carryOut({ rig, stack, world, hasty, random }: Call, command: Com
 async function killOne(stack: StackUnderTest, service: string, random: () => number): Promise<void> {
   const pids = (await stack.service(service)).instances.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
   const pid = pids[Math.floor(random() * pids.length)];
-  if (pid !== undefined && commandOf(pid).startsWith("sleep 1000.")) process.kill(pid, "SIGKILL");
+  try {
+    if (pid !== undefined && commandOf(pid).startsWith("sleep 1000.")) process.kill(pid, "SIGKILL");
+  } catch (error) {
+    // It has just ended by itself.
+    if (errnoOf(error) !== "ESRCH") throw error;
+  }
 }
 
 /** No change is under way, the view is as the model says, and so are the processes. */

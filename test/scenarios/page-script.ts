@@ -40,12 +40,15 @@ export interface Ran {
 
 const MARK = "\u001E";
 
+/** What a page starts in the background goes when its script ends, also where it fails half way. */
+const TIDY = "trap 'kill $(jobs -p) 2>/dev/null || :' EXIT\n";
+
 /** All blocks as one script, as somebody would who copies them into a shell one after the other: `sh -eu`. */
 export async function runBlocks(
   blocks: readonly Block[],
   { script, cwd, env }: { script: string; cwd: string; env: Record<string, string> },
 ): Promise<Ran> {
-  writeFileSync(script, blocks.map(({ text }) => `printf '\\036'\n${text}\n`).join(""));
+  writeFileSync(script, TIDY + blocks.map(({ text }) => `printf '\\036'\n${text}\n`).join(""));
   const child = Bun.spawn(["sh", "-eu", script], { cwd, env, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   const [out, err, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
   return { code, printed: out.split(MARK).slice(1), err };

@@ -53,7 +53,7 @@ const httpd = (text: string): string =>
 
 describe.skipIf(!installed)("a stack on podman", () => {
   test("comes up beside a process, is found by name and reached through the edge, is restarted, asked, updated and taken down", async () => {
-    const port = await freePort();
+    const port = freePort();
     const source = (text: string): string => `
       services:
         api:

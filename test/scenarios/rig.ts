@@ -11,7 +11,7 @@ import { StackUnderTest } from "./stack-under-test.ts";
 const ROOT = resolve(import.meta.dirname, "../..");
 /** What is tested: `ORCO_BIN` may name a compiled binary. */
 export const ORCO = process.env["ORCO_BIN"] ?? join(ROOT, "bin/orco");
-const COMMAND_TIMEOUT_MS = 30_000;
+const COMMAND_TIMEOUT_MS = 60_000;
 
 export interface Said {
   readonly code: number;
@@ -51,6 +51,11 @@ export class Rig {
     mkdirSync(this.mark);
   }
 
+  /** How orco is started; a machine of its own is entered first. */
+  protected get program(): readonly string[] {
+    return [ORCO];
+  }
+
   /** A stack of its own name whose file holds `services` (and what else stands beside it). */
   stack(body: string, name = `${this.prefix}${++this.stacks}`): StackUnderTest {
     const dir = join(this.dir, name);
@@ -62,16 +67,18 @@ export class Rig {
     return this.start(args, options).ended;
   }
 
-  /** The command while it runs. */
-  start(args: readonly string[], { cwd = this.dir, env = {} }: { cwd?: string; env?: Record<string, string> } = {}): Started {
-    const child = Bun.spawn([ORCO, ...args], {
+  /** The command while it runs, for as long as a command may; `isDaemon`: until it is killed. */
+  start(
+    args: readonly string[],
+    { cwd = this.dir, env = {}, isDaemon = false }: { cwd?: string; env?: Record<string, string>; isDaemon?: boolean } = {},
+  ): Started {
+    const child = Bun.spawn([...this.program, ...args], {
       cwd,
       env: { ...this.base(), ...env },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",
-      timeout: COMMAND_TIMEOUT_MS,
-      killSignal: "SIGKILL",
+      ...(!isDaemon && { timeout: COMMAND_TIMEOUT_MS, killSignal: "SIGKILL" }),
     });
     let [out, err] = ["", ""];
     const reading = Promise.all([collect(child.stdout, (text) => (out += text)), collect(child.stderr, (text) => (err += text))]);
@@ -99,13 +106,13 @@ export class Rig {
     const pid = this.daemonPid();
     if (pid === undefined) throw new Error("no daemon to kill");
     process.kill(pid, signal);
-    await until(`daemon ${pid} to be gone after ${signal}`, () => !isAlive(readStat(pid)), 10_000);
+    await until(`daemon ${pid} to be gone after ${signal}`, () => !isAlive(readStat(pid)), 20_000);
   }
 
   /** A daemon in the foreground, answering. */
   async serve(): Promise<Started> {
-    const started = this.start(["serve"]);
-    await until("the daemon to answer", () => this.client.health().catch(() => undefined), 10_000);
+    const started = this.start(["serve"], { isDaemon: true });
+    await until("the daemon to answer", () => this.client.health().catch(() => undefined), 20_000);
     return started;
   }
 
@@ -140,7 +147,7 @@ export class Rig {
       if (left.length > 0) throw new Error(`left running:\n${left.join("\n")}`);
     } finally {
       for (const child of this.children) child.kill("SIGKILL");
-      await until("nothing of this rig to be left", () => this.killMarked() === 0, 10_000);
+      await until("nothing of this rig to be left", () => this.killMarked() === 0, 20_000);
       this.callOffReaper();
       rmSync(this.dir, { recursive: true, force: true });
     }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { join } from "node:path";
 import { allPids } from "../../src/supervise/proc.ts";
+import { keptIn } from "../kept.ts";
 import { type Fields, type Reply, RunsRig, runsRig, sh } from "./runs-rig.ts";
 
 const KEY = "canary-0f9d3c-of-the-api-key";
@@ -83,11 +83,8 @@ describe("the API key", () => {
     await rig.ended(id);
     const { text } = await rig.get(`/runs/${id}/logs`);
     expect(text).toContain("ORCO_RUN_ID");
-    const found = readdirSync(rig.home, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-    for (const { parentPath, name } of found) {
-      const bytes = readFileSync(join(parentPath, name), "latin1");
-      expect([name, bytes.includes(KEY), bytes.includes(token)]).toEqual([name, false, false]);
-    }
+    for (const { path, text: kept } of keptIn(rig.home))
+      expect([path, kept.includes(KEY), kept.includes(token)]).toEqual([path, false, false]);
     const lines = allPids().map((pid) => {
       try {
         return readFileSync(`/proc/${pid}/cmdline`, "utf8");

@@ -47,13 +47,17 @@ export interface Ask {
 const UUIDV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 export const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
+interface OpenApi {
+  readonly paths: Record<string, Record<string, { responses: Record<string, { content?: Fields }> }>>;
+}
+
 /** A daemon over TCP, every answer of which is held against the document that it serves itself. */
 export class RunsRig extends Rig {
   url = "";
   /** Sent with every request. */
   readonly headers: Record<string, string> = {};
   private readonly validators = new Map<string, ValidateFunction>();
-  private document: { paths: Record<string, Record<string, { responses: Record<string, { content?: Fields }> }>> } | undefined;
+  private document: Promise<OpenApi> | undefined;
   private ajv = new Ajv2020({ strict: false });
 
   /** A daemon of this home. Unlike a command of the rig it lives until it is killed. */
@@ -128,7 +132,7 @@ export class RunsRig extends Rig {
   }
 
   /** The run, as soon as it is as wanted. */
-  runWhen(id: string, wanted: (run: SeenRun) => boolean, timeoutMs = 10_000): Promise<SeenRun> {
+  runWhen(id: string, wanted: (run: SeenRun) => boolean, timeoutMs = 20_000): Promise<SeenRun> {
     return until(
       `run ${id}`,
       async () => {
@@ -180,8 +184,8 @@ export class RunsRig extends Rig {
   }
 
   private async answerOf(method: string, path: string, status: number, said: string): Promise<Fields | undefined> {
-    this.document ??= await this.learn();
-    const found = Object.entries(this.document.paths).find(([template]) =>
+    this.document ??= this.learn();
+    const found = Object.entries((await this.document).paths).find(([template]) =>
       new RegExp(`^${template.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/]+")}$`).test(path),
     );
     const answer = found?.[1][method.toLowerCase()]?.responses[String(status)];
@@ -189,10 +193,10 @@ export class RunsRig extends Rig {
     return answer?.content;
   }
 
-  private async learn(): Promise<NonNullable<typeof this.document>> {
+  private async learn(): Promise<OpenApi> {
     const { body } = await this.get("/openapi.json");
     this.ajv.addSchema(body, "openapi");
-    return body as unknown as NonNullable<typeof this.document>;
+    return body as unknown as OpenApi;
   }
 
   private async validator(name: string, make: () => Promise<object>): Promise<ValidateFunction> {

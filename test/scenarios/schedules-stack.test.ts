@@ -54,12 +54,17 @@ test("each time makes one run, which ends as its service does", async () => {
   expect(bad.last).toMatchObject({ outcome: "failed", at: expect.stringMatching(TIME) });
   await stack.ok("stop", "bad");
   await stack.ok("stop", "good");
-  const runs = await scheduledRuns(stack);
+  // The last one may just be ending.
+  const isOver = ({ status }: { readonly status: string }): boolean => status !== "pending" && status !== "running";
+  const runs = await until("all runs to be over", async () => {
+    const all = await scheduledRuns(stack);
+    return all.every(isOver) ? all : undefined;
+  });
   const of = (name: string) => runs.filter((run) => run.service === name && run.status !== "canceled");
   expect(of("good").every(({ status }) => status === "completed")).toBe(true);
   expect(of("bad").every(({ status, error }) => status === "failed" && error?.message === "exit code 3")).toBe(true);
-  expect(of("good").length).toBe(linesOf(stack, "good").length);
-  expect(of("bad").length).toBe(linesOf(stack, "bad").length);
+  // The last one may have said its line and been stopped then.
+  for (const name of ["good", "bad"]) expect(linesOf(stack, name).length - of(name).length).toBeOneOf([0, 1]);
 });
 
 /** Begins, and ends when somebody makes the file `go`. */

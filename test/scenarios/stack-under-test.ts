@@ -5,7 +5,7 @@ import type { ServiceView, StackView } from "../../src/stack/view.ts";
 import type { LogRecord } from "../../src/supervise/logs/record.ts";
 import type { Rig, Said, Started } from "./rig.ts";
 
-const WAIT_MS = 15_000;
+const WAIT_MS = 30_000;
 
 type Found<T> = Exclude<T, false | null | undefined>;
 

@@ -14,11 +14,11 @@ test("the document's table, with real services", async () => {
     services:
       db: { command: "echo listening on 5432; exec sleep 1000" }
       api:
-        command: [${process.execPath}, ${SERVER}, --port, "\${PORT}", --ready-after, "1500"]
+        command: [${process.execPath}, ${SERVER}, --port, "\${PORT}", --ready-after, "5000"]
         ports: ["8080"]
         replicas: 2
         dependsOn: [db]
-        health: { http: { url: "http://localhost:8080/health" }, interval: 100ms, gracePeriod: 10s }
+        health: { http: { url: "http://localhost:8080/health" }, interval: 100ms, gracePeriod: 30s }
       web: { command: "exec sleep 1000", dependsOn: [api] }
   `);
   await stack.ok("up", "-d");
@@ -27,8 +27,7 @@ test("the document's table, with real services", async () => {
   expect(waiting[0]).toMatch(/^SERVICE +STATE +READY +REPL +RESTARTS +AGE +MESSAGE$/);
   const row = (screen: readonly string[], name: string): string => screen.find((line) => line.startsWith(`${name} `)) ?? "";
   expect(row(waiting, "web")).toMatch(/^web +\w+ +false +\d\/1 +0 +\S+ +waiting for api \(ready\)$/);
-  const first = (await stack.service("api")).instances[0]?.pid ?? 0;
-  process.kill(first, "SIGKILL");
+  process.kill(await stack.pid("api"), "SIGKILL");
   const up = await terminal.see("all to run", (lines) => ["db", "api", "web"].every((name) => RUNNING.test(row(lines, name))));
   expect(row(up, "db")).toMatch(/^db +Running +true +1\/1 +0 +(?:\d+m)?\d+m?s +listening on 5432$/);
   expect(row(up, "api")).toMatch(/^api +Running +true +2\/2 +1 +(?:\d+m)?\d+m?s +200 OK \/health \(avg \d+ms\)$/);

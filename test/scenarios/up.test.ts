@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { until } from "../until.ts";
 import { scenario, sharedRig } from "./rig.ts";
 
 const rig = sharedRig();
@@ -30,9 +31,9 @@ test("up --wait --timeout ends with 124 and what it waits for; the stack goes on
       db: { command: "exec sleep 1000", health: { command: { command: [test, -e, go] }, interval: 50ms, failureThreshold: 1000 } }
       api: { command: "exec sleep 1000", dependsOn: [db] }
   `);
-  const said = await stack.orco("up", "-d", "--wait", "--timeout", "300ms");
+  const said = await stack.orco("up", "-d", "--wait", "--timeout", "2s");
   expect(said.code).toBe(124);
-  expect(said.err).toContain("not ready after 300ms");
+  expect(said.err).toContain("not ready after 2s");
   expect(said.err).toContain("api blocked: waiting for db (ready)");
   stack.write("go", "");
   await stack.whenService("api", "to be ready after all", ({ ready }) => ready);
@@ -69,7 +70,9 @@ scenario("two ups at once, on a home without a daemon: one daemon, one process a
   for (const said of both) expect(said.code === 0 || (said.code === 5 && said.err.includes("run "))).toBe(true);
   expect(both.some(({ code }) => code === 0)).toBe(true);
   await stack.when("both to run", ({ services }) => services.every(({ ready }) => ready));
-  expect(own.instances().filter((line) => line.includes("sleep 1000") && !line.includes("sh"))).toHaveLength(2);
+  const sleeping = (): number => own.instances().filter((line) => line.includes("sleep 1000") && !line.includes("sh")).length;
+  await until("both to have become their commands", () => sleeping() >= 2);
+  expect(sleeping()).toBe(2);
 });
 
 test("a taken port names who has it; when it falls free the service starts by policy", async () => {

@@ -108,7 +108,7 @@ test("the observation window counts: an instance that fails within it undoes the
       one:
         command: "${command}"
         restartPolicy: { backoff: { min: 10ms } }
-        update: { strategy: rolling, observationWindow: 400ms }
+        update: { strategy: rolling, observationWindow: 3s }
   `;
   const stack = rig.stack(body("exec sleep 1000"));
   await stack.up();

@@ -18,15 +18,22 @@ const RANKS: Readonly<Record<string, number>> = {
   retention: 3,
   daemon: 4,
   worker: 4,
+  node: 4,
 };
 
 /** The other side of the socket: what each may import besides itself. `types` are `import type` only. */
 const OUTSIDE: Readonly<Record<string, { values: readonly string[]; types: readonly string[] }>> = {
-  client: { values: ["kernel"], types: ["supervise", "workflow", "stack", "deploy", "runs", "http"] },
-  terminal: { values: ["kernel"], types: ["supervise", "workflow", "stack", "deploy", "runs", "http"] },
-  cli: { values: ["kernel", "client", "terminal"], types: ["supervise", "workflow", "stack", "deploy", "runs", "http"] },
-  tui: { values: ["kernel", "client", "terminal"], types: ["supervise", "workflow", "stack", "deploy", "runs", "http"] },
-  web: { values: ["kernel", "client"], types: ["supervise", "workflow", "stack", "deploy", "runs", "http"] },
+  client: { values: ["kernel"], types: ["supervise", "workflow", "stack", "deploy", "runs", "inference", "repair", "http"] },
+  terminal: { values: ["kernel"], types: ["supervise", "workflow", "stack", "deploy", "runs", "inference", "repair", "http"] },
+  cli: {
+    values: ["kernel", "client", "terminal"],
+    types: ["supervise", "workflow", "stack", "deploy", "runs", "inference", "repair", "http"],
+  },
+  tui: {
+    values: ["kernel", "client", "terminal"],
+    types: ["supervise", "workflow", "stack", "deploy", "runs", "inference", "repair", "http"],
+  },
+  web: { values: ["kernel", "client"], types: ["supervise", "workflow", "stack", "deploy", "runs", "inference", "repair", "http"] },
   main: { values: ["kernel", "cli", "daemon"], types: [] },
 };
 
@@ -37,7 +44,11 @@ const GRANTS: readonly { readonly file: RegExp; readonly folders: readonly strin
   { file: /^src\/cli\/import(-[a-z]+)?\.ts$/, folders: ["stack"], why: "import works offline" },
   { file: /^src\/cli\/serve\.ts$/, folders: ["daemon"], why: "`orco serve` is the daemon" },
   { file: /^src\/cli\/edge-worker\.ts$/, folders: ["edge"], why: "`orco edge-worker` is a worker" },
+  { file: /^src\/cli\/repair-analyze\.ts$/, folders: ["repair"], why: "`orco repair analyze` works offline" },
+  { file: /^src\/cli\/mock-engine\.ts$/, folders: ["inference"], why: "`orco mock-engine` is a server of its own" },
   { file: /^src\/cli\/worker\.ts$/, folders: ["worker"], why: "`orco worker` is a worker of runs" },
+  { file: /^src\/cli\/node\.ts$/, folders: ["node"], why: "`orco node` is a node" },
+  { file: /^src\/node\/local\.ts$/, folders: ["client"], why: "a node is a client of its own daemon and of the control plane" },
   { file: /^src\/worker\/(run-api|daemon-queue)\.ts$/, folders: ["client"], why: "a worker is a client of the daemon" },
   { file: /^src\/http\/.*\.(test|suite)\.ts$/, folders: ["client"], why: "HTTP is tested through the project's own client" },
 ];

@@ -6,5 +6,5 @@ const ask = async () => {
 };
 await ask();
 console.log("worker ready");
-const timer = setInterval(() => ask().catch((error) => console.error(String(error))), 1000);
+const timer = setInterval(() => void ask().catch((error) => console.error(String(error))), 1000);
 process.on("SIGTERM", () => clearInterval(timer));

@@ -4,8 +4,8 @@ import { errnoOf } from "../../kernel/errors.ts";
 interface Bell {
   readonly watcher: FSWatcher;
   readonly listeners: Set<() => void>;
-  /** Of the folder it listens to: another folder of that name is not heard. */
-  readonly inode: number;
+  /** Which folder it listens to (`folderId`): another folder of that name is not heard. */
+  readonly id: string;
 }
 
 /**
@@ -24,9 +24,9 @@ export class Bells {
     return this.polling;
   }
 
-  listen(folder: string, inode: number, listener: () => void): void {
+  listen(folder: string, id: string, listener: () => void): void {
     const known = this.bells.get(folder);
-    if (known?.inode === inode) {
+    if (known?.id === id) {
       known.listeners.add(listener);
       return;
     }
@@ -37,7 +37,7 @@ export class Bells {
     const watcher = this.open(folder, () => {
       for (const one of listeners) one();
     });
-    if (watcher) this.bells.set(folder, { watcher, listeners, inode });
+    if (watcher) this.bells.set(folder, { watcher, listeners, id });
   }
 
   leave(folder: string, listener: () => void): void {

@@ -8,3 +8,8 @@ export function lookAt(path: string, { follow = true }: { follow?: boolean } = {
     return undefined; // A part of the path is a file, or may not be entered.
   }
 }
+
+/** Which folder it is: one that is made under the name of another that has gone may get its inode. */
+export function folderId({ ino, birthtimeMs }: Stats): string {
+  return `${ino} ${birthtimeMs}`;
+}

@@ -2,13 +2,14 @@ import { readdirSync, type Stats } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Bells } from "./bells.ts";
 import { Rules } from "./rules.ts";
-import { lookAt } from "./look-at.ts";
+import { folderId, lookAt } from "./look-at.ts";
 
 /** What differs when a file does: time, size, inode and mode. */
 type Stamp = string;
 
 interface Folder {
-  readonly inode: number;
+  /** `folderId` */
+  readonly id: string;
   readonly files: ReadonlyMap<string, Stamp>;
   /** Folders directly in it. */
   readonly children: readonly string[];
@@ -52,16 +53,17 @@ export class Tree {
     this.listeners.clear();
   }
 
-  private lookAtFolder({ ino }: Stats, all: boolean): void {
+  private lookAtFolder(found: Stats, all: boolean): void {
     if (this.file !== undefined) this.lookAtFile(undefined);
-    const another = this.folders.get(this.root)?.inode !== ino;
+    const id = folderId(found);
+    const another = this.folders.get(this.root)?.id !== id;
     if (all || another) this.rules.forget();
-    if (all || another) return this.scan(this.root, ino, true);
+    if (all || another) return this.scan(this.root, id, true);
     for (const folder of this.dirty) {
       const known = this.folders.get(folder);
       const now = known && lookAt(folder, { follow: false });
       // A folder that was forgotten meanwhile has been seen by its parent's look.
-      if (known) this.scan(folder, folder === this.root ? ino : (now?.ino ?? known.inode), false);
+      if (known) this.scan(folder, folder === this.root ? id : now ? folderId(now) : known.id, false);
     }
   }
 
@@ -73,32 +75,32 @@ export class Tree {
     // A file is replaced more often than written: its folder tells of both.
     const folder = dirname(this.root);
     const above = lookAt(folder);
-    if (above) this.listen(folder, above.ino);
+    if (above) this.listen(folder, folderId(above));
     else this.leave(folder);
   }
 
-  private scan(folder: string, inode: number, deep: boolean): void {
+  private scan(folder: string, id: string, deep: boolean): void {
     // First listened to, then read: what happens in between rings.
-    this.listen(folder, inode);
+    this.listen(folder, id);
     const entries = entriesOf(folder);
     if (!entries) return this.forget(folder);
     const before = this.folders.get(folder);
     const otherRules = this.rulesDiffer(folder, before);
     if (otherRules) this.rules.forgetFolder(folder);
     const files = new Map<string, Stamp>();
-    const children = new Map<string, number>();
+    const children = new Map<string, string>();
     for (const entry of entries) {
       const path = join(folder, entry.name);
       if (this.rules.ignores(path, entry.isDirectory())) continue;
       const found = lookAt(path, { follow: false });
-      if (found?.isDirectory()) children.set(path, found.ino);
+      if (found?.isDirectory()) children.set(path, folderId(found));
       else if (found) files.set(entry.name, stampOf(found));
     }
-    this.folders.set(folder, { inode, files, children: [...children.keys()] });
+    this.folders.set(folder, { id, files, children: [...children.keys()] });
     this.compare(folder, before?.files ?? new Map(), files);
     for (const path of before?.children ?? []) if (!children.has(path)) this.forget(path);
-    for (const [path, ino] of children)
-      if (deep || otherRules || this.folders.get(path)?.inode !== ino) this.scan(path, ino, deep || otherRules);
+    for (const [path, child] of children)
+      if (deep || otherRules || this.folders.get(path)?.id !== child) this.scan(path, child, deep || otherRules);
   }
 
   /** A folder that is new may have had others under its name. */
@@ -122,7 +124,7 @@ export class Tree {
     for (const path of known.children) this.forget(path);
   }
 
-  private listen(folder: string, inode: number): void {
+  private listen(folder: string, id: string): void {
     let listener = this.listeners.get(folder);
     if (!listener) {
       listener = () => {
@@ -131,7 +133,7 @@ export class Tree {
       };
       this.listeners.set(folder, listener);
     }
-    this.ports.bells.listen(folder, inode, listener);
+    this.ports.bells.listen(folder, id, listener);
   }
 
   private leave(folder: string): void {

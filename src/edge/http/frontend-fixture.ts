@@ -113,6 +113,19 @@ export class EdgeFixture implements Disposable {
     }
   }
 
+  /** Requests with their answers on a connection of their own: what was written before them has been read by then. */
+  async roundTrips(): Promise<void> {
+    const client = this.ask();
+    const target = await this.target.next();
+    for (const word of ["first", "second"]) {
+      if (word !== "first") client.write(request());
+      await target.until("GET / ");
+      target.text = "";
+      target.write(answer(word));
+      await client.until(word);
+    }
+  }
+
   [Symbol.dispose](): void {
     this.pool.cutAll();
     this.frontend.cutAll();

@@ -44,7 +44,7 @@ export class Peer {
       if (typeof wanted === "function") return wanted(this);
       return typeof wanted === "string" ? this.text.includes(wanted) : wanted.test(this.text);
     };
-    const timeout = AbortSignal.timeout(5_000);
+    const timeout = AbortSignal.timeout(15_000);
     while (!met()) {
       if (this.closed || timeout.aborted) throw new Error(`waited in vain for ${String(wanted)}; ${this.state()}`);
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { processorTime } from "../../../test/processor-time.ts";
 import { parseRequest, parseResponse } from "./head.ts";
 import { MAX_HEAD_BYTES, MAX_TARGET_BYTES, type Refusal, type RequestHead, type ResponseHead } from "./message.ts";
 
@@ -163,11 +164,11 @@ describe("sizes", () => {
       `Connection: ${", ".repeat(7_500)}`,
       `Transfer-Encoding: a${"\t".repeat(15_000)}b`,
     ];
-    const began = performance.now();
+    const spent = processorTime();
     for (const line of nasty) parseRequest(Buffer.from(`GET / HTTP/1.1\r\n${HOST}${line}\r\n\r\n`));
     for (const part of ["/", "/a/..", "/%2e%2e", "/.%2f", "/%2f"]) parseRequest(Buffer.from(`GET ${part.repeat(1600)}`));
     for (const part of ["/", "/a/..", "/%2e%2e", "/.%2f", "/%2f"]) parseRequest(Buffer.from(`GET ${part.repeat(1000)} HTTP/1.1\r\n\r\n`));
-    expect(performance.now() - began).toBeLessThan(1000);
+    expect(spent()).toBeLessThan(1000);
   });
 });
 

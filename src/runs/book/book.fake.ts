@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FakeClock } from "../../kernel/clock.ts";
 import { OrcoError } from "../../kernel/errors.ts";
 import type { JournalEvent, NewEvent, ReadQuery, Write } from "../../kernel/event.ts";
 import { uuidv7 } from "../../kernel/id.ts";
 import { Journal } from "../../kernel/journal.ts";
+import { quickFolder } from "../../kernel/quick-folder.fake.ts";
 import type { Queryable } from "../../kernel/rows.ts";
 import { Book } from "../book.ts";
 import type { Plan, PlanStep } from "../plan.ts";
@@ -69,7 +69,7 @@ export const LEASE_MS = 30_000;
 
 /** One home with one daemon after the other, on one clock. */
 export class Lives implements Disposable {
-  readonly home = mkdtempSync(join(tmpdir(), "orco-book-"));
+  readonly home = mkdtempSync(join(quickFolder(), "orco-book-"));
   readonly clock = new FakeClock();
   private disk: Journal | undefined;
   private life: Life | undefined;

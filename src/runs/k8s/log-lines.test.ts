@@ -17,3 +17,12 @@ test("the token of the run is in no line and no message; a carriage return is no
   await reader.take(`2026-01-01T00:00:09Z ${"x".repeat(1_000_000)}`);
   expect(reader.lastLine?.length).toBe(4000);
 });
+
+test("what the kubelet says in place of a log that has gone is no line of the program", async () => {
+  const heard = new Heard();
+  const reader = new LogLines(heard, { clock: systemClock(), signal: new AbortController().signal, createdAt: 0 }, 0);
+  const answer = `unable to retrieve container logs for containerd://${"0a".repeat(32)}`;
+  await reader.take(answer);
+  await reader.take(`2026-01-01T00:00:01Z ${answer}`);
+  expect(heard.lines).toEqual([answer]);
+});

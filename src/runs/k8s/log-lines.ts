@@ -7,6 +7,8 @@ import { LogCursor, stampedLine } from "./log-cursor.ts";
 
 /** Streams of a container are written by two threads: their lines are at most this much out of order. */
 const DISORDER_US = 2_000_000;
+/** What a kubelet answers, with 200, in place of the log of a container that has just gone: no program said it. */
+const NO_LOG = /^unable to retrieve container logs for \S+$/;
 /** More of it than is ever shown, whatever of it is no text. */
 const MAX_LAST_CHARS = 4000;
 
@@ -40,6 +42,7 @@ export class LogLines {
   /** Resolves when what it said is on disk. Rejects when that was refused for good. */
   async take(line: string): Promise<void> {
     const stamped = stampedLine(line, this.how.createdAt);
+    if (!stamped && NO_LOG.test(line)) return;
     if (!stamped) return this.output.log({ at: this.how.clock.now(), source: "stdout", message: this.clean(line) });
     const message = parseStepLine(this.clean(stamped.text));
     const taken = (message.kind === "log" ? this.lines : this.messages).take(stamped.us);

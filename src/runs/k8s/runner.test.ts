@@ -178,7 +178,7 @@ describe("an API server that has a bad day", () => {
     const refused = dead.runner().assertAvailable();
     expect(refused).rejects.toMatchObject({ code: "unavailable", facts: { retry_after_s: 5 } });
     await refused.catch(() => undefined);
-    expect(performance.now() - began).toBeLessThan(3000);
+    expect(performance.now() - began).toBeLessThan(8000);
   });
 });
 

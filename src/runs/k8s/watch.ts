@@ -50,11 +50,14 @@ export async function keepLike<T extends { readonly name: string; readonly uid: 
       if (place.at === undefined || clock.monotonic() >= place.relistAt) await list(source, { shelf, place, signal });
       const began = clock.monotonic();
       await watch(source, { shelf, place, signal });
-      if (clock.monotonic() - began > FIRST_WAIT_MS) {
+      const lasted = clock.monotonic() - began;
+      if (lasted > FIRST_WAIT_MS && place.at !== undefined) {
         wait = FIRST_WAIT_MS;
         continue;
       }
-      // A server or a proxy that ends every watch at once, or has forgotten the version of a list that took long, must not be asked in a circle.
+      // A server or a proxy that ends every watch at once, or has forgotten the version of a list that took long, must not be asked in a circle. One that
+      // forgets it in the end is asked as after any other that lasted.
+      if (lasted > MAX_WAIT_MS) wait = FIRST_WAIT_MS;
     } catch (error) {
       if (signal.aborted) return;
       if (statusOf(error) === undefined) source.client.doubt();

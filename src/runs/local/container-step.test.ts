@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -40,9 +40,11 @@ function ours() {
   return listContainers(docker as Engine, { "orco.home": homeId(home) });
 }
 
+setDefaultTimeout(90_000);
+
 afterAll(async () => {
   for (const steps of opened) steps.close();
-  if (docker) for (const { Id } of await ours()) await removeContainer(docker, Id);
+  if (docker) await Promise.all((await ours()).map(({ Id }) => removeContainer(docker, Id)));
   rmSync(home, { recursive: true, force: true });
 });
 
@@ -121,7 +123,7 @@ describe.skipIf(!docker)("a container as a step", () => {
     expect(heard[0].messages()).toContain("bye");
     deaf.stop("cancel", 100);
     expect(await deaf.ended).toMatchObject({ kind: "canceled", message: "canceled: did not end within 100ms of SIGTERM and was killed" });
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(performance.now() - began).toBeLessThan(50_000);
   });
 
   test("that is stopped before it runs does not run", async () => {
@@ -145,8 +147,7 @@ describe.skipIf(!docker)("a container as a step", () => {
         error: { code: "not_found", message: expect.stringContaining("other:1") },
       });
     } finally {
-      for (const { Id, Image } of await listContainers(docker as Engine, { "orco.home": homeId(home) }))
-        if (Image === image) await removeContainer(docker as Engine, Id);
+      for (const { Id, Image } of await ours()) if (Image === image) await removeContainer(docker as Engine, Id);
       await docker?.call("DELETE", `/images/${encodeURIComponent(image)}`).catch(() => undefined);
       await close();
     }
@@ -229,15 +230,16 @@ describe.skipIf(!docker)("somebody else", () => {
 });
 
 describe.skipIf(!docker)("docker goes away", () => {
-  const script = (lines: number) =>
-    `i=0; while [ $i -lt ${lines} ]; do i=$((i+1)); echo "line $i"; [ $i = 500 ] && sleep 0.5; done; echo '{"type":"output","data":{"n":1}}'; exit 5`;
+  const script = `trap 'go=1' USR1; i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo "line $i"; [ $i = 500 ] && until [ -n "$go" ]; do sleep 0.05; done; done; echo '{"type":"output","data":{"n":1}}'; exit 5`;
 
   test("and comes back: the container went on, each line is heard once, its end is reported", async () => {
     const socket = new FlakySocket(join(home, "flaky.sock"), "/var/run/docker.sock");
     const heard = new Heard();
-    const handle = await open(new Engine(`unix://${socket.path}`)).start(sh(script(2000)), heard);
+    const execution = sh(script);
+    const handle = await open(new Engine(`unix://${socket.path}`)).start(execution, heard);
     await until("some of it was heard", () => heard.messages().length >= 500);
     await socket.take();
+    await killContainer(docker as Engine, `orco-${execution.execution}`, { sig: "USR1" });
     await until("it is waited for", () => heard.messages("orco").some((message) => message.includes("waiting for docker")));
     socket.give();
     expect(await handle.ended).toMatchObject({ kind: "failed", error: { facts: { exit: 5 } } });

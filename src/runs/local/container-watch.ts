@@ -2,6 +2,7 @@ import type { CancelTimer, Clock } from "../../kernel/clock.ts";
 import { formatSpan } from "../../kernel/duration.ts";
 import { OrcoError } from "../../kernel/errors.ts";
 import { type ContainerState, inspectContainer, waitContainer } from "../../supervise/docker/containers.ts";
+import { endState } from "../../supervise/docker/end-state.ts";
 import type { Engine } from "../../supervise/docker/engine.ts";
 import type { ContainerLog } from "./container-log.ts";
 
@@ -77,13 +78,13 @@ async function follow(id: string, { engine, clock, signal, log }: WatchOptions):
   }
 }
 
-async function stateAfter(id: string, { engine, signal }: WatchOptions): Promise<ContainerState> {
-  const { State } = await inspectContainer(engine, id, { signal });
-  if (!State.Running) return State;
+async function stateAfter(id: string, { engine, clock, signal }: WatchOptions): Promise<ContainerState> {
+  const info = await inspectContainer(engine, id, { signal });
+  if (!info.State.Running) return endState(engine, info, { clock, signal });
   await waitContainer(engine, id, { signal, timeoutMs: END_MS }).catch((error: unknown) => {
     if (!(error instanceof OrcoError) || error.code !== "timeout") throw error;
   });
-  return (await inspectContainer(engine, id, { signal })).State;
+  return endState(engine, await inspectContainer(engine, id, { signal }), { clock, signal });
 }
 
 /** Docker is away: since when, and whether that is too long. */

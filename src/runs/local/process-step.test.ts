@@ -115,7 +115,7 @@ test("stop takes a grandchild in a session of its own along", async () => {
   const heard = new Heard();
   const step = await rig.steps.start(rig.execution([program("double-fork.sh"), "deaf"]), heard);
   const stray = Number(await until("its pid", () => heard.messages()[0]));
-  step.stop("cancel", 100);
+  step.stop("cancel", 10_000);
   expect(await step.ended).toEqual({ kind: "canceled" });
   expect(isAlive(readStat(stray))).toBe(false);
 });

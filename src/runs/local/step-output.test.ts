@@ -109,7 +109,7 @@ test("a spool that the step has taken away ends with the step", async () => {
   const end = await step.ended;
   expect(end.kind).toBe("completed");
   expect(heard.messages().join("\n")).not.toContain("root:");
-}, 30_000);
+}, 60_000);
 
 test("a step that writes faster than it can be read is ended before it fills the disk", async () => {
   using rig = new StepRig();

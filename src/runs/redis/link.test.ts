@@ -4,7 +4,7 @@ import { systemClock } from "../../kernel/clock.ts";
 import { RedisLink } from "./link.ts";
 
 test("what cannot be connected to is said with its place, and never with its password", async () => {
-  const port = await freePort();
+  const port = freePort();
   for (const url of [`redis://me:hunter22@127.0.0.1:${port}`, `redis://:hunter22@127.0.0.1:${port}/nothing`]) {
     const logged: string[] = [];
     const link = new RedisLink({

@@ -6,6 +6,8 @@ import { downWorkflow } from "./down.ts";
 import { SCHEDULED, scheduledWorkflow } from "../scheduled/workflow.ts";
 import type { StackHost } from "./host.ts";
 import { onceWorkflow } from "./once.ts";
+import { rebuildWorkflow } from "./rebuild.ts";
+import { reloadWorkflow } from "./reload.ts";
 
 /** Every kind of run that changes a stack. */
 export function stackWorkflows(host: StackHost): Workflows {
@@ -16,6 +18,8 @@ export function stackWorkflows(host: StackHost): Workflows {
     abort: decideWorkflow(host, "abort"),
     [SCHEDULED]: scheduledWorkflow(host),
     run: onceWorkflow(host),
+    reload: reloadWorkflow(host),
+    rebuild: rebuildWorkflow(host),
     ...actWorkflows(host),
   };
 }

@@ -1,4 +1,5 @@
 import { findCycle, formatCycle } from "../../kernel/graph.ts";
+import { mapTexts } from "../../kernel/map-texts.ts";
 import type { Cursor } from "./cursor.ts";
 import type { Draft } from "./project.ts";
 
@@ -60,14 +61,7 @@ function renamePort({ name, fields, source }: Draft): void {
     if (line && line.action !== "dropped")
       ledger.add({ to: ["services", name], ...line, action: "changed", reasons: [...line.reasons, reason] });
   }
-  for (const [key, value] of Object.entries(fields)) fields[key] = deeply(value, (text) => text.replace(PORT, `$1${INSTEAD}`));
-}
-
-function deeply(value: unknown, change: (text: string) => string): unknown {
-  if (typeof value === "string") return change(value);
-  if (Array.isArray(value)) return value.map((item) => deeply(item, change));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, deeply(item, change)]));
+  for (const [key, value] of Object.entries(fields)) fields[key] = mapTexts(value, (text) => text.replace(PORT, `$1${INSTEAD}`));
 }
 
 /** The line of the report that speaks for a place. */

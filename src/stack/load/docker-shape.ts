@@ -37,6 +37,11 @@ export const dockerFields = {
     { example: ["data:/var/lib/postgresql/data", "./conf:/etc/app:ro"] },
   ),
   init: told("A small init reaps what the service leaves behind.", flag, { default: false, example: true }),
+  repair: told(
+    "Whether a crash loop starts a repair of what its image is built from: propose waits for an approval each time, auto only where a repair needs one anyway. Needs build. Default: what orco.repair.yaml says, else off.",
+    oneOf(["off", "propose", "auto"]),
+    { example: "propose" },
+  ),
   ulimits: told("Limits of its processes, as in compose.", record(ulimit, { wanted: "a mapping of limits" }), {
     example: { nofile: 65_536 },
   }),

@@ -82,6 +82,9 @@ test.each([
   ["image: x\nhealth: {tcp: {address: 'localhost:5432'}}", "the probe asks port 5432 of this machine: a declares no such port"],
   ["image: x\nwatch: [{path: src, action: rebuild}]", "6:33 services.a.watch[0].action: rebuild needs a build"],
   ["image: x\nwatch: [{path: none, action: restart}]", "/app/none does not exist"],
+  ["image: x\nrepair: auto", "6:13 services.a.repair: repair: auto needs build: only what an image is built from can be patched"],
+  ["command: [x]\nrepair: propose", "services.a.repair: repair: propose needs build"],
+  ["build: web\nrepair: yes", "expected one of off, propose, auto"],
   ["image: 5\npull: sometimes", "expected one of missing, always, never"],
 ])("%j is told", (fields, message) => {
   expect(found(fields).join("\n")).toContain(message);
@@ -89,6 +92,8 @@ test.each([
 
 test.each([
   "image: x\ncommand: sh -c 'a && b'",
+  "build: web\nrepair: auto",
+  "image: x\nrepair: off",
   "image: x\nuser: nobody\nsecrets: {A: {env: A, as: file}}",
   "image: x\nports: ['5432:5432']\nhealth: {tcp: {address: 'localhost:5432'}}",
 ])("%j is fine", (fields) => {

@@ -11,6 +11,7 @@ import { bindsItself } from "./own-port.ts";
 import type { DeclaredPort } from "./ports.ts";
 import type { Report } from "./report.ts";
 import type { Resolved } from "./resolved.ts";
+import { resolveRepair } from "./repair.ts";
 import { resolveCommand, resolveRuntime } from "./runtime.ts";
 import { type DeclaredService, service } from "./shape.ts";
 import { type Mapping, nodeAt, type Path } from "./source.ts";
@@ -76,6 +77,7 @@ export function resolveService(name: string, node: Mapping, context: ResolveCont
     ...(health && { health }),
     ...optional(declared),
     ...(schedule && { schedule }),
+    ...(declared.repair !== undefined && { repair: resolveRepair(declared, here) }),
     ...(declared.watch && { watch: resolveWatch(declared, here, places) }),
     ...(runtime === "docker" && { docker: resolveDocker(declared, { here, places }) }),
   };

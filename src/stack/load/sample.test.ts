@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
+import { processorTime } from "../../../test/processor-time.ts";
 import { layers } from "../../kernel/graph.ts";
 import { type Loaded, loadStack } from "./load.ts";
 import { loadText } from "./load-text.ts";
@@ -116,7 +117,7 @@ test("200 services load in a blink", () => {
     `  s${index}:\n    command: ["./a", "b"]\n    env: {A: "x", B: "\${HOME}"}\n    dependsOn: [${index > 0 ? `{target: s${index - 1}}` : ""}]\n    health:\n      http: {url: "http://localhost:1/x"}\n    ports: ["${3000 + index}:80"]\n`;
   const source = `version: 0.1\nstack: {name: big}\nservices:\n${Array.from({ length: 200 }, (_, index) => service(index)).join("")}`;
   loadText(source, { env: { HOME: "/h" } });
-  const start = performance.now();
+  const spent = processorTime();
   expect(loadText(source, { env: { HOME: "/h" } }).diagnostics).toEqual([]);
-  expect(performance.now() - start).toBeLessThan(500);
+  expect(spent()).toBeLessThan(500);
 });

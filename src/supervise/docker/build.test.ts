@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readlinkSync, rmSync, symlinkSync, u
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { dockerHere } from "../../../test/docker/engine.ts";
+import { processorTime } from "../../../test/processor-time.ts";
 import { until } from "../../../test/until.ts";
 import { systemClock } from "../../kernel/clock.ts";
 import { allPids, commandOf } from "../proc.ts";
@@ -139,9 +140,9 @@ describe("the digest of a context", () => {
     const context = contextOf({ Dockerfile: "FROM scratch\n" });
     for (let at = 0; at < 50; at++) mkdirSync(join(context, `folder-${at}`));
     for (let at = 0; at < 5000; at++) writeFileSync(join(context, `folder-${at % 50}/file-${at}`), "x".repeat(at));
-    const began = performance.now();
+    const spent = processorTime();
     await buildDigest({ context });
-    expect(performance.now() - began).toBeLessThan(2000);
+    expect(spent()).toBeLessThan(2000);
   });
 });
 

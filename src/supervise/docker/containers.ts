@@ -33,6 +33,7 @@ export interface HostConfig {
   readonly PidsLimit?: number;
   readonly Ulimits?: readonly { readonly Name: string; readonly Soft: number; readonly Hard: number }[];
   readonly SecurityOpt?: readonly string[];
+  readonly CapDrop?: readonly string[];
   readonly Init?: boolean;
   readonly NetworkMode?: string;
   readonly ExtraHosts?: readonly string[];
@@ -76,6 +77,7 @@ export interface ContainerInfo {
     /** Empty: root. */
     readonly User?: string;
   };
+  readonly HostConfig?: HostConfig;
   readonly NetworkSettings: {
     /** Of one that does not run: empty addresses. */
     readonly Networks: Readonly<Record<string, { readonly IPAddress: string; readonly Gateway?: string }>>;

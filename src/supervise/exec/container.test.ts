@@ -54,7 +54,9 @@ test("a code of 126 of its own is one, whatever it says", async () => {
 });
 
 test("on a terminal of the size that is said", async () => {
-  const exec = await sh("sleep 0.2; tty; stty size; exit 3", { tty: { columns: 99, rows: 33 } });
+  const exec = await sh('until [ "$(stty size)" = "33 99" ]; do sleep 0.02; done; tty; stty size; exit 3', {
+    tty: { columns: 99, rows: 33 },
+  });
   const { stdout } = await said(exec);
   expect(stdout).toContain("/dev/pts/");
   expect(stdout).toContain("33 99");

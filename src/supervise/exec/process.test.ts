@@ -147,6 +147,6 @@ describe("on a terminal", () => {
     exec.kill();
     await exec.exited;
     const job = Number(readFileSync(join(dir, "job"), "utf8"));
-    await until("the job to be gone", () => !isAlive(readStat(job)), 2000);
+    await until("the job to be gone", () => !isAlive(readStat(job)));
   });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Rig } from "./rig.suite.ts";
 
@@ -18,13 +18,13 @@ const attached = all.map(({ name, stdout, stderr }) => store
 ${finish ? "await Promise.all(attached.map((one) => one.finish())); store.close(); process.exit(0);" : `let told = 0; attached[0].onRecord(() => { if (told++ === ${enough}) process.stdout.write("reading\\n"); });`}
 `;
 
-/** Writes numbered lines as fast as it may for a while, into a spool opened as the shim opens it. */
-const flood = (spool: string, name: string) => `
-import { openSync, writeSync } from "node:fs";
+/** Writes numbered lines as fast as it may until the file `stop` is there, into a spool opened as the shim opens it. */
+const flood = ({ spool, name, stop }: { spool: string; name: string; stop: string }) => `
+import { existsSync, openSync, writeSync } from "node:fs";
 const fd = openSync(${JSON.stringify(spool)}, "a");
-const until = performance.now() + 3000;
+const until = performance.now() + 60_000;
 let n = 0;
-while (performance.now() < until) {
+while (!existsSync(${JSON.stringify(stop)}) && performance.now() < until) {
   let text = "";
   for (let i = 0; i < 50; i++) text += "${name} " + n++ + " hunter22\\n";
   writeSync(fd, text);
@@ -35,11 +35,12 @@ process.stdout.write(String(n));
 
 test("a flood, and a daemon killed again and again while it reads: every line once, in order", async () => {
   using rig = new Rig();
+  const stop = join(rig.dir, "stop");
   const spools = SERVICES.flatMap((name) =>
     (["stdout", "stderr"] as const).map((source) => ({ name, source, spool: rig.spool(name, source) })),
   );
   const writers = spools.map(({ name, spool }) =>
-    Bun.spawn([process.execPath, "-e", flood(spool, name)], { stdout: "pipe", stderr: "inherit" }),
+    Bun.spawn([process.execPath, "-e", flood({ spool, name, stop })], { stdout: "pipe", stderr: "inherit" }),
   );
   for (let i = 0; i < CYCLES; i++) {
     const child = Bun.spawn([process.execPath, "-e", daemon(rig, false, (i * 379) % 3000)], { stdout: "pipe", stderr: "inherit" });
@@ -47,6 +48,7 @@ test("a flood, and a daemon killed again and again while it reads: every line on
     child.kill("SIGKILL");
     expect(await child.exited).toBe(137);
   }
+  writeFileSync(stop, "");
   const counts = await Promise.all(writers.map(async (writer) => Number(await new Response(writer.stdout).text())));
   const last = Bun.spawn([process.execPath, "-e", daemon(rig, true)], { stdout: "inherit", stderr: "inherit" });
   expect(await last.exited).toBe(0);
@@ -65,4 +67,4 @@ test("a flood, and a daemon killed again and again while it reads: every line on
     const seqs = (await rig.read({}, [name])).map((record) => record.seq);
     expect(seqs.every((seq, i) => seq === i + 1)).toBe(true);
   }
-}, 30_000);
+}, 90_000);

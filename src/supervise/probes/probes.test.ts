@@ -95,7 +95,7 @@ test("http: what is not an answer", async () => {
   expect((await http({ url: url(garbage) })).detail).toBe(`http GET ${url(garbage)} failed: not an HTTP answer`);
   const empty = raw("");
   expect((await http({ url: url(empty) })).detail).toBe(`http GET ${url(empty)} failed: closed without an answer`);
-  expect((await http({ url: "http://no-such-host.invalid/" })).detail).toContain("does not resolve");
+  expect((await http({ url: "http://no-such-host.invalid/" }, 15_000)).detail).toContain("does not resolve");
   for (const server of [silent, garbage, empty]) server.stop(true);
 });
 

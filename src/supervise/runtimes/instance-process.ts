@@ -11,7 +11,9 @@ import type { Pace, Watch, Watched } from "./watch.ts";
 
 const SIGKILLED = { code: 137, signal: "SIGKILL" } as const;
 
-const LAUNCH_PATIENCE_MS = 100;
+/** A matter of a millisecond, or of seconds where the machine is busy. */
+const LAUNCH_PATIENCE_MS = 2000;
+const LAUNCH_LOOK_MS = 50;
 
 export interface InstancePorts extends TreePorts {
   readonly watch: Watch;
@@ -135,7 +137,10 @@ export class InstanceProcess implements Handle, Watched {
   /** Between fork and exec the service has the shim's signal handlers: what it is sent then is lost. */
   private async launched(): Promise<void> {
     const isForked = (): boolean => this.pid !== undefined && commandOf(this.pid) !== commandOf(this.shim.pid);
-    for (let waitMs = 1; waitMs < LAUNCH_PATIENCE_MS && !this.ending && !isForked(); waitMs *= 2) await this.ports.clock.sleep(waitMs);
+    const { clock } = this.ports;
+    const deadline = clock.monotonic() + LAUNCH_PATIENCE_MS;
+    const isOver = (): boolean => this.ending || this.killing.signal.aborted || clock.monotonic() >= deadline;
+    for (let waitMs = 1; !isOver() && !isForked(); waitMs = Math.min(2 * waitMs, LAUNCH_LOOK_MS)) await clock.sleep(waitMs);
   }
 
   /** false when the command failed: then the signal has to do. Its environment and folder are those of the instance, read from the shim. */

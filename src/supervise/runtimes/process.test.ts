@@ -165,7 +165,7 @@ describe("process runtime on disk and in /proc", () => {
       );
       const began = performance.now();
       await Promise.all(handles.map((handle) => handle.stop({ signal: "SIGTERM", timeoutMs: 10_000 })));
-      expect(performance.now() - began).toBeLessThan(1000);
+      expect(performance.now() - began).toBeLessThan(5000);
       if (process.env["ORCO_FIGURES"]) console.log(`stop-100: ${(performance.now() - began).toFixed(0)} ms`);
     }));
 });

@@ -22,8 +22,8 @@ import { InstanceFolder, type Meta } from "./meta.ts";
 import { shimCommand } from "./shim.ts";
 import { Watch } from "./watch.ts";
 
-/** A shell forks within a millisecond or two; who needs the pid later asks the handle. */
-const PID_PATIENCE_MS = 50;
+/** A shell forks within a millisecond or two, and on a busy machine later; who needs the pid after that asks the handle. */
+const PID_PATIENCE_MS = 1000;
 
 export interface ProcessRuntimeOptions {
   /** $ORCO_HOME: instances live in `instances/<id>/`. */

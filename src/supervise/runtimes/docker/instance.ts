@@ -1,6 +1,7 @@
 import type { Clock } from "../../../kernel/clock.ts";
 import { OrcoError } from "../../../kernel/errors.ts";
-import { type ContainerInfo, inspectContainer, killContainer } from "../../docker/containers.ts";
+import { type ContainerInfo, type ContainerState, inspectContainer, killContainer } from "../../docker/containers.ts";
+import { endState } from "../../docker/end-state.ts";
 import { type Engine, isAway } from "../../docker/engine.ts";
 import { exitOf } from "../../docker/exit.ts";
 import type { Endpoint, Exit, Handle, Spools, StopSpec, Usage } from "../../runtime.ts";
@@ -159,13 +160,18 @@ export class ContainerInstance implements Handle, Watched {
   }
 
   private async examine(): Promise<void> {
-    const { engine, link } = this.ports;
+    const { engine, clock, link } = this.ports;
     try {
       const id = this.id ?? (await this.ports.find(this.instance));
       if (id === undefined) return await this.finish(this.vanished());
       const info = await inspectContainer(engine, id, { timeoutMs: CALL_MS });
       if (info.State.Running) this.known(info);
-      else return await this.finish(this.exitOf(info));
+      else {
+        // Whom we have killed ourselves did not die of its memory.
+        const state =
+          this.killing.signal.aborted || this.outOfMemory ? info.State : await endState(engine, info, { clock, timeoutMs: CALL_MS });
+        return await this.finish(this.exitOf(state));
+      }
     } catch (error) {
       if (error instanceof OrcoError && error.code === "not_found") return this.finish(this.vanished());
       if (isAway(error)) link.presence.missed(error);
@@ -194,11 +200,11 @@ export class ContainerInstance implements Handle, Watched {
     this.pump.start();
   }
 
-  private exitOf({ State }: ContainerInfo): Exit {
+  private exitOf(state: ContainerState): Exit {
     // Whoever removes it by force has killed it first.
-    if (State.Status === "removing" || State.Status === "dead") return this.vanished();
-    const exit = exitOf(State) ?? { reason: "lost" as const, at: this.ports.clock.now() };
-    if (!State.OOMKilled && !this.outOfMemory) return exit;
+    if (state.Status === "removing" || state.Status === "dead") return this.vanished();
+    const exit = exitOf(state) ?? { reason: "lost" as const, at: this.ports.clock.now() };
+    if (!state.OOMKilled && !this.outOfMemory) return exit;
     // Docker says so of any process inside; a service that outlived that one has an end of its own.
     if (exit.code === SIGKILLED.code) return { ...exit, ...SIGKILLED, reason: "oom_killed" };
     return { ...exit, reason: exit.signal === undefined ? "exited" : "signaled" };

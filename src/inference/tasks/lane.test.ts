@@ -1,0 +1,27 @@
+import { expect, test } from "bun:test";
+import { poolOf } from "./desk.fake.ts";
+import { Lane } from "./lane.ts";
+
+function laneOf(now: () => number): Lane {
+  const breaker = { failures: 5, openMs: 10_000 };
+  return new Lane(poolOf("a", { r1: 1 }), { capacity: 1, admission: "reject", ageingMs: 30_000, policy: "least-loaded", breaker, now });
+}
+
+test("refusals of a tenth of a second are told the same time, unless a slot is free", () => {
+  let now = 1000;
+  const lane = laneOf(() => now);
+  const replica = lane.replica("r1");
+  if (!replica) throw new Error("a replica was made");
+  expect(lane.untilPlaceFree()).toBe(0);
+  replica.inFlight = 1;
+  lane.drain.began("t1", { at: 0, expectedTokens: 1000 });
+  const told = lane.untilPlaceFree();
+  expect(told).toBeGreaterThan(0);
+  lane.drain.began("t1", { at: 0, expectedTokens: 10 });
+  now += 99;
+  expect(lane.untilPlaceFree()).toBe(told);
+  now += 1;
+  expect(lane.untilPlaceFree()).toBeLessThan(told);
+  replica.inFlight = 0;
+  expect(lane.untilPlaceFree()).toBe(0);
+});
