@@ -22,6 +22,8 @@ export type Trees = ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>;
 export class ChaosRig extends Rig {
   /** From the start of a daemon to its first answer. */
   readonly backMs: number[] = [];
+  /** What it computed until then, in ms of processor time: what others do on the machine meanwhile is not in it. */
+  readonly backWorkMs: number[] = [];
   private child: Bun.Subprocess | undefined;
 
   constructor(env: Readonly<Record<string, string>> = {}) {
@@ -67,6 +69,7 @@ export class ChaosRig extends Rig {
     const ended = child.exitCode ?? child.signalCode;
     if (ended !== null) throw new Error(`the daemon ended at its start with ${ended}; see ${this.log}`);
     this.backMs.push(performance.now() - startedAt);
+    this.backWorkMs.push(readStat(child.pid)?.cpuMs ?? Number.NaN);
     return child.pid;
   }
 
