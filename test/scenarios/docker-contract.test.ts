@@ -149,7 +149,7 @@ describe.skipIf(!found)("containers as stack.md has them", () => {
           user: "65534:65534"
           envFromFile: [./a.env, ./b.env]
           env: { C: own }
-          command: [sh, -c, "echo $$A $$B $$C; echo $$D; ls -l /run/secrets/KEY /tmp/at/key | awk '{print $$1, $$3, $$4}'; cat /tmp/at/key | wc -c; echo $$TOKEN | wc -c; grep -c ' /run/secrets/KEY tmpfs' /proc/mounts; env | sort | grep -o '^ORCO_[A-Z]*'"]
+          command: [sh, -c, "echo $$A $$B $$C; echo $$D; ls -ln /run/secrets/KEY /tmp/at/key | awk '{print $$1, $$3, $$4}'; cat /tmp/at/key | wc -c; echo $$TOKEN | wc -c; grep -c ' /run/secrets/KEY tmpfs' /proc/mounts; env | sort | grep -o '^ORCO_[A-Z]*'"]
           secrets: { KEY: { file: ./key, as: file }, AT: { file: ./key, as: file, path: /tmp/at/key }, TOKEN: { file: ./token } }
           restartPolicy: { condition: never }
     `);
