@@ -32,7 +32,7 @@ const Model = z
 
 export const CATALOG_ANSWERS = {
   Model,
-  ModelList: z.object({ models: z.array(Model) }).openapi("ModelList"),
+  ModelList: z.object({ models: z.array(Model), next_cursor: z.string().optional() }).openapi("ModelList"),
   ModelAvailability: z
     .object({
       nodes: z.array(z.object({ node_id: z.string(), models: z.array(z.string()) })),

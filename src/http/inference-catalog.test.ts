@@ -74,6 +74,26 @@ describe("a model", () => {
   });
 });
 
+test("a list comes whole, or page by page", async () => {
+  const some = ["page/a", "page/b", "page/c"];
+  for (const id of some) await ask("POST", MODELS, { id, source_url: "a.gguf" });
+  const whole = (await ask("GET", MODELS)).body;
+  expect(Object.keys(whole)).toEqual(["models"]);
+  const paged: unknown[] = [];
+  let next: string | undefined = `${MODELS}?limit=2`;
+  while (next !== undefined) {
+    const { status, headers, body }: Answer = await ask("GET", next);
+    expect([status, body.models.length <= 2]).toEqual([200, true]);
+    paged.push(...body.models);
+    next = /^<([^>]+)>; rel="next"$/.exec(headers.get("link") ?? "")?.[1];
+    expect(next?.includes(body.next_cursor) ?? body.next_cursor === undefined).toBe(true);
+  }
+  expect(paged).toEqual(whole.models);
+  for (const query of ["limit=0", "limit=501", "cursor=x", "limits=1"])
+    expect((await ask("GET", `${MODELS}?${query}`)).body.code).toBe("INVALID_PARAMS");
+  for (const id of some) await ask("DELETE", `${MODELS}/${encodeURIComponent(id)}`);
+});
+
 describe("what is wrong is said", () => {
   const fine = { id: "b", source_url: "a.gguf" };
   test.each([

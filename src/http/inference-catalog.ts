@@ -2,7 +2,8 @@ import { z } from "zod";
 import { ModelBody, ModelStateBody } from "../inference/catalog/body.ts";
 import type { JsonObject } from "../kernel/event.ts";
 import { type Site, endpoint, json } from "./endpoint.ts";
-import { none } from "./schemas.ts";
+import { decodeCursor, encodeCursor, nextLink } from "./page.ts";
+import { limit, none } from "./schemas.ts";
 
 const path = "/v2/catalog/models";
 /** As it is written in a URL, `/` as `%2F`. */
@@ -11,6 +12,7 @@ const oneModel = z.strictObject({ id: z.string().min(1).max(200).describe("a / i
 /** The models that are known, and their files (inference.md, "Catalog"). */
 export function catalogRoutes(site: Site): void {
   registerRoute(site);
+  listRoute(site);
   readRoutes(site);
   workRoutes(site);
   stateRoutes(site);
@@ -26,11 +28,25 @@ function registerRoute(site: Site): void {
   });
 }
 
+function listRoute(site: Site): void {
+  const { catalog } = site.deps.services.inference;
+  const query = z.strictObject({ limit: limit.unwrap().optional().describe("default: all of them"), cursor: z.string().optional() });
+  const list = { path, id: "listModels", summary: "The models of the catalog, by id", answers: { 200: json("Models", "ModelList") } };
+  endpoint(site, { method: "get", params: none, query, ...list }, async (c, { query: { limit: count, cursor } }) => {
+    const bound = { list: "models" };
+    const after = cursor === undefined ? {} : { after: decodeCursor(cursor, bound) };
+    if (count === undefined) return c.json({ models: await catalog.list(after) });
+    const found = await catalog.list({ ...after, limit: count + 1 });
+    const models = found.slice(0, count);
+    const last = models.at(-1);
+    if (found.length <= count || !last) return c.json({ models });
+    const next = encodeCursor(last.id, bound);
+    return c.json({ models, next_cursor: next }, 200, { link: nextLink(c.req.url, next) });
+  });
+}
+
 function readRoutes(site: Site): void {
   const { catalog } = site.deps.services.inference;
-  const list = { path, id: "listModels", summary: "The models of the catalog", answers: { 200: json("Models", "ModelList") } };
-  endpoint(site, { method: "get", params: none, query: none, ...list }, (c) => c.json({ models: catalog.list() }));
-
   const get = {
     path: `${path}/{id}`,
     id: "getModel",

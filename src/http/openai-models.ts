@@ -26,19 +26,24 @@ export function openAiModelRoutes(site: Site): void {
 }
 
 function answerCard(c: Ctx, inference: InferenceService, id: string): Response {
-  const card = cardsOf(inference).find((other) => other.id === id);
+  const card = servedBy(inference).has(id) ? cardOf(inference, id) : undefined;
   if (!card)
     throw failure("MODEL_UNKNOWN", `no pool serves the model ${JSON.stringify(id.slice(0, 200))}; GET /v1/models lists what there is`);
   return c.json(card);
 }
 
-function cardsOf({ pools, catalog }: InferenceService): ModelCard[] {
-  const known = new Map(catalog.list().map((model) => [model.id, model]));
-  const served = new Set(pools.list().flatMap(({ models }) => models));
-  return [...served].toSorted().flatMap((id) => {
-    const entry = known.get(id);
-    if (entry && (entry.state === "Retired" || entry.verification.status === "mismatch")) return [];
-    const created = Math.floor(Date.parse(entry?.created_at ?? "") / 1000) || 0;
-    return [{ id, object: "model" as const, created, owned_by: OWNER }];
-  });
+function cardsOf(inference: InferenceService): ModelCard[] {
+  return [...servedBy(inference)].toSorted().flatMap((id) => cardOf(inference, id) ?? []);
+}
+
+function servedBy({ pools }: InferenceService): ReadonlySet<string> {
+  return new Set(pools.list().flatMap(({ models }) => models));
+}
+
+/** Undefined: admission would refuse a task for it. */
+function cardOf({ catalog }: InferenceService, id: string): ModelCard | undefined {
+  const entry = catalog.look(id);
+  if (entry && (entry.state === "Retired" || !entry.trusted)) return undefined;
+  const created = Math.floor(Date.parse(entry?.createdAt ?? "") / 1000) || 0;
+  return { id, object: "model", created, owned_by: OWNER };
 }

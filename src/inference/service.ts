@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../kernel/event.ts";
-import type { Availability, ModelView } from "./catalog/model.ts";
+import type { Availability, ModelGuard, ModelView } from "./catalog/model.ts";
 import type { Heartbeat, HeartbeatReply, ManagerView, NodeView, Registration } from "./nodes/node.ts";
 import type { Explanation } from "./placement/decide.ts";
 import type { PoolHealth, PoolView } from "./pools/pool.ts";
@@ -73,9 +73,10 @@ export interface PoolService {
   purge(id: string): Promise<void>;
 }
 
-export interface CatalogService {
+export interface CatalogService extends ModelGuard {
   register(model: JsonObject): Promise<ModelView>;
-  list(): ModelView[];
+  /** In the order of their ids, those behind `after`, `limit` at most; without either all of them. */
+  list(page?: { readonly after?: string; readonly limit?: number }): Promise<ModelView[]>;
   get(id: string): ModelView;
   remove(id: string): Promise<void>;
   /** Begins it; `get` shows how far it is. */

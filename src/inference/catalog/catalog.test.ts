@@ -23,8 +23,8 @@ describe("registering", () => {
     expect(made.verification).toEqual({ status: "unverified", bytes_done: 0, bytes_total: 5 });
     await rig.restart();
     expect(rig.catalog.get("org/a")).toEqual(made);
-    expect(rig.catalog.list()).toEqual([made]);
-    expect(rig.catalog.look("org/a")).toEqual({ state: "Active", trusted: true, sizeBytes: 5 });
+    expect(await rig.catalog.list()).toEqual([made]);
+    expect(rig.catalog.look("org/a")).toEqual({ state: "Active", trusted: true, createdAt: made.created_at, sizeBytes: 5 });
     expect(rig.catalog.look("b")).toBeUndefined();
   });
 
@@ -47,7 +47,7 @@ describe("registering", () => {
     expect((await refused(() => rig.catalog.remove("a"))).code).toBe("NOT_FOUND");
     expect(statSync(path).size).toBe(5);
     await rig.restart();
-    expect(rig.catalog.list()).toEqual([]);
+    expect(await rig.catalog.list()).toEqual([]);
     expect(rig.told).toEqual(["model.registered", "model.state", "model.removed"]);
   });
 });
@@ -192,6 +192,37 @@ test("files are looked at again now and then: admission knows the size of one th
   rig.write("a.gguf", "hello");
   await clock.advance(5000);
   expect(rig.catalog.look("a")?.sizeBytes).toBe(5);
+});
+
+describe("the list", () => {
+  const ids = async (rig: CatalogRig, page = {}): Promise<string[]> => (await rig.catalog.list(page)).map(({ id }) => id);
+
+  test("is in the order of the ids, whole or from one on, whatever comes and goes", async () => {
+    await using rig = new CatalogRig();
+    for (const id of ["b", "d", "a"]) await rig.catalog.register({ id, source_url: "x.gguf" });
+    expect(await ids(rig)).toEqual(["a", "b", "d"]);
+    await rig.catalog.register({ id: "c", source_url: "x.gguf" });
+    await rig.catalog.remove("b");
+    expect(await ids(rig)).toEqual(["a", "c", "d"]);
+    expect(await ids(rig, { after: "a", limit: 1 })).toEqual(["c"]);
+    expect(await ids(rig, { after: "b" })).toEqual(["c", "d"]);
+    expect(await ids(rig, { after: "d" })).toEqual([]);
+  });
+
+  test("of many models leaves others their turn, and one that goes meanwhile is left out", async () => {
+    await using rig = new CatalogRig();
+    const id = (n: number): string => `m${String(n).padStart(4, "0")}`;
+    for (let n = 0; n < 1000; n++) await rig.catalog.register({ id: id(n), source_url: "x.gguf" });
+    let turns = 0;
+    let over = false;
+    const turn = (): void => void setImmediate(() => ((turns += 1), over || turn()));
+    turn();
+    const listed = ids(rig);
+    await rig.catalog.remove(id(999));
+    const found = await listed.finally(() => (over = true));
+    expect(turns).toBeGreaterThanOrEqual(5);
+    expect(found.slice(0, 999)).toEqual(Array.from({ length: 999 }, (_, n) => id(n)));
+  });
 });
 
 test("availability counts the nodes that have a model, this machine for files that are here", async () => {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { type CancelTimer, type Clock } from "../../kernel/clock.ts";
 import { messageOf, OrcoError } from "../../kernel/errors.ts";
 import type { JsonObject } from "../../kernel/event.ts";
@@ -13,12 +14,13 @@ import { type Live, ModelJobs } from "./jobs.ts";
 import type { Availability, ModelGuard, ModelView } from "./model.ts";
 import { type Job, type ModelRecord, newRecord, wanting } from "./record.ts";
 import { type FileFacts, ModelRoots } from "./roots.ts";
-import { Shelf } from "./shelf.ts";
+import { type Page, Shelf } from "./shelf.ts";
 import { type Source, sourceOf } from "./source.ts";
 import { type Sight, viewOf } from "./view.ts";
 
-/** Files are looked at again this often, so many at a time: somebody may have put, changed or taken one. */
+/** Files are looked at again this often: somebody may have put, changed or taken one. */
 const LOOK_MS = 5000;
+/** So many at a time, then others have their turn: each look asks the disk. */
 const LOOKS = 100;
 const HF = "https://huggingface.co";
 /** What has no node of its own. */
@@ -68,8 +70,9 @@ export class Catalog implements CatalogService, ModelGuard {
   /** Reads what is on disk, and goes on with what was under way when the last daemon ended. */
   load(): void {
     this.shelf.load();
+    const roots = this.roots.still();
     for (const record of this.shelf.all()) {
-      this.sight(record);
+      this.sight(record, roots);
       if (record.wanted.length > 0) this.jobs.begin(record.id);
     }
     this.jobs.sweep();
@@ -85,8 +88,9 @@ export class Catalog implements CatalogService, ModelGuard {
   look(id: string): ReturnType<ModelGuard["look"]> {
     const record = this.shelf.find(id);
     if (!record) return undefined;
+    const { state, check, created_at: createdAt } = record;
     const sizeBytes = this.files.get(id)?.size ?? record.size_bytes;
-    return { state: record.state, trusted: record.check?.status !== "mismatch", ...(sizeBytes !== undefined && { sizeBytes }) };
+    return { state, trusted: check?.status !== "mismatch", createdAt, ...(sizeBytes !== undefined && { sizeBytes }) };
   }
 
   async register(model: JsonObject): Promise<ModelView> {
@@ -98,9 +102,18 @@ export class Catalog implements CatalogService, ModelGuard {
   }
 
   /** By id, whichever came first. */
-  list(): ModelView[] {
-    const records = this.shelf.all().toSorted((a, b) => (a.id < b.id ? -1 : 1));
-    return records.map((record) => this.view(record));
+  async list(page: Partial<Page> = {}): Promise<ModelView[]> {
+    const ids = this.shelf.ids({ limit: Number.POSITIVE_INFINITY, ...page });
+    const views: ModelView[] = [];
+    for (let from = 0; from < ids.length; from += LOOKS) {
+      if (from > 0) await setImmediate();
+      const roots = this.roots.still();
+      for (const id of ids.slice(from, from + LOOKS)) {
+        const record = this.shelf.find(id);
+        if (record) views.push(this.view(record, roots));
+      }
+    }
+    return views;
   }
 
   get(id: string): ModelView {
@@ -156,16 +169,16 @@ export class Catalog implements CatalogService, ModelGuard {
     return this.view(wanted);
   }
 
-  private view(record: ModelRecord): ModelView {
-    return viewOf(record, this.sight(record));
+  private view(record: ModelRecord, roots = this.roots): ModelView {
+    return viewOf(record, this.sight(record, roots));
   }
 
-  private sight(record: ModelRecord): Sight {
+  private sight(record: ModelRecord, roots = this.roots): Sight {
     const live: Partial<Live> = this.jobs.live(record.id) ?? {};
     const { verifying, fetching } = live;
     const under = { ...(verifying && { verifying }), ...(fetching && { fetching }) };
     try {
-      const file = this.roots.look(this.placeOf(record).path);
+      const file = roots.look(this.placeOf(record, roots).path);
       if (file) this.files.set(record.id, file);
       else this.files.delete(record.id);
       return { ...under, ...(file && { file }) };
@@ -177,8 +190,8 @@ export class Catalog implements CatalogService, ModelGuard {
   }
 
   /** Throws INVALID_PARAMS where the settings have changed since and do not allow it any more. */
-  private placeOf({ id, source_url }: Pick<ModelRecord, "id" | "source_url">): { source: Source; path: string } {
-    const source = sourceOf(source_url, { roots: this.roots, allow: this.options.allow, hfBase: this.hfBase });
+  private placeOf({ id, source_url }: Pick<ModelRecord, "id" | "source_url">, roots = this.roots): { source: Source; path: string } {
+    const source = sourceOf(source_url, { roots, allow: this.options.allow, hfBase: this.hfBase });
     return { source, path: source.kind === "file" ? source.path : join(this.roots.first, encodeURIComponent(id), source.name) };
   }
 
@@ -186,7 +199,8 @@ export class Catalog implements CatalogService, ModelGuard {
     this.cancelLook = this.options.clock.after(LOOK_MS, () => {
       const all = this.shelf.all();
       if (this.looked >= all.length) this.looked = 0;
-      for (const record of all.slice(this.looked, (this.looked += LOOKS))) this.sight(record);
+      const roots = this.roots.still();
+      for (const record of all.slice(this.looked, (this.looked += LOOKS))) this.sight(record, roots);
       this.lookAgain();
     });
   }

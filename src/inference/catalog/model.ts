@@ -32,10 +32,19 @@ export interface Fetch {
   readonly digest?: string;
 }
 
+/** A model as admission sees it, without a look at its file. */
+export interface ModelGlance {
+  readonly state: "Active" | "Retired";
+  readonly trusted: boolean;
+  readonly sizeBytes?: number;
+  /** RFC 3339. */
+  readonly createdAt: string;
+}
+
 /** What admission asks of the catalog. Synchronous: answered from memory. */
 export interface ModelGuard {
   /** Undefined: not in the catalog. */
-  look(id: string): { readonly state: "Active" | "Retired"; readonly trusted: boolean; readonly sizeBytes?: number } | undefined;
+  look(id: string): ModelGlance | undefined;
 }
 
 /** `GET /v2/catalog/availability`. */

@@ -20,10 +20,18 @@ export interface OpenFile {
 export class ModelRoots {
   readonly first: string;
 
-  constructor(private readonly folders: readonly string[]) {
+  constructor(
+    private readonly folders: readonly string[],
+    private readonly known?: readonly string[],
+  ) {
     const [first] = folders;
     if (first === undefined || !folders.every(isAbsolute)) throw new Error("models need at least one absolute folder");
     this.first = first;
+  }
+
+  /** These as they are now, for many looks in one turn: to find out where each folder really is costs more than to look at a file. */
+  still(): ModelRoots {
+    return new ModelRoots(this.folders, this.names());
   }
 
   /** As far as the name tells; the file itself is looked at when it is opened. */
@@ -81,7 +89,8 @@ export class ModelRoots {
   }
 
   /** The folders as configured and as they really are: one may be a link itself, or be made later. */
-  private names(): string[] {
+  private names(): readonly string[] {
+    if (this.known) return this.known;
     return this.folders.flatMap((folder) => {
       try {
         return [folder, realpathSync(folder)];

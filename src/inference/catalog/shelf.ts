@@ -6,11 +6,19 @@ import type { ModelRecord } from "./record.ts";
 /** More models than any machine has; every one is held in memory. */
 const MAX_MODELS = 10_000;
 
+/** Of the models in the order of their ids. */
+export interface Page {
+  readonly after?: string;
+  readonly limit: number;
+}
+
 type Change = { readonly type: string; readonly data?: JsonObject };
 
 /** The models on disk and in memory. Changes are made one after the other, and seen once they are on disk. */
 export class Shelf {
   private readonly records = new Map<string, ModelRecord>();
+  /** Of all records, in order; undefined: one has come or gone since. */
+  private sorted: readonly string[] | undefined;
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly journal: Queryable) {}
@@ -22,6 +30,13 @@ export class Shelf {
 
   all(): ModelRecord[] {
     return [...this.records.values()];
+  }
+
+  /** In their order, those behind `after`. */
+  ids({ after, limit }: Page): readonly string[] {
+    this.sorted ??= [...this.records.keys()].toSorted();
+    const from = after === undefined ? 0 : placeBehind(this.sorted, after);
+    return this.sorted.slice(from, from + limit);
   }
 
   find(id: string): ModelRecord | undefined {
@@ -74,11 +89,13 @@ export class Shelf {
       const sql = "DELETE FROM catalog_models WHERE id = ?";
       await this.journal.append([event(id, { type: "model.removed" })], [{ sql, params: [id] }]);
       this.records.delete(id);
+      this.sorted = undefined;
     });
   }
 
   private async write(change: Change, record: ModelRecord): Promise<void> {
     await this.journal.append([event(record.id, change)], [upsert(record)]);
+    if (!this.records.has(record.id)) this.sorted = undefined;
     this.records.set(record.id, record);
   }
 
@@ -87,6 +104,17 @@ export class Shelf {
     this.last = result.catch(() => undefined);
     return result;
   }
+}
+
+/** Of a list in order, where what is behind `text` begins. */
+function placeBehind(sorted: readonly string[], text: string): number {
+  let [from, to] = [0, sorted.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((sorted[middle] ?? "") > text) to = middle;
+    else from = middle + 1;
+  }
+  return from;
 }
 
 function event(model: string, { type, data }: Change) {
