@@ -1,12 +1,9 @@
 import { OrcoError } from "../kernel/errors.ts";
 import type { Ctx } from "./context.ts";
-import { parseJson } from "./json.ts";
+import { type ParsedJson, parseExactly, parseJson } from "./json.ts";
 import type { UploadBudget, UploadShare } from "./upload-budget.ts";
 
-export type Body =
-  | { readonly kind: "none" }
-  | { readonly kind: "json"; readonly value: unknown }
-  | { readonly kind: "yaml"; readonly text: string };
+export type Body = { readonly kind: "none" } | ({ readonly kind: "json" } & ParsedJson) | { readonly kind: "yaml"; readonly text: string };
 
 /** Larger ones count as they come, so that one that stalls takes only what it has sent. */
 const MAX_WHOLE_BYTES = 1024 * 1024;
@@ -15,8 +12,16 @@ const JSON_TYPES: ReadonlySet<string> = new Set(["application/json"]);
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 const YAML_TYPES: ReadonlySet<string> = new Set(["application/yaml", "text/yaml", "application/x-yaml"]);
 
+interface ReadOptions {
+  readonly maxBytes: number;
+  readonly yaml: boolean;
+  /** Numbers that no double holds are kept as they are written too. */
+  readonly exact: boolean;
+  readonly budget: UploadBudget;
+}
+
 /** Reads a body of an accepted type. Throws `unsupported_media_type`, `too_large`, `invalid`. No body and no type is `none`. */
-export async function readBody(c: Ctx, options: { maxBytes: number; yaml: boolean; budget: UploadBudget }): Promise<Body> {
+export async function readBody(c: Ctx, options: ReadOptions): Promise<Body> {
   const announced = announcedBytes(c);
   const kind = kindOf(c.req.header("content-type"), options.yaml);
   if (announced === 0 && kind !== "yaml") return { kind: "none" };
@@ -30,7 +35,7 @@ export async function readBody(c: Ctx, options: { maxBytes: number; yaml: boolea
         : await readWhole(c.req.raw, share, announced);
     c.set("bodyLength", text.length);
     if (kind === "yaml") return { kind, text };
-    return text.trim() === "" ? { kind: "none" } : { kind, value: parseJson(text) };
+    return text.trim() === "" ? { kind: "none" } : { kind, ...(options.exact ? parseExactly(text) : { value: parseJson(text) }) };
   } finally {
     share.release();
   }

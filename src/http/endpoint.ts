@@ -38,6 +38,8 @@ export interface Endpoint<P extends Shape, Q extends Shape, B extends ZodType> {
     readonly yaml?: boolean;
     readonly maxBytes?: number;
     readonly required?: boolean;
+    /** Of what is passed on: `exact` has the numbers that no double holds as they are written. */
+    readonly exact?: boolean;
     /** A value that the schema would surely take, and give back as it is: it is not asked. */
     readonly isPlain?: (value: unknown) => boolean;
   };
@@ -53,7 +55,7 @@ export interface Input<P extends Shape, Q extends Shape, B extends ZodType> {
   readonly query: Infer<Q>;
   readonly body:
     | { readonly kind: "none" }
-    | { readonly kind: "json"; readonly value: Infer<B> }
+    | { readonly kind: "json"; readonly value: Infer<B>; readonly exact?: unknown }
     | { readonly kind: "yaml"; readonly text: string };
 }
 
@@ -76,7 +78,7 @@ export function endpoint<P extends Shape, Q extends Shape, B extends ZodType>(
     const read = operation.raw ? NO_BODY : await readBody(c, bodyLimits(operation, deps));
     const input = { params, query, body: checkedBody(operation, read) };
     if (!operation.creates) return handle(c, input);
-    return deps.idempotent(c, read.kind === "json" ? read.value : null, (reserved) => {
+    return deps.idempotent(c, read.kind === "json" ? (read.exact ?? read.value) : null, (reserved) => {
       if (reserved !== undefined) c.set("reservedId", reserved);
       return handle(c, input);
     });
@@ -84,14 +86,15 @@ export function endpoint<P extends Shape, Q extends Shape, B extends ZodType>(
 }
 
 function bodyLimits<B extends ZodType>({ body }: Endpoint<Shape, Shape, B>, deps: Deps): Parameters<typeof readBody>[1] {
-  return { maxBytes: body?.maxBytes ?? MAX_BODY_BYTES, yaml: body?.yaml ?? false, budget: deps.uploads };
+  return { maxBytes: body?.maxBytes ?? MAX_BODY_BYTES, yaml: body?.yaml ?? false, exact: body?.exact ?? false, budget: deps.uploads };
 }
 
 function checkedBody<P extends Shape, Q extends Shape, B extends ZodType>({ body }: Endpoint<P, Q, B>, read: Body): Input<P, Q, B>["body"] {
   if (read.kind === "none" && body?.required) throw new OrcoError("invalid", "a body is needed");
   if (read.kind !== "json" || !body) return read.kind === "json" ? { kind: "none" } : read;
+  const { exact } = read;
   const value = body.isPlain?.(read.value) ? (read.value as Infer<B>) : checked(body.schema, read.value, "");
-  return { kind: "json", value };
+  return exact === undefined ? { kind: "json", value } : { kind: "json", value, exact };
 }
 
 /** A flag that is misspelt or given twice must not be taken for its absence: `?dryrun=true` would change things. */

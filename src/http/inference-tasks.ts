@@ -9,12 +9,12 @@ import { RelayStream } from "./inference-stream.ts";
 import { decodeCursor, encodeCursor, nextLink } from "./page.ts";
 import { flag, limit, none } from "./schemas.ts";
 import { type Cursor, cursorOf, SSE_HEADERS, SSE_HEARTBEAT, SSE_RETRY } from "./sse.ts";
-import { MAX_TASK_BYTES, TaskBody, taskRequest } from "./task-bodies.ts";
+import { MAX_TASK_BYTES, type NewTask, TaskBody, taskRequest } from "./task-bodies.ts";
 
 /** A UUID is the same one in either case (RFC 9562, 4). */
 const one = z.strictObject({ id: z.string().min(1).max(200).toLowerCase() });
 const path = "/v2/tasks";
-const body = { schema: TaskBody, required: true, maxBytes: MAX_TASK_BYTES };
+const body = { schema: TaskBody, required: true, exact: true, maxBytes: MAX_TASK_BYTES };
 
 /** Tasks for engines (inference.md): admitted, watched, canceled. */
 export function inferenceTaskRoutes(site: Site): void {
@@ -57,9 +57,12 @@ function createRoutes(site: Site): void {
   });
 }
 
-/** The body is required, so that it is there. */
-function valueOf(input: { kind: string; value?: z.infer<typeof TaskBody> }): z.infer<typeof TaskBody> {
-  return input.value ?? TaskBody.parse({});
+/** The body is required, so that it is there. What the engine gets is as it was written. */
+function valueOf(input: { kind: string; value?: NewTask; exact?: unknown }): NewTask {
+  const { value = TaskBody.parse({}), exact } = input;
+  if (exact === undefined) return value;
+  const { messages = value.messages, inputs = value.inputs } = exact as Pick<NewTask, "messages" | "inputs">;
+  return { ...value, messages, inputs };
 }
 
 function readRoutes(site: Site): void {

@@ -9,6 +9,13 @@ import { MAX_CHOICES } from "./openai-plain.ts";
 import { given, seedOf, shareKeyOf, traceparentOf } from "./task-bodies.ts";
 
 const count = z.int().min(1).nullish();
+/** Of 64 bits, as OpenAI has it. */
+const seed = z
+  .number()
+  .min(-(2 ** 63))
+  .max(2 ** 63)
+  .refine((value) => Number.isInteger(value), "must be a whole number")
+  .meta({ type: "integer" });
 
 /** What is read of every request; the rest, and this, goes to the engine as it came. */
 const common = {
@@ -18,9 +25,12 @@ const common = {
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   max_tokens: count,
   max_completion_tokens: count,
-  seed: z.int().nullish(),
+  seed: seed.nullish(),
   n: z.int().min(1).max(MAX_CHOICES).nullish(),
 };
+
+/** A seed is for the engine alone. */
+const READ: ReadonlySet<string> = new Set(Object.keys(common).filter((name) => name !== "seed"));
 
 export const ChatBody = z
   .looseObject({ ...common, messages: z.array(z.looseObject({ role: z.string() })).min(1) })
@@ -49,7 +59,7 @@ const MAX_SESSION_ID = 200;
 export function openAiTask(
   c: Ctx,
   { clock }: Pick<Deps, "clock">,
-  { path, body }: { path: OpenAiCall["path"]; body: OpenAiBody },
+  { path, body, exact }: { path: OpenAiCall["path"]; body: OpenAiBody; exact?: unknown },
 ): TaskRequest {
   const taskId = uuidv7(clock);
   const session = header(c, "x-session-id", {
@@ -61,7 +71,7 @@ export function openAiTask(
     taskId,
     workload: WORKLOAD[path],
     model: body.model,
-    openai: { path, body: body as JsonObject, stream, includeUsage: !stream || body.stream_options?.include_usage === true },
+    openai: { path, body: passed(body, exact), stream, includeUsage: !stream || body.stream_options?.include_usage === true },
     priority: priorityOf(c),
     seed: body.seed ?? seedOf(taskId),
     determinism: "best_effort",
@@ -75,6 +85,13 @@ export function openAiTask(
     ...given("sessionId", session),
     ...given("traceparent", traceparentOf(c)),
   };
+}
+
+/** What the engine gets: the fields that are read here as they were read, the others as they were written. */
+function passed(body: OpenAiBody, exact: unknown): JsonObject {
+  if (exact === undefined) return body as JsonObject;
+  const read = Object.entries(body).filter(([name]) => READ.has(name));
+  return { ...(exact as JsonObject), ...(Object.fromEntries(read) as JsonObject) };
 }
 
 function priorityOf(c: Ctx): TaskRequest["priority"] {

@@ -43,11 +43,11 @@ function callRoute(
 ): void {
   const { deps } = site;
   const isPlain = schema === ChatBody ? { isPlain: isPlainChat } : {};
-  const body = { schema, required: true, maxBytes: MAX_TASK_BYTES, ...isPlain };
+  const body = { schema, required: true, exact: true, maxBytes: MAX_TASK_BYTES, ...isPlain };
   const operation = { method: "post", path: `/v1${path}`, id, summary, params: none, query: none, body, answers: { 200: answer } } as const;
   endpoint(site, operation, (c, input) => {
     if (input.body.kind !== "json") throw new OrcoError("invalid", "a body is needed");
-    const request = openAiTask(c, deps, { path, body: input.body.value });
+    const request = openAiTask(c, deps, { path, body: input.body.value, exact: input.body.exact });
     c.env.hold();
     const headers = { "x-task-id": request.taskId, ...rates.headers(request.model) };
     return request.openai?.stream ? streamed(c, deps, { request, headers }) : answered(c, deps, { request, headers });

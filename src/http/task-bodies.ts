@@ -57,17 +57,17 @@ export const TaskBody = z
     if (problem) context.addIssue({ code: "custom", path: [problem.field], message: problem.message });
   })
   .meta({ id: "NewTask" });
-type TaskBody = z.infer<typeof TaskBody>;
+export type NewTask = z.infer<typeof TaskBody>;
 
 const FIELD = { completion: "prompt", chat: "messages", embedding: "inputs", rerank: "inputs" } as const;
 
-function workloadOf({ workload, messages, inputs }: Pick<TaskBody, "workload" | "messages" | "inputs">): Workload {
+function workloadOf({ workload, messages, inputs }: Pick<NewTask, "workload" | "messages" | "inputs">): Workload {
   if (workload !== undefined) return workload;
   if (messages !== undefined) return "chat";
   return inputs === undefined ? "completion" : "embedding";
 }
 
-function inputProblem(body: Pick<TaskBody, "workload" | "prompt" | "messages" | "inputs">): { field: string; message: string } | undefined {
+function inputProblem(body: Pick<NewTask, "workload" | "prompt" | "messages" | "inputs">): { field: string; message: string } | undefined {
   const workload = workloadOf(body);
   const needed = FIELD[workload];
   if (body[needed] === undefined) return { field: needed, message: `is needed for the workload ${workload}` };
@@ -84,7 +84,7 @@ function isTexts(inputs: unknown): boolean {
 }
 
 /** Whose turn it is counted as, and how the request is found again. */
-export function taskRequest(c: Ctx, { clock }: Pick<Deps, "clock">, body: TaskBody): TaskRequest {
+export function taskRequest(c: Ctx, { clock }: Pick<Deps, "clock">, body: NewTask): TaskRequest {
   const taskId = body.task_id ?? reservedOf(c).id ?? uuidv7(clock);
   const { stop } = body;
   return {
@@ -115,7 +115,7 @@ export function taskRequest(c: Ctx, { clock }: Pick<Deps, "clock">, body: TaskBo
   };
 }
 
-function wishOf(placement: TaskBody["placement"]): PlacementWish {
+function wishOf(placement: NewTask["placement"]): PlacementWish {
   return {
     mode: placement.mode,
     preferPools: placement.prefer_pools,
