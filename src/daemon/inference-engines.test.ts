@@ -37,7 +37,7 @@ function rig(slots: Slot[]) {
   const own = new StackEngines({
     stacks,
     requests: { reload: never },
-    runs: { settled: never },
+    runs: { settled: never, list: never },
     pools,
     load: (id) => work.load(id),
     gpus: new Gpus({ clock, env: { PATH: "/nowhere" } }),
@@ -156,6 +156,7 @@ test("a reload that fails in one service takes back all the others, and tells of
       },
     },
     runs: {
+      list: () => [],
       settled: async (run: string) =>
         (["d new", "b old"].includes(run) ? { status: "failed", error: { message: `${run} failed` } } : { status: "completed" }) as never,
     },
@@ -168,6 +169,45 @@ test("a reload that fails in one service takes back all the others, and tells of
   const error = await own.reload("p", "new").catch((thrown: unknown) => thrown);
   expect(asked).toEqual(["a new", "b new", "c new", "d new", "c old", "b old", "a old"]);
   expect(String(error)).toContain("d new failed; and what had gone over stays so: s/b: b old failed");
+});
+
+test("what became of a reload of a former daemon is read off its updates and the services", async () => {
+  const env = (model: string) => ({ env: { ORCO_MODEL_REF: model } });
+  const services = Object.fromEntries(["a", "b"].map((name) => [name, specOf({ pool: "p" }, { name, ...env("old") })]));
+  const run = (service: string, more: object) => ({
+    id: service,
+    kind: "reload",
+    labels: { service },
+    input: env("new"),
+    createdAt: 5,
+    ...more,
+  });
+  const runs: object[] = [
+    run("a", { kind: "apply", error: { message: "of something else" } }),
+    run("a", { input: env("other"), error: { message: "of another model" } }),
+  ];
+  const own = new StackEngines({
+    stacks: { find: () => ({ record: { spec: { services } } }), names: () => ["s"] } as unknown as Stacks,
+    requests: { reload: () => Promise.reject(new Error("nothing is reloaded here")) },
+    runs: {
+      list: () => runs as never,
+      settled: async (id: string) => runs.find((one) => (one as { id: string }).id === id) as never,
+    },
+    pools: { replace: () => undefined, get: () => undefined },
+    load: () => ({ queueDepth: 0, inFlight: new Map() }),
+    gpus: new Gpus({ clock: new FakeClock(), env: {} }),
+    clock: new FakeClock(),
+    modelPath: () => undefined,
+  });
+  const told = (at = 5): Promise<string> => own.reloaded({ pool: "p", model: "new", at }).then(() => "it did", (error: unknown) => String(error)); // prettier-ignore
+  expect(await told()).toContain("the daemon ended before s/a went over; reload it again; the daemon ended before s/b");
+  expect(await own.reloaded({ pool: "q", model: "new", at: 5 }).catch(String)).toContain("in the midst of it");
+  runs.splice(0, 2, run("b", { error: { message: "update of b failed; the former version was restored" } }));
+  services["a"] = specOf({ pool: "p" }, { name: "a", ...env("new") });
+  expect(await told()).toContain("update of b failed; the former version was restored; and what had gone over stays so: s/a");
+  expect(await told(6)).toContain("the daemon ended before s/b went over");
+  services["b"] = specOf({ pool: "p" }, { name: "b", ...env("new") });
+  expect(await told()).toBe("it did");
 });
 
 test("of instances that have gone nothing is remembered", async () => {

@@ -1,19 +1,22 @@
 import type { Clock } from "../kernel/clock.ts";
 import { messageOf, OrcoError } from "../kernel/errors.ts";
+import { isJsonObject, type Json, type JsonObject } from "../kernel/event.ts";
 import type { Gpus } from "../inference/pools/gpu.ts";
 import type { PoolWork } from "../inference/pools/pool.ts";
 import type { Pools } from "../inference/pools/registry.ts";
+import type { BegunReload } from "../inference/pools/store.ts";
 import type { Slot } from "../supervise/instance.ts";
 import type { StackRequests } from "../stack/service.ts";
 import type { Stacks } from "../stack/stacks.ts";
 import type { ServiceSpec } from "../stack/spec.ts";
 import type { Runs } from "../workflow/execute.ts";
+import type { RunRow } from "../workflow/run.ts";
 import { POOL_LABEL, replicaId, servicePool } from "./engine-pool.ts";
 
 interface EnginesOptions {
   readonly stacks: Pick<Stacks, "find" | "names">;
   readonly requests: Pick<StackRequests, "reload">;
-  readonly runs: Pick<Runs, "settled">;
+  readonly runs: Pick<Runs, "settled" | "list">;
   readonly pools: Pick<Pools, "replace" | "get">;
   readonly load: PoolWork["load"];
   readonly gpus: Gpus;
@@ -32,6 +35,8 @@ interface Leaving {
 /** A successor that answers its probe is asked by the pool at once: it may take so long. */
 const SUCCESSOR_MS = 2000;
 const LOOK_MS = 20;
+/** Of a stack's newest, among which a reload is looked for that a former daemon began. */
+const MAX_RUNS = 100;
 
 /** Services of stacks with the label `pool` as replicas of that pool: each instance is talked to itself, not through the edge. */
 export class StackEngines {
@@ -87,6 +92,31 @@ export class StackEngines {
         throw stuck === "" ? error : new OrcoError("start_failed", `${messageOf(error)}; and what had gone over stays so: ${stuck}`, {});
       }
     }
+  }
+
+  /** What became of a reload that a former daemon was at, once the updates that it began are through: as `reload` tells it. */
+  async reloaded({ pool, model, at }: BegunReload): Promise<void> {
+    const over: string[] = [];
+    const troubles: string[] = [];
+    for (const { stack, spec } of this.servicesOf(pool)) {
+      const error = await this.endOf(`stack/${stack}`, { service: spec.name, model, at });
+      const now = this.options.stacks.find(stack)?.record.spec.services[spec.name];
+      const name = `${stack}/${spec.name}`;
+      if (now?.env["ORCO_MODEL_REF"] === model) over.push(name);
+      else troubles.push(error ?? `the daemon ended before ${name} went over; reload it again`);
+    }
+    if (over.length > 0 && troubles.length === 0) return;
+    const stays = over.length > 0 ? `; and what had gone over stays so: ${over.join(", ")}` : "";
+    throw new OrcoError("start_failed", (troubles.join("; ") || "the daemon ended in the midst of it; reload it again") + stays);
+  }
+
+  /** What went wrong with the update of a service; undefined: nothing, or there was none. */
+  private async endOf(lane: string, { service, model, at }: { service: string; model: string; at: number }): Promise<string | undefined> {
+    const { runs } = this.options;
+    const isIt = ({ kind, labels, input, createdAt }: RunRow): boolean =>
+      kind === "reload" && labels["service"] === service && modelIn(input) === model && createdAt >= at;
+    const run = runs.list(MAX_RUNS, { lane }).find(isIt);
+    return run && (await runs.settled(run.id)).error?.message;
   }
 
   /** Returns what went wrong with those that could not: the others go back all the same. */
@@ -163,6 +193,11 @@ export class StackEngines {
       this.tell(name);
     });
   }
+}
+
+/** Of a run of kind `reload` that goes over to it. */
+function modelIn({ env }: JsonObject): Json | undefined {
+  return isJsonObject(env) ? env["ORCO_MODEL_REF"] : undefined;
 }
 
 /** What a reload changes of a service, as it was. */

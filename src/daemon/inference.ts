@@ -8,6 +8,7 @@ import { Gpus } from "../inference/pools/gpu.ts";
 import type { PoolWork } from "../inference/pools/pool.ts";
 import { Pools } from "../inference/pools/registry.ts";
 import { PoolRequests } from "../inference/pools/requests.ts";
+import type { BegunReload } from "../inference/pools/store.ts";
 import { ENGINES, type EngineKind } from "../inference/request.ts";
 import type { InferenceService } from "../inference/service.ts";
 import { Sessions } from "../inference/sessions/sessions.ts";
@@ -88,8 +89,11 @@ export function buildInference(options: InferenceOptions) {
     clock,
     modelPath: (ref) => pathOf(catalog, ref),
   });
-  const reloadServices = (pool: string, model: string): Promise<void> => engines.reload(pool, model);
-  const requests = new PoolRequests({ pools, journal, clock, adapters, work, env, reloadServices, onError });
+  const reloads = {
+    reloadServices: (pool: string, model: string) => engines.reload(pool, model),
+    reloadedServices: (begun: BegunReload) => engines.reloaded(begun),
+  };
+  const requests = new PoolRequests({ pools, journal, clock, adapters, work, env, ...reloads, onError });
   const tell = (type: string, data: JsonObject): void => void journal.append([{ topic: TOPIC, type, data }]).catch(onError);
   const reports = { clock, pools, load: (id: string) => work.load(id), meter, tell };
   const nodes: Nodes = new Nodes({ ...reports, staleMs: config.nodeStaleMs });

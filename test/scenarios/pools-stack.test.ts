@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { EngineRig } from "../../src/inference/mock/engine.fake.ts";
 import type { PoolView } from "../../src/inference/pools/pool.ts";
+import { until } from "../until.ts";
 import { InferenceCalls } from "./inference-calls.ts";
 import { ORCO, sharedRig } from "./rig.ts";
 
@@ -94,6 +97,27 @@ test("a reload that fails is rolled back: the former model is served on, and hea
   await api.poolThat("p3", isOver, 20_000);
   await stack.ok("down");
 }, 60_000);
+
+test("a reload that its daemon did not live to see fail is rolled back by the next one, and health says why", async () => {
+  const stack = rig.stack(engines("p5").replace("exit 3;", "until test -e go; do sleep 0.05; done; exit 3;"));
+  await stack.ok("up", "-d", "--wait");
+  await api.poolThat("p5", ({ replicas }) => replicas.filter(({ ready }) => ready).length === 2);
+  expect((await api.call("POST", "/v2/pools/p5/reload", { new_model_ref: "broken" })).status).toBe(202);
+  const isReload = async (): Promise<true | undefined> => {
+    const { runs } = (await api.call<{ runs: { status: string }[] }>("GET", `/runs?kind=reload&stack=${stack.name}`)).body;
+    return runs.some(({ status }) => status === "running") ? true : undefined;
+  };
+  await until("the update to be under way", isReload);
+  await rig.killDaemon();
+  await rig.serve();
+  writeFileSync(join(stack.dir, "go"), "");
+  const failed = await api.poolThat("p5", ({ last_error: error }) => error?.includes("reload of broken failed") ?? false, 40_000);
+  expect(failed.last_error).toContain("the former version was restored");
+  const after = await api.poolThat("p5", ({ models, replicas }) => models.join() === "chain" && replicas.every(({ ready }) => ready));
+  expect(after.replicas).toHaveLength(2);
+  expect((await api.health("p5")).last_error).toBe(failed.last_error ?? "");
+  await stack.ok("down");
+}, 90_000);
 
 test("an instance that is to stop gets no more tasks, and its own may end", async () => {
   const stack = rig.stack(engines("p4"));

@@ -28,6 +28,8 @@ function rig() {
     reloads.push(reload);
     return reload.promise;
   };
+  const begun: unknown[] = [];
+  let became = (): Promise<void> => Promise.resolve();
   const open = () =>
     new PoolRequests({
       pools,
@@ -35,6 +37,7 @@ function rig() {
       clock,
       work,
       reloadServices,
+      reloadedServices: (reload) => (begun.push(reload), became()),
       adapters: () => engines,
       env: {},
       onError: (error) => errors.push(error),
@@ -45,7 +48,8 @@ function rig() {
     rmSync(dir, { recursive: true });
   });
   const told = (pool: string): string[] => journal.read({ topic: `pool/${pool}` }).map(({ type }) => type);
-  return { clock, journal, engines, work, pools, reloads, errors, told, open, requests: open() };
+  const settles = (how: () => Promise<void>): void => void (became = how);
+  return { clock, journal, engines, work, pools, reloads, errors, told, open, begun, settles, requests: open() };
 }
 
 function pool(url: string, models: readonly string[]): NewPool {
@@ -89,6 +93,42 @@ test("a reload of a stack's engines leaves alone a pool that the API registered 
   );
   expect(requests.get("p").last_error).toBeUndefined();
   expect(errors).toEqual([]);
+});
+
+test("a reload that a daemon did not see the end of is told by the next one, and by no other after it", async () => {
+  const { requests, pools, told, open, begun, settles, clock, errors } = rig();
+  for (const id of ["p", "q"]) pools.replace("stack", `s/${id}`, [{ id, engine: "mock", models: ["chain"], replicas: [] }]);
+  for (const id of ["p", "q", "p"]) await requests.reload(id, "fresh").catch(() => undefined);
+  settles(() => Promise.reject(new Error("update of llm failed: exit 3; the former version was restored")));
+  const next = open();
+  next.load();
+  expect(await next.reload("p", "other").catch((error: unknown) => String(error))).toContain("being reloaded already");
+  const at = clock.now();
+  expect(begun).toEqual(["p", "q"].map((id) => ({ pool: id, model: "fresh", at })));
+  await until("both are told", () => told("p").at(-1) === "pool.reload_failed" && told("q").at(-1) === "pool.reload_failed");
+  expect(next.health("p").last_error).toBe(
+    "reload of fresh failed, the former model is served on: update of llm failed: exit 3; the former version was restored",
+  );
+  settles(() => Promise.resolve());
+  await until("the id is free for another reload", () => next.reload("p", "x").then(() => true, () => undefined)); // prettier-ignore
+  const last = open();
+  last.load();
+  await until("it is told", () => told("p").at(-1) === "pool.reloaded");
+  expect(last.health("p").last_error).toBeNull();
+  expect(begun).toHaveLength(3);
+  expect(errors).toEqual([]);
+});
+
+test("a reload of engines of somebody else that a daemon did not see the end of has changed nothing", async () => {
+  const { requests, engines, journal, told, open, begun } = rig();
+  engines.says.set(OLD, { props: { models: ["chain", "fresh"] } });
+  await requests.put(pool(OLD, ["chain"]));
+  await journal.append([{ topic: "pool/p", type: "pool.reloading", data: { pool: "p", model: "fresh" } }]);
+  const next = open();
+  next.load();
+  await until("it is told", () => told("p").at(-1) === "pool.reload_failed");
+  expect(next.health("p").last_error).toContain("the daemon ended before its engines had been asked");
+  expect([next.get("p").models, begun]).toEqual([["chain"], []]);
 });
 
 test("a pool that is removed before its engines have answered was registered all the same", async () => {

@@ -10,7 +10,7 @@ import type { PoolEntry } from "./entry.ts";
 import type { PoolHealth, PoolView, PoolWork } from "./pool.ts";
 import type { Pools } from "./registry.ts";
 import { refuseModel } from "./reload.ts";
-import { type PoolRow, PoolStore } from "./store.ts";
+import { type BegunReload, type PoolRow, PoolStore } from "./store.ts";
 import { poolHealth, poolView } from "./views.ts";
 
 export interface PoolRequestsOptions {
@@ -23,6 +23,8 @@ export interface PoolRequestsOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Has the stack services of a pool serve another model; resolves when they do, rejects when the former serve on. */
   readonly reloadServices: (pool: string, model: string) => Promise<void>;
+  /** The same of what a former daemon began at that time: what is under way goes on by itself. */
+  readonly reloadedServices: (begun: BegunReload) => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -41,9 +43,15 @@ export class PoolRequests implements PoolService {
     this.store = new PoolStore(options.journal);
   }
 
-  /** Takes up the pools that were registered with a former daemon. */
+  /** Takes up the pools that were registered with a former daemon, and the reloads that it did not see the end of. */
   load(): void {
     for (const row of this.store.all(this.options.onError)) this.takeUp(row);
+    for (const begun of this.store.begunReloads()) {
+      this.reloading.add(begun.pool);
+      void this.seeThrough(begun)
+        .catch(this.options.onError)
+        .finally(() => this.reloading.delete(begun.pool));
+    }
   }
 
   list(): PoolView[] {
@@ -151,6 +159,19 @@ export class PoolRequests implements PoolService {
       entry.reloadFailed(`reload of ${model} failed: ${messageOf(error)}`);
       pools.refresh(id);
     }
+  }
+
+  private async seeThrough(begun: BegunReload): Promise<void> {
+    const { pools, reloadedServices } = this.options;
+    const { pool: id, model } = begun;
+    const asked = "the daemon ended before its engines had been asked; reload it again";
+    const why = this.rows.has(id) ? asked : await reloadedServices(begun).then(() => undefined, messageOf);
+    if (why === undefined) await pools.entry(id)?.lookAgain();
+    await this.inTurn(async () => {
+      const entry = pools.entry(id);
+      if (entry) await this.settleReload(entry, { model, why });
+      else await this.store.tell(id, "pool.reload_failed", { model, why: why ?? "the pool has gone" });
+    });
   }
 
   /** Why the former model goes on; undefined when the new one is served. */

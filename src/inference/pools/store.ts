@@ -1,7 +1,10 @@
 import type { JsonObject, NewEvent, Write } from "../../kernel/event.ts";
 import { messageOf } from "../../kernel/errors.ts";
 import { type Queryable, rowsOf } from "../../kernel/rows.ts";
+import { rangeOf } from "../../kernel/journal-topic.ts";
 import type { NewPool } from "../service.ts";
+
+const TOPIC = "pool/";
 
 /** A pool that was registered over the API, as it is kept over restarts. */
 export interface PoolRow {
@@ -9,6 +12,19 @@ export interface PoolRow {
   /** It takes no tasks until somebody renews it. */
   readonly draining?: boolean;
 }
+
+/** A reload of which no end was written: the daemon that was at it has gone. */
+export interface BegunReload {
+  readonly pool: string;
+  readonly model: string;
+  /** Epoch ms. */
+  readonly at: number;
+}
+
+/** What ends a reload, or makes it one of another pool. */
+const OVER = "'pool.reloading', 'pool.reloaded', 'pool.reload_failed', 'pool.registered', 'pool.changed', 'pool.removed'";
+const BEGUN = `SELECT ts AS at, data FROM events AS begun WHERE topic >= ? AND topic < ? AND type = 'pool.reloading' AND NOT EXISTS
+  (SELECT 1 FROM events WHERE topic = begun.topic AND topic_seq > begun.topic_seq AND type IN (${OVER}))`;
 
 /** The pools of the API in the journal's database. */
 export class PoolStore {
@@ -25,6 +41,13 @@ export class PoolStore {
         return [];
       }
     });
+  }
+
+  /** Of whichever source the pool is. */
+  begunReloads(): BegunReload[] {
+    const { low, high } = rangeOf(TOPIC);
+    const found = this.journal.query(BEGUN, [low, high]) as { at: number; data: string }[];
+    return found.map(({ at, data }) => ({ ...(JSON.parse(data) as { pool: string; model: string }), at }));
   }
 
   /** Throws `disk_full`. */
@@ -51,5 +74,5 @@ export class PoolStore {
 }
 
 function event(pool: string, type: string, data: JsonObject): NewEvent {
-  return { topic: `pool/${pool}`, type, data: { pool, ...data } };
+  return { topic: TOPIC + pool, type, data: { pool, ...data } };
 }
