@@ -14,6 +14,7 @@ test("opens after failures in a row, and a success between starts the row again"
   expect([breaker.state(0), breaker.allows(0)]).toEqual(["closed", true]);
   breaker.failed(0);
   expect([breaker.state(99), breaker.allows(99)]).toEqual(["open", false]);
+  expect([0, 99, 100, 101].map((now) => breaker.opensInMs(now))).toEqual([100, 1, 0, 0]);
   expect([breaker.state(100), breaker.allows(100)]).toEqual(["half_open", true]);
 });
 

@@ -29,6 +29,11 @@ export class Breaker {
     return now < this.openUntil ? "open" : "half_open";
   }
 
+  /** Ms until it is half open; 0: it is, or it is closed. */
+  opensInMs(now: number): number {
+    return this.openUntil === undefined ? 0 : Math.max(0, this.openUntil - now);
+  }
+
   /** Told without looking at a clock, which is dear where a decision asks a thousand of them. */
   get isClosed(): boolean {
     return this.openUntil === undefined;

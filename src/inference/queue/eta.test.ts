@@ -51,7 +51,6 @@ describe("the drain", () => {
     const drain = measured(1000);
     expect(drain.predict({ position: 0, slotsTotal: 2, slotsFree: 1 }, 5000)).toBe(0);
     expect(drain.predict({ position: 1, slotsTotal: 4, slotsFree: 2 }, 5000)).toBe(0);
-    expect(drain.untilPlaceFree({ slotsTotal: 2, slotsFree: 1 }, 5000)).toBe(0);
   });
 
   test("counts what is left of the running task and what waits before", () => {

@@ -85,9 +85,4 @@ export class Drain {
   private group(lengths: Lengths): Scene["batch"] {
     return { tasks: lengths.tasks, service: this.times.mean(lengths) };
   }
-
-  /** Ms from now until one more task may wait: until the next one starts. */
-  untilPlaceFree({ slotsTotal, slotsFree }: Pick<PlaceInQueue, "slotsTotal" | "slotsFree">, now: number): number {
-    return this.predict({ position: 0, slotsTotal, slotsFree }, now);
-  }
 }

@@ -262,13 +262,10 @@ export class Desk implements TaskService {
     return { retry_after_ms: lane.untilPlaceFree() };
   }
 
-  private predict(
-    { drain, queue, slotsTotal, slotsFree }: Lane,
-    place: Omit<PlaceInQueue, "slotsTotal" | "slotsFree" | "ripening">,
-  ): number {
+  private predict(lane: Lane, place: Omit<PlaceInQueue, "slotsTotal" | "slotsFree" | "ripening">): number {
     const now = this.options.clock.monotonic();
-    const ripening = place.priority === "interactive" ? queue.ripening(now, MAX_RIPENING) : [];
-    return Math.round(drain.predict({ ...place, slotsTotal, slotsFree, ripening }, now));
+    const ripening = place.priority === "interactive" ? lane.queue.ripening(now, MAX_RIPENING) : [];
+    return Math.round(lane.predict({ ...place, ripening }, now));
   }
 }
 

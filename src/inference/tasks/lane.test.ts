@@ -25,3 +25,15 @@ test("refusals of a tenth of a second are told the same time, unless a slot is f
   replica.inFlight = 0;
   expect(lane.untilPlaceFree()).toBe(0);
 });
+
+test("no place is free before the next probe while every circuit is open", () => {
+  let now = 0;
+  const lane = laneOf(() => now);
+  const breaker = lane.replica("r1")?.breaker;
+  for (let n = 0; n < 5; n++) breaker?.failed(now);
+  expect(lane.untilPlaceFree()).toBe(10_000);
+  now = 9000;
+  expect(lane.untilPlaceFree()).toBe(1000);
+  now = 10_000;
+  expect(lane.untilPlaceFree()).toBe(0);
+});

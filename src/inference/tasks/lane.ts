@@ -1,7 +1,7 @@
 import { Breaker } from "../placement/breaker.ts";
 import type { PoolSnapshot } from "../placement/snapshot.ts";
 import type { Policy, PoolFacts } from "../pools/pool.ts";
-import { Drain } from "../queue/eta.ts";
+import { Drain, type PlaceInQueue } from "../queue/eta.ts";
 import { AdmissionQueue } from "../queue/queue.ts";
 import type { EngineKind } from "../request.ts";
 import { LiveReplica } from "./live-replica.ts";
@@ -20,6 +20,9 @@ export interface LaneOptions {
   /** Monotonic ms. */
   readonly now: () => number;
 }
+
+type Slots = Pick<PlaceInQueue, "slotsTotal" | "slotsFree">;
+type Place = Omit<PlaceInQueue, keyof Slots>;
 
 /** One pool with what waits and runs in it: its own snapshot for placement. The desk alone changes it. */
 export class Lane implements PoolSnapshot {
@@ -71,20 +74,41 @@ export class Lane implements PoolSnapshot {
     return this.queue.size;
   }
 
-  get slotsTotal(): number {
-    return this.replicas.reduce((sum, { ready, slotsTotal }) => sum + (ready ? slotsTotal : 0), 0);
-  }
-
   get slotsFree(): number {
     return this.replicas.reduce((sum, { ready, slotsFree }) => sum + (ready ? slotsFree : 0), 0);
   }
 
+  /** Ms until a task of this place starts. What is behind an open circuit is no free slot before its next probe, at the earliest. */
+  predict(place: Place, now: number): number {
+    const { open, shut } = this.slots();
+    const { drain } = this;
+    if (shut.slotsTotal === 0 || place.position < open.slotsFree) return drain.predict({ ...place, ...open }, now);
+    const both = { slotsTotal: open.slotsTotal + shut.slotsTotal, slotsFree: open.slotsFree + shut.slotsFree };
+    const probed = shut.opensInMs + drain.predict({ ...place, ...both }, now);
+    return open.slotsTotal === 0 ? probed : Math.min(probed, drain.predict({ ...place, ...open }, now));
+  }
+
+  /** Of replicas whose circuits let tasks through, or are being probed, and of those where that takes time. */
+  private slots(): { readonly open: Slots; readonly shut: Slots & { readonly opensInMs: number } } {
+    const open = { slotsTotal: 0, slotsFree: 0 };
+    const shut = { slotsTotal: 0, slotsFree: 0, opensInMs: Number.POSITIVE_INFINITY };
+    for (const replica of this.replicas) {
+      if (!replica.ready) continue;
+      const { opensInMs } = replica;
+      const side = opensInMs > 0 ? shut : open;
+      side.slotsTotal += replica.slotsTotal;
+      if (side === shut || !replica.broken) side.slotsFree += replica.slotsFree;
+      if (side === shut) shut.opensInMs = Math.min(shut.opensInMs, opensInMs);
+    }
+    return { open, shut };
+  }
+
   /** Ms until one more task may wait, as it was a moment ago: refusals come most often when there is no time for predictions. */
   untilPlaceFree(): number {
-    if (this.slotsFree > 0) return 0;
     const now = this.options.now();
+    if (this.replicas.some(({ ready, broken, slotsFree }) => ready && !broken && slotsFree > 0)) return 0;
     if (this.backoff === undefined || now - this.backoff.at >= BACKOFF_MS)
-      this.backoff = { at: now, ms: Math.round(this.drain.untilPlaceFree(this, now)) };
+      this.backoff = { at: now, ms: Math.round(this.predict({ position: 0 }, now)) };
     return this.backoff.ms;
   }
 

@@ -28,6 +28,11 @@ export class LiveReplica implements ReplicaSnapshot {
     return !this.breaker.isClosed && !this.breaker.allows(this.now());
   }
 
+  /** Ms until its circuit lets a task through again; 0: it does, or one is under way that decides. */
+  get opensInMs(): number {
+    return this.breaker.isClosed ? 0 : this.breaker.opensInMs(this.now());
+  }
+
   get slotsTotal(): number {
     return this.facts.slotsTotal;
   }
