@@ -37,7 +37,7 @@ export interface EngineEnd {
 
 /**
  * Why a stream ended without an end. `connect`: nobody answered, or the connection broke before the first byte of a head; `http`: 429, 5xx, a 200 that is no event stream, or
- * whose first frame is an error; `refused`: the engine's own 4xx, also told by an error frame of a 200; `reset`: it died, or sent an error frame, after the head; `canceled`: `cancel()` was called.
+ * whose first frame is an error; `refused`: the engine's own 4xx, also told by an error of a 200; `reset`: it died, or sent an error frame, after the head; `canceled`: `cancel()` was called.
  */
 export type FaultKind = "connect" | "http" | "refused" | "reset" | "canceled";
 

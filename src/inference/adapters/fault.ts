@@ -4,6 +4,7 @@ import type { AnswerHead } from "../upstream/exchange.ts";
 import { EngineFault, type FaultKind } from "./adapter.ts";
 import { statusIn } from "./frame-status.ts";
 import { parseJson } from "./parse.ts";
+import { errorIn } from "./reading.ts";
 
 /** Of an error's body. */
 export const MAX_ERROR_BYTES = 64 * 1024;
@@ -19,17 +20,19 @@ export interface Asked {
   readonly apiKey?: string | undefined;
 }
 
-/** Of an answer with a status other than 200, or of a 200 with an error in it. */
+/** Of an answer with a status other than 200, or of a 200 with an error in it, which is taken as an error frame is. */
 export function answerFault(asked: Asked, head: AnswerHead, body: string): EngineFault {
   const json = parseJson(withoutKey(body, asked));
   const said = messageIn(json);
-  const { status } = head;
+  const sent = head.status === 200 && isJsonObject(json) ? errorIn(json) : undefined;
+  const status = sent === undefined ? head.status : meantBy(sent);
   const kind = isRefusal(status) ? "refused" : "http";
   const retryAfterMs = status === 429 || status >= 500 ? retryAfterOf(head) : undefined;
   const error = errorBodyOf(json);
-  return new EngineFault(kind, said ?? unsaid(asked, head), {
+  const kept = sent === undefined ? unsaid(asked, head) : sentError(asked, sent);
+  return new EngineFault(kind, said ?? kept, {
     status,
-    ...(said !== undefined && { kept: unsaid(asked, head) }),
+    ...(said !== undefined && { kept }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(error && { body: error }),
   });
@@ -40,11 +43,20 @@ export function frameFault(asked: Asked, error: Json, opened: boolean): EngineFa
   const json = parseJson(withoutKey(JSON.stringify({ error }), asked));
   const body = errorBodyOf(json);
   const message = messageIn(json) ?? "the engine sent an error without a message";
-  const told = statusIn(error) ?? 200;
-  const status = told === 429 || isRefusal(told) ? told : 200;
+  const status = meantBy(error);
   const kind: FaultKind = isRefusal(status) ? "refused" : opened ? "reset" : "http";
-  const kept = `the engine at ${originOf(asked.url)} sent an error${told === 200 ? "" : ` of status ${told}`}`;
-  return new EngineFault(kind, message, { status, kept, ...(body && { body }) });
+  return new EngineFault(kind, message, { status, kept: sentError(asked, error), ...(body && { body }) });
+}
+
+/** The status of an error that came with a 200: 429 and what finds fault with the request, else 200. */
+function meantBy(error: Json): number {
+  const told = statusIn(error) ?? 200;
+  return told === 429 || isRefusal(told) ? told : 200;
+}
+
+function sentError({ url }: Asked, error: Json): string {
+  const told = statusIn(error);
+  return `the engine at ${originOf(url)} sent an error${told === undefined ? "" : ` of status ${told}`}`;
 }
 
 function isRefusal(status: number): boolean {

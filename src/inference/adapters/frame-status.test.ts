@@ -53,3 +53,25 @@ test("one that says so behind a frame without a token is a refusal as well", asy
   wire.answer({ bytes: Buffer.from(`HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n${frames}`), ends: "close" });
   expect((await rig.ask(wire.url, passed())).fault).toMatchObject({ kind: "refused", facts: { status: 400 } });
 });
+
+const inputs = { workload: "embedding", inputs: ["a"] } as const;
+
+test.each([
+  ["vllm", passed(), BAD, { kind: "refused", status: 400 }],
+  ["openai", completion(), { object: "error", ...BAD.error }, { kind: "refused", status: 400 }],
+  ["tgi", completion(), TOO_LONG, { kind: "refused", status: 422 }],
+  ["tgi", completion(inputs), TOO_LONG, { kind: "refused", status: 422 }],
+  ["openai", completion(inputs), BAD, { kind: "refused", status: 400 }],
+  ["openai", completion(inputs), BUSY, { kind: "http", status: 429 }],
+  ["openai", completion(inputs), { error: { message: "no slot", code: 503 } }, { kind: "http", status: 200 }],
+  ["openai", completion(inputs), { error: "no slot" }, { kind: "http", status: 200 }],
+] as const)("%s that says so in the whole body of a 200", async (engine: EngineKind, request, error, { kind, status }) => {
+  using wire = new WireEngine();
+  using rig = new AdapterRig(engine);
+  wire.answer({ bytes: Buffer.from(`HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n${JSON.stringify(error)}`), ends: "close" });
+  const { fault, told } = await rig.ask(wire.url, request);
+  expect(fault).toMatchObject({ kind, facts: { status } });
+  expect(fault?.message).toMatch(/1024 tokens|too long|busy|no slot/);
+  expect(fault?.facts.kept).toMatch(status === 200 ? /sent an error( of status 503)?$/ : new RegExp(`sent an error of status ${status}$`));
+  expect(told.calls).toEqual([]);
+});
