@@ -100,9 +100,17 @@ export class Dispatcher implements PoolWork {
   load(id: string): PoolLoad {
     const lane = this.parts.lanes.get(id);
     const inFlight = new Map(lane?.replicas.map((replica) => [replica.id, replica.inFlight]));
-    const now = this.options.clock.monotonic();
-    const breakers = new Map(lane?.replicas.map((replica) => [replica.id, replica.breaker.state(now)]));
-    return { queueDepth: lane?.queue.size ?? 0, inFlight, breakers };
+    const { clock } = this.options;
+    let breakers: PoolLoad["breakers"];
+    return {
+      queueDepth: lane?.queue.size ?? 0,
+      inFlight,
+      // Asked by views alone: heartbeats and health checks want the counts, often.
+      get breakers() {
+        const now = clock.monotonic();
+        return (breakers ??= new Map(lane?.replicas.map((replica) => [replica.id, replica.breaker.state(now)])));
+      },
+    };
   }
 
   /** Nothing begins any more. */

@@ -37,3 +37,21 @@ test("no place is free before the next probe while every circuit is open", () =>
   now = 10_000;
   expect(lane.untilPlaceFree()).toBe(0);
 });
+
+test("what sources say of a thousand replicas is matched with those that are known by a look at each, not at each pair", () => {
+  const lane = laneOf(() => 0);
+  let reads = 0;
+  const many = poolOf("a", Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`r${n}`, 1])));
+  const counted = many.replicas.map((replica) => ({
+    ...replica,
+    get id() {
+      reads += 1;
+      return replica.id;
+    },
+  }));
+  lane.update(many);
+  const before = lane.replicas;
+  lane.update({ ...many, replicas: counted });
+  expect(reads).toBeLessThan(10_000);
+  expect(lane.replicas.every((replica, at) => replica === before[at])).toBe(true);
+});

@@ -121,9 +121,10 @@ export class Lane implements PoolSnapshot {
     this.facts = facts;
     const { now, breaker } = this.options;
     const known = this.everyReplica();
+    const byId = Map.groupBy(known, ({ id }) => id);
     this.replicas = facts.replicas
       .map((one) => {
-        const same = known.find(({ id, facts: { endpoint } }) => id === one.id && endpoint.url === one.endpoint.url);
+        const same = byId.get(one.id)?.find(({ facts: { endpoint } }) => endpoint.url === one.endpoint.url);
         if (!same) return new LiveReplica(one, new Breaker(breaker), now);
         same.facts = one;
         return same;
