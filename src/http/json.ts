@@ -9,10 +9,10 @@ const MAX_EXACT_VALUES = 100_000;
 /** Fewer digits than these a double holds as they are. */
 const LONG_NUMBER = /\d{16}/;
 
-/** ES2025 and "JSON.parse source text access", which Bun has. */
+/** The proposal "JSON.parse source text access", which Bun has and the types do not. */
 const { parse, rawJSON } = JSON as unknown as {
-  parse(text: string, reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown): unknown;
-  rawJSON(text: string): object;
+  readonly parse: (text: string, reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown) => unknown;
+  readonly rawJSON: (text: string) => object;
 };
 
 export interface ParsedJson {

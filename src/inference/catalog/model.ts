@@ -33,7 +33,7 @@ export interface Fetch {
 }
 
 /** A model as admission sees it, without a look at its file. */
-export interface ModelGlance {
+interface ModelGlance {
   readonly state: "Active" | "Retired";
   readonly trusted: boolean;
   readonly sizeBytes?: number;
