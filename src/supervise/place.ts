@@ -8,6 +8,7 @@ export const UNKNOWN_YET: Partial<Slot> = {
   ready: false,
   message: undefined,
   exit: undefined,
+  endedWell: undefined,
   pid: undefined,
   readyAt: undefined,
   wasReady: false,

@@ -20,8 +20,12 @@ export class FakeWorld {
   ) {}
 
   /** The running instance ends with code 1. */
-  async crash(): Promise<void> {
-    this.end?.({ code: 1, reason: "exited", at: this.clock.now() });
+  crash(): Promise<void> {
+    return this.exit(1);
+  }
+
+  async exit(code: number): Promise<void> {
+    this.end?.({ code, reason: "exited", at: this.clock.now() });
     await this.clock.advance(0);
   }
 
@@ -64,7 +68,11 @@ export class FakeWorld {
   private handle(instance: string): Handle {
     this.starts.push(this.clock.monotonic());
     const ended = Promise.withResolvers<Exit>();
-    this.end = ended.resolve;
+    let hasEnded = false;
+    this.end = (exit) => {
+      hasEnded = true;
+      ended.resolve(exit);
+    };
     return {
       instance,
       identity: { bootId: "b", pid: 1, startTime: 1 },
@@ -72,6 +80,9 @@ export class FakeWorld {
       spools: { stdout: "", stderr: "" },
       startedAt: this.clock.now(),
       exited: ended.promise,
+      get hasEnded() {
+        return hasEnded;
+      },
       stop: () => Promise.resolve({ reason: "signaled", signal: "SIGTERM", at: this.clock.now() }),
       usage: () => undefined,
     };

@@ -74,9 +74,8 @@ export class InstanceProcess implements Handle, Watched {
     return this.ended.promise;
   }
 
-  /** The shim is gone; `exited` follows when the rest of the tree is. */
   get hasEnded(): boolean {
-    return this.ending;
+    return this.ending || this.parts.folder.hasExit();
   }
 
   get pace(): Pace {
