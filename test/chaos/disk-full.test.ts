@@ -72,7 +72,7 @@ async function fillAndFree(rig: ChaosRig, disk: SmallDisk): Promise<void> {
 
   disk.free();
   await stack.whenService("mortal", "to be back", ({ ready, restarts }) => ready && restarts > 0);
-  await until("the journal to write again", async () => (await rig.client.ready()).ok, 5000);
+  await until("the journal to write again", async () => (await rig.client.ready()).ok, 20_000);
   await rig.client.waitRun(caught.id);
   await stack.ok("restart", "chatty");
   const after = await stack.pids();
@@ -86,7 +86,7 @@ async function fillAndFree(rig: ChaosRig, disk: SmallDisk): Promise<void> {
   await until(
     "the follower to be up to date",
     async () => history.head >= ((await rig.client.recentEvents({ limit: 1 })).events[0]?.seq ?? 0),
-    5000,
+    20_000,
   );
   await history.stop();
   history.check(rig);
@@ -98,7 +98,7 @@ function source(port: number): string {
     services:
       web:
         command: [${JSON.stringify(process.execPath)}, ${program}, --port, "${port}"]
-        health: { interval: 100ms, http: { url: "http://127.0.0.1:${port}/" } }
+        health: { interval: 100ms, timeout: 5s, gracePeriod: 30s, http: { url: "http://127.0.0.1:${port}/" } }
       chatty: { command: "while :; do seq 100; sleep 0.1; done", replicas: 1 }
       slow: { command: "sleep 0.5; echo ready; exec sleep 100000", health: { log: { pattern: ready } } }
       mortal: { command: exec sleep 100000, restartPolicy: { maxRetries: 1, backoff: { min: 10ms } } }

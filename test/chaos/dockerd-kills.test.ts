@@ -9,8 +9,8 @@ import { until } from "../until.ts";
 import { cycles } from "./rig.ts";
 
 const CYCLES = cycles(2, 10);
-const NOTICED_WITHIN_MS = 8000;
-const RIGHT_WITHIN_MS = 10_000;
+const NOTICED_WITHIN_MS = 12_000;
+const RIGHT_WITHIN_MS = 15_000;
 const STATUS_WITHIN_MS = 5000;
 const ASKER = new URL("../programs/asker.ts", import.meta.url).pathname;
 
@@ -71,7 +71,7 @@ describe.skipIf(!docker)("dockerd", () => {
               statusMs.push(performance.now() - asked);
               return wanted(last);
             },
-            15_000,
+            30_000,
           ).catch((error: unknown) => {
             throw new Error(`last seen: ${Bun.inspect(last?.services, { depth: 4 })}`, { cause: error });
           });
@@ -136,7 +136,7 @@ const services = (port: number): string => `
         ports: ["${port}:8080"]
         replicas: 2
         init: true
-        health: { http: { url: "http://localhost:${port}/" }, interval: 500ms }
+        health: { http: { url: "http://localhost:${port}/" }, interval: 500ms, timeout: 5s, gracePeriod: 30s }
       job:
         image: ${IMAGE}
         command: ["sh", "-c", "while :; do sleep 0.1; test -f /w/end && exit 5; done"]

@@ -22,7 +22,7 @@ async function roll(service: (version: string, good: boolean) => string): Promis
         ${service(version, good)}
         ports: ["${port}:8080"]
         replicas: ${REPLICAS}
-        health: { http: { url: "http://localhost:${port}/health" }, interval: 100ms, gracePeriod: 10s }
+        health: { http: { url: "http://localhost:${port}/health" }, interval: 100ms, timeout: 5s, gracePeriod: 30s }
         restartPolicy: { backoff: { min: 10ms } }
         update: { strategy: rolling, maxUnavailable: 0, maxSurge: 1 }
   `;

@@ -22,7 +22,7 @@ test("/metrics of the daemon tells of every request the edge answered, by listen
         command: "exec ${process.execPath} ${PROGRAM} v1"
         replicas: 2
         ports: ["${port}:80"]
-        health: { interval: 100ms, gracePeriod: 60s, http: { url: "http://localhost:80/health" } }
+        health: { interval: 100ms, timeout: 5s, gracePeriod: 60s, http: { url: "http://localhost:80/health" } }
   `);
   await stack.up();
   for (let n = 0; n < 20; n++) await (await fetch(`http://127.0.0.1:${port}/`)).text();

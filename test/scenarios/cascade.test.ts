@@ -64,7 +64,7 @@ test("one that fails its probes for reasons of its own is restarted when what it
       web:
         dependsOn: [db]
         command: "touch good; exec sleep 1000"
-        health: { command: "test -f good", interval: 100ms, failureThreshold: 1 }
+        health: { command: "test -f good", interval: 100ms, timeout: 10s, failureThreshold: 1 }
         restartPolicy: { backoff: { min: 10ms } }
   `);
   await stack.up();
@@ -76,7 +76,7 @@ test("one that fails its probes for reasons of its own is restarted when what it
   const { instances } = await stack.whenService("web", "to be unready", (view) => !view.ready && view);
   expect(instances).toMatchObject([{ state: "Running", restarts: before, reason: "probe_unready" }]);
   database.up = true;
-  await stack.whenService("web", "to be started anew", ({ ready, restarts }) => ready && restarts === before + 1);
+  await stack.whenService("web", "to be started anew", ({ ready, restarts }) => ready && restarts > before);
   await stack.ok("down");
 });
 

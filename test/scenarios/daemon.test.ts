@@ -12,7 +12,7 @@ for (const signal of ["SIGKILL", "SIGTERM"] as const) {
   scenario(`a daemon that ends by ${signal} leaves its services running; the next one adopts them as they are`, async (rig) => {
     const stack = rig.stack(`
       services:
-        db: { command: "exec sleep 1000", health: { interval: 30ms, command: { command: [test, -e, up] } } }
+        db: { command: "exec sleep 1000", health: { interval: 30ms, timeout: 10s, command: { command: [test, -e, up] } } }
         api: { command: "exec sleep 1000", dependsOn: [db], restartPolicy: { backoff: { min: 1ms } } }
         said: { command: "echo ready; exec sleep 1000", health: { log: { pattern: ready } } }
         done: { command: "true", restartPolicy: { condition: never } }

@@ -61,7 +61,7 @@ describe.skipIf(!found)("containers as stack.md has them", () => {
         ranged: ${server(`, ports: ["${range}-${range + 1}:8080-8081"]`)}
         open: ${server(`, ports: ["${other}:${anywhere}:8080"]`)}
         beside: ${server(`, ports: ["127.0.0.2:${bare}:8080"]`)}
-        inner: ${server(`, ports: ["8080"], health: { http: { url: "http://localhost:8080/" }, interval: 100ms }`)}
+        inner: ${server(`, ports: ["8080"], health: { http: { url: "http://localhost:8080/" }, interval: 100ms, timeout: 5s, gracePeriod: 30s }`)}
         port: { image: ${docker.image}, command: [sh, -c, "echo $$PORT"], ports: ["9191"], restartPolicy: { condition: never } }
     `);
     await stack.up();
@@ -89,7 +89,7 @@ describe.skipIf(!found)("containers as stack.md has them", () => {
     const here = Bun.serve({ hostname: "0.0.0.0", port: 0, fetch: () => new Response("from the machine") });
     const stack = rig.stack(`
       services:
-        api: ${server(', ports: ["8080"], replicas: 2, health: { http: { url: "http://localhost:8080/" }, interval: 100ms }')}
+        api: ${server(', ports: ["8080"], replicas: 2, health: { http: { url: "http://localhost:8080/" }, interval: 100ms, timeout: 5s, gracePeriod: 30s }')}
         asks:
           image: ${docker.image}
           command: [sh, -c, "wget -qO- http://api:8080/; nslookup api 127.0.0.11 | grep -c '^Address.*172\\\\|^Address.*192\\\\|^Address.*10\\\\.'; wget -qO- http://host.docker.internal:${here.port}/"]

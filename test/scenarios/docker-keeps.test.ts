@@ -158,7 +158,7 @@ describe.skipIf(!found)("what containers keep, and what they are made of", () =>
           init: true
           command: [sh, -c, "mkdir /tmp/w; echo hi > /tmp/w/index.html; exec httpd -f -p 8080 -h /tmp/w"]
           ports: ["${port}:8080"]
-          health: { http: { url: "http://localhost:${port}/" }, interval: 100ms, timeout: 300ms, failureThreshold: 2, onUnready: none }
+          health: { http: { url: "http://localhost:${port}/" }, interval: 100ms, timeout: 2s, failureThreshold: 2, onUnready: none }
         api: { image: ${docker.image}, command: [sleep, "1000"], stop: { signal: SIGKILL }, dependsOn: [db] }
     `);
     await stack.up();

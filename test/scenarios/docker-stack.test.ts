@@ -24,7 +24,7 @@ describe.skipIf(!found)("a stack with containers", () => {
           command: ${httpd("hello")}
           init: true
           ports: ["${port}:8080"]
-          health: { http: { url: "http://localhost:${port}/" }, interval: 200ms }
+          health: { http: { url: "http://localhost:${port}/" }, interval: 200ms, timeout: 5s, gracePeriod: 30s }
           replicas: 2
         asks:
           image: ${docker.image}
@@ -189,7 +189,7 @@ describe.skipIf(!found)("a stack with containers", () => {
           command: ["sh", "-c", "trap 'echo told; exit 0' USR1; touch /tmp/up; while :; do sleep 0.05; done"]
           volumes: ["data:/data"]
           hooks: { preStart: "echo pre > /data/pre", postStart: "cat /data/pre > /proc/1/fd/1" }
-          health: { command: "test -f /tmp/up", interval: 200ms }
+          health: { command: "test -f /tmp/up", interval: 200ms, timeout: 10s, gracePeriod: 30s }
           stop: { command: "kill -USR1 1" }
     `);
     await stack.up();

@@ -27,7 +27,7 @@ function web({ port, version, replicas = 2, update = "strategy: rolling", args =
         command: "exec ${process.execPath} ${PROGRAM} ${version} ${args}"
         replicas: ${replicas}
         ports: ["${port}:80"]
-        health: { interval: 100ms, gracePeriod: 60s, http: { url: "http://localhost:80/health" } }
+        health: { interval: 100ms, timeout: 5s, gracePeriod: 60s, http: { url: "http://localhost:80/health" } }
         restartPolicy: { backoff: { min: 50ms } }
         update: { ${update} }
         stop: { timeout: 5s }
@@ -215,7 +215,7 @@ test("from one instance on its own port to two behind the edge and back: scale r
   const port = freePort();
   const stack = rig.stack(`
     services:
-      web: { command: "exec ${process.execPath} ${PROGRAM} v1", ports: ["${port}:80"], health: { interval: 100ms, gracePeriod: 60s, tcp: { address: "localhost:80" } }, update: { drainTimeout: 200ms } }
+      web: { command: "exec ${process.execPath} ${PROGRAM} v1", ports: ["${port}:80"], health: { interval: 100ms, timeout: 5s, gracePeriod: 60s, tcp: { address: "localhost:80" } }, update: { drainTimeout: 200ms } }
   `);
   await stack.up();
   const body = async (): Promise<string> => (await fetch(`http://127.0.0.1:${port}/`)).text();

@@ -112,7 +112,7 @@ test("when a dependency goes unready its dependents run on and say so", async ()
     services:
       db:
         command: "exec sleep 1000"
-        health: { interval: 20ms, failureThreshold: 2, command: { command: [test, -e, up] }, onUnready: none }
+        health: { interval: 20ms, timeout: 10s, failureThreshold: 2, command: { command: [test, -e, up] }, onUnready: none }
       api: { command: "exec sleep 1000", dependsOn: [db] }
   `);
   stack.write("up", "");

@@ -25,7 +25,7 @@ function engines({ pool, version = 1, model = "chain", replicas = 2 }: Engines):
         env: { VERSION: "${version}" }
         ports: ["8000"]
         replicas: ${replicas}
-        health: { http: { url: "http://localhost:8000/health" }, interval: 100ms, gracePeriod: 20s }
+        health: { http: { url: "http://localhost:8000/health" }, interval: 100ms, timeout: 5s, gracePeriod: 60s }
         restartPolicy: { backoff: { min: 50ms } }
         stop: { timeout: 2s }
         labels: { pool: ${pool}, engine: mock, slots: "2" }

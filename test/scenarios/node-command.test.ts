@@ -26,7 +26,7 @@ scenario("a node waits for its control plane and serves the pool-manager API mea
     labels: { pool: chat, engine: mock, models: chain }
     command: ["${ORCO}", mock-engine, --port=${engine}]
     ports: ["${engine}:${engine}"]
-    health: { interval: 200ms, http: { url: "http://127.0.0.1:${engine}/health" } }
+    health: { interval: 200ms, timeout: 5s, gracePeriod: 60s, http: { url: "http://127.0.0.1:${engine}/health" } }
 `,
     )
     .ok("up", "-d", "--wait");

@@ -61,7 +61,7 @@ describe.skipIf(!installed)("a stack on podman", () => {
           command: ${httpd(text)}
           init: true
           ports: ["${port}:8080"]
-          health: { http: { url: "http://localhost:${port}/" }, interval: 200ms }
+          health: { http: { url: "http://localhost:${port}/" }, interval: 200ms, timeout: 5s, gracePeriod: 30s }
           replicas: 2
         db: { image: ${podman.image}, command: ["sh", "-c", "date +%N >> /data/starts; wc -l < /data/starts; exec sleep 1000"], volumes: ["data:/data"], stop: { signal: SIGKILL } }
         asks:

@@ -21,7 +21,7 @@ function engines(pool: string, more = ""): string {
           exec ${ORCO} mock-engine --port "$$PORT" --slots 2 --tokens-per-s 40 --model "$\${ORCO_MODEL_REF:-chain}"
         ports: ["8000"]
         replicas: 2
-        health: { http: { url: "http://localhost:8000/health" }, interval: 100ms, gracePeriod: 20s }
+        health: { http: { url: "http://localhost:8000/health" }, interval: 100ms, timeout: 5s, gracePeriod: 60s }
         restartPolicy: { backoff: { min: 50ms } }
         stop: { timeout: 2s }
         labels: { pool: ${pool}, engine: mock, slots: "2"${more} }

@@ -70,7 +70,7 @@ test("secrets that are files lie in memory, for their user alone, and go with th
         command: 'echo "$$ORCO_SECRETS_DIR" > where; stat -c %a "$$ORCO_SECRETS_DIR/PW" >> where; cat "$$ORCO_SECRETS_DIR/PW" >> where; mv where seen; exec sleep 1000'
         secrets: { PW: { file: ./pw, as: file } }
         hooks: { preStart: "rm -f seen" }
-        health: { command: { command: [test, -e, seen] }, interval: 20ms }
+        health: { command: { command: [test, -e, seen] }, interval: 20ms, timeout: 10s, gracePeriod: 30s }
   `);
   stack.write("pw", CANARY);
   await stack.up();

@@ -18,7 +18,7 @@ test("the document's table, with real services", async () => {
         ports: ["8080"]
         replicas: 2
         dependsOn: [db]
-        health: { http: { url: "http://localhost:8080/health" }, interval: 100ms, gracePeriod: 30s }
+        health: { http: { url: "http://localhost:8080/health" }, interval: 100ms, timeout: 5s, gracePeriod: 30s }
       web: { command: "exec sleep 1000", dependsOn: [api] }
   `);
   await stack.ok("up", "-d");

@@ -12,7 +12,7 @@ const web = (version: string, more = ""): string => `
         replicas: 3
         ports: ["8080"]
         dependsOn: [db]
-        health: { interval: 200ms, failureThreshold: 3, log: { pattern: good } }
+        health: { interval: 200ms, gracePeriod: 2s, log: { pattern: good } }
         restartPolicy: { backoff: { min: 10ms } }
         update: { strategy: rolling${more} }
 `;
@@ -81,7 +81,7 @@ test("a rollback shows the last 20 lines only", async () => {
 
 test("the lines shown are those of the instance that failed, however much the one it was to replace says meanwhile", async () => {
   const body = (command: string): string => `
-    services: { one: { command: "${command}", health: { interval: 50ms, log: { pattern: good } } } }
+    services: { one: { command: "${command}", health: { interval: 50ms, gracePeriod: 30s, log: { pattern: good } } } }
   `;
   const stack = rig.stack(body("echo good; while :; do echo noise; sleep 0.01; done"));
   await stack.up();
@@ -135,7 +135,7 @@ test("recreate stops all, then starts all", async () => {
 test("meanwhile a second apply is refused with the run, waits with --queue, and a scale or restart waits", async () => {
   const stack = rig.stack(web("good 1"));
   await stack.up();
-  const slow = web("$$(while [ ! -e go ]; do sleep 0.01; done) good 2").replace("interval: 200ms", "interval: 200ms, gracePeriod: 60s");
+  const slow = web("$$(while [ ! -e go ]; do sleep 0.01; done) good 2").replace("gracePeriod: 2s", "gracePeriod: 60s");
   stack.edit(slow);
   const first = stack.start("apply");
   await stack.event("the update", ({ type, reason }) => type === "instance.running" && reason === "config_changed");
@@ -158,7 +158,10 @@ scenario("a daemon killed in mid-update: the run goes on by itself, and nothing 
   const before = await stack.pids();
   const since = (await stack.history()).at(-1)?.seq ?? 0;
   stack.edit(
-    web("good 2").replace("log: { pattern: good }", "log: { pattern: good }, command: { command: [test, -e, go] }, gracePeriod: 60s"),
+    web("good 2").replace(
+      "gracePeriod: 2s, log: { pattern: good }",
+      "log: { pattern: good }, command: { command: [test, -e, go] }, gracePeriod: 60s",
+    ),
   );
   await stack.ok("apply", "-d");
   await stack.event("the first new instance", ({ type, reason }) => type === "instance.running" && reason === "config_changed");
