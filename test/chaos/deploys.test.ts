@@ -14,7 +14,7 @@ test(
   async () => {
     await using rig = new ChaosRig();
     await rig.begin();
-    const app = await AppUnderTest.create(rig, "blog", { health_timeout_ms: 5000, drain_timeout_ms: 5000 });
+    const app = await AppUnderTest.create(rig, "blog", { health_timeout_ms: 20_000, drain_timeout_ms: 5000 });
     await app.deploy(await app.commit({ version: "good-0" }));
     const load = new OpenLoad(app.url, PER_SECOND);
     const tookMs: number[] = [];
@@ -22,7 +22,7 @@ test(
       const isGood = n % 2 === 0;
       const how = isGood ? { version: `good-${n}` } : { version: `bad-${n}`, health: 500, ...(n % 4 === 1 && { exitAfterMs: 20 }) };
       if (!isGood) await app.put({ health_timeout_ms: 300, drain_timeout_ms: 5000 });
-      else await app.put({ health_timeout_ms: 5000, drain_timeout_ms: 5000 });
+      else await app.put({ health_timeout_ms: 20_000, drain_timeout_ms: 5000 });
       const commit = await app.commit(how);
       const startedMs = performance.now();
       const answer = await app.deploy(commit);

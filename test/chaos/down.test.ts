@@ -4,7 +4,8 @@ import { until } from "../until.ts";
 import { ChaosRig } from "./rig.ts";
 
 const PROGRAMS = resolve(import.meta.dirname, "../programs");
-const DOWN_LIMIT_MS = 5000;
+/** Below the 10 s that a service has by default, and the hour of a hook. */
+const DOWN_LIMIT_MS = 9000;
 
 const SERVICES = `
     services:

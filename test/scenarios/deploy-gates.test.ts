@@ -80,8 +80,8 @@ test("a release that crashes again and again is left by itself, once", async () 
   const blog = await app("auto", { auto_rollback: { window_ms: 60_000, max_restarts: 2 } });
   const v1 = await blog.commit({ version: "v1" });
   await blog.deploy(v1);
-  expect(await blog.deploy(await blog.commit({ version: "v2", exitAfterMs: 2000 }))).toMatchObject({ status: 200 });
-  await until("v1 to be live again", async () => (await blog.status()).live_commit === v1 || undefined, 40_000);
+  expect(await blog.deploy(await blog.commit({ version: "v2", exitAfterMs: 5000 }))).toMatchObject({ status: 200 });
+  await until("v1 to be live again", async () => (await blog.status()).live_commit === v1 || undefined, 90_000);
   await until("nothing under way", async () => (await blog.status()).run === undefined || undefined, 10_000);
   expect(await blog.version()).toBe("v1");
   expect(await blog.status()).toMatchObject({ healthy: true });

@@ -53,10 +53,12 @@ test("one that is canceled is called so everywhere", async () => {
 });
 
 test("deploys, good and bad, and rollbacks", async () => {
-  const app = await AppUnderTest.create(rig, "shop", { health_timeout_ms: 3000 });
+  const app = await AppUnderTest.create(rig, "shop");
   await app.deploy(await app.commit({ version: "v1" }));
   await app.deploy(await app.commit({ version: "v2" }));
+  await app.put({ health_timeout_ms: 3000 });
   await app.deploy(await app.commit({ version: "v3", health: 500 }));
+  await app.put();
   await rig.post("/rollback", { app: "shop" });
   const runs = (await runsOf("limit=500")).filter((run) => run["app"] === "shop");
   expect(runs.map(({ kind, status }) => `${kind} ${status}`)).toEqual([

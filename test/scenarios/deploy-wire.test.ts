@@ -62,7 +62,7 @@ test("where there is no app, the document's fields say so; its paths take no unk
     body: { commit: v1, previous_commit: v1, slot: "green" },
   });
   expect(await post("/rollback")).toMatchObject({ status: 200, body: { success: true, slot: "blue", commit: v1 } });
-}, 60_000);
+}, 180_000);
 
 test("what is live is started again after a shutdown, and requests wait until it is healthy", async () => {
   const slow = await app("slow");
@@ -77,7 +77,7 @@ test("what is live is started again after a shutdown, and requests wait until it
   const answered = await fetch(slow.url);
   expect([answered.status, await answered.text()]).toEqual([200, "v1"]);
   expect((await slow.status()).healthy).toBe(true);
-}, 60_000);
+}, 180_000);
 
 test("another port: the old one is closed, and a rollback opens it again", async () => {
   const moved = await app("moved");
@@ -91,7 +91,7 @@ test("another port: the old one is closed, and a rollback opens it again", async
   expect(await moved.rollback()).toMatchObject({ status: 200 });
   expect(await moved.version()).toBe("v1");
   expect(await refused(other.url)).toBe("ECONNREFUSED");
-}, 60_000);
+}, 180_000);
 
 test("a first deploy that fails leaves no listener and no front", async () => {
   const none = await app("none", { health_timeout_ms: 3000 });
@@ -99,7 +99,7 @@ test("a first deploy that fails leaves no listener and no front", async () => {
   expect(await refused(none.url)).toBe("ECONNREFUSED");
   expect(readFileSync(join(rig.home, "edge/routes.json"), "utf8")).not.toContain("app/none");
   expect(readdirSync(join(rig.home, "apps/none/slots")).filter((name) => !name.startsWith("."))).toEqual([]);
-}, 60_000);
+}, 180_000);
 
 test("a shutdown in the midst of a deploy leaves nothing running, and the next daemon starts what was live", async () => {
   const busy = await app("busy", { health_timeout_ms: 20_000 });
@@ -115,7 +115,7 @@ test("a shutdown in the midst of a deploy leaves nothing running, and the next d
   expect((await rig.client.run(run)).status).toBe("canceled");
   expect((await busy.status()).live_commit).toBe(v1);
   expect(await busy.version()).toBe("v1");
-}, 60_000);
+}, 180_000);
 
 test("a port of another app is refused: when it is put, and when a commit brings it; the ports of the live slot too", async () => {
   const first = await app("first");
@@ -133,7 +133,7 @@ test("a port of another app is refused: when it is put, and when a commit brings
   await first.put({ internal_port: first.internalPort - 1 });
   expect(await first.deploy("main")).toMatchObject({ status: 409, body: { success: false, slot: "green", code: "port_in_use" } });
   expect(await first.version()).toBe("v1");
-}, 60_000);
+}, 180_000);
 
 test("a second deploy queues by the contract of the first one, while nothing is live", async () => {
   const queue = await app("queue");
@@ -150,7 +150,7 @@ test("a second deploy queues by the contract of the first one, while nothing is 
   await until("its contract to be known", async () => (await rig.client.run(run)).steps.some(({ id }) => id === "build"), 10_000);
   expect(await queue.deploy(commit)).toMatchObject({ status: 422, body: { code: "build_failed" } });
   expect((await rig.client.run(run)).status).toBe("failed");
-}, 60_000);
+}, 180_000);
 
 test("a process that ends at the very moment of its swap fails the deploy, or is started again as any live one", async () => {
   const blog = await app("mortal", { drain_timeout_ms: 100, stop_timeout_ms: 500 });
@@ -160,12 +160,12 @@ test("a process that ends at the very moment of its swap fails the deploy, or is
     const answer = await blog.deploy(await blog.commit({ version: `v${ms}`, exitAfterMs: ms }));
     if (answer.status === 422) expect((await blog.status()).live_commit).toBe(good);
     else {
-      await until(`${ms} ms: it to be started again`, async () => (await blog.status()).restarts > 0 || undefined, 5000);
+      await until(`${ms} ms: it to be started again`, async () => (await blog.status()).restarts > 0 || undefined, 20_000);
       await blog.rollback();
     }
     expect(await blog.version()).toBe("v0");
   }
-}, 60_000);
+}, 180_000);
 
 test("releases come by page, newest first", async () => {
   const blog = await app("pages", { build_command: "exit 1" });
@@ -180,7 +180,7 @@ test("releases come by page, newest first", async () => {
   const second = await page(first.next_cursor);
   expect(second.releases.map(({ subject }) => subject)).toEqual(["version v1"]);
   expect(second.next_cursor).toBeUndefined();
-}, 60_000);
+}, 180_000);
 
 test("a crash loop is left by itself although a deploy waits for approval, which is cancelled", async () => {
   const auto_rollback = { window_ms: 60_000, max_restarts: 1 };
@@ -193,13 +193,18 @@ test("a crash loop is left by itself although a deploy waits for approval, which
   for (const _ of [1, 2]) {
     const pid = await blog.version("pid");
     await blog.version("crash").catch(() => undefined);
-    await until("another process", async () => (await blog.version("pid")) !== pid || undefined, 10_000);
+    // Meanwhile the edge may answer for it.
+    const again = async (): Promise<boolean> => {
+      const next = await blog.version("pid");
+      return /^\d+$/.test(next) && next !== pid;
+    };
+    await until("another process", again, 20_000);
   }
-  await until("the release before", async () => (await blog.status()).live_commit === v1 || undefined, 10_000);
+  await until("the release before", async () => (await blog.status()).live_commit === v1 || undefined, 30_000);
   expect(await blog.ended(waiting.body["id"])).toMatchObject({ status: "canceled" });
   await until("nothing under way", async () => (await blog.status()).run === undefined || undefined, 10_000);
   expect((await blog.status()).live_commit).toBe(v1);
-}, 60_000);
+}, 180_000);
 
 test("an app is removed, or given another repository, in the midst of a deploy", async () => {
   const blog = await app("midst", { health_timeout_ms: 20_000 });
@@ -232,7 +237,7 @@ test("an app is removed, or given another repository, in the midst of a deploy",
   expect(await cut).toMatchObject({ status: 409, body: { success: false, code: "cancelled" } });
   expect(await refused(blog.url)).toBe("ECONNREFUSED");
   expect(readdirSync(join(rig.home, "apps"))).not.toContain("midst");
-}, 60_000);
+}, 180_000);
 
 test("a deploy that fails for where it would listen costs nobody a request", async () => {
   const blog = await app("where", { drain_timeout_ms: 200 });
@@ -245,4 +250,4 @@ test("a deploy that fails for where it would listen costs nobody a request", asy
     await load.stop();
     expect(load.failures).toEqual([]);
   }
-}, 60_000);
+}, 180_000);

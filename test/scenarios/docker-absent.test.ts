@@ -85,7 +85,8 @@ describe.skipIf(!engine)("without docker", () => {
         const began = performance.now();
         await stack.whenService("own", "to run", ({ ready }) => ready);
         const ownMs = Math.round(performance.now() - began);
-        expect(ownMs).toBeLessThan(4000);
+        // Nor does it wait for docker, which never answers.
+        expect(ownMs).toBeLessThan(10_000);
         await stack.whenService("box", "to say why", ({ degraded = "" }) => degraded.startsWith("docker unreachable since"));
         await timed("status", "--json");
         await timed("logs", "--tail", "1");

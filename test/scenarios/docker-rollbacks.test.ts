@@ -20,7 +20,7 @@ describe.skipIf(!found)("updates of containers that do not go as they should", (
   for (const bad of [1, 2])
     test(`replica ${bad} of three fails its probe: all goes back within the bounds, naming the probe, what it said, and the last 20 lines`, async () => {
       const port = freePort();
-      const at = { port, update: "{ strategy: rolling }", health: "gracePeriod: 3s, failureThreshold: 3" };
+      const at = { port, update: "{ strategy: rolling }", health: "gracePeriod: 6s, failureThreshold: 3" };
       const stack = rig.stack(file({ version: "v1", ...at }));
       await stack.up();
       const since = await lastSeq(stack);
@@ -110,9 +110,9 @@ function asProcess(version: string, port: number): string {
 
 describe.skipIf(!found)("a daemon that is killed in mid-update of containers", () => {
   for (const [strategy, update, phase] of [
-    ["rolling", "{ strategy: rolling, observationWindow: 400ms }", "updating"],
-    ["canary", "{ strategy: canary, promoteAfter: 1500ms }", "canary"],
-    ["blueGreen", "{ strategy: blueGreen, drainTimeout: 1500ms }", "switched"],
+    ["rolling", "{ strategy: rolling, observationWindow: 1500ms }", "updating"],
+    ["canary", "{ strategy: canary, promoteAfter: 5s }", "canary"],
+    ["blueGreen", "{ strategy: blueGreen, drainTimeout: 5s }", "switched"],
     ["recreate", "{ strategy: recreate }", "updating"],
   ] as const)
     scenario(`${strategy}: the run goes on by itself, and nothing is done twice`, async (own) => {
