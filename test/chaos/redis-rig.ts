@@ -74,7 +74,7 @@ export class RedisRig extends ChaosRig {
     await Promise.all(this.slots.map((slot) => this.endWorker(slot, "SIGTERM")));
     await this.killDaemon("SIGTERM");
     await this.death();
-    await until("nothing to run any more", () => this.marked().length === 0, 10_000).catch((error: unknown) => {
+    await until("nothing to run any more", () => this.marked().length === 0, 30_000).catch((error: unknown) => {
       throw new Error(
         this.marked()
           .map(({ pid, environ }) => `${pid} ${environ.join(" ")}`)

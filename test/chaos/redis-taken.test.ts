@@ -4,7 +4,7 @@ import { until } from "../until.ts";
 import { PatientClient } from "./redis-client.ts";
 import { RedisRig } from "./redis-rig.ts";
 
-const LEASE_MS = 1500;
+const LEASE_MS = 5000;
 const PATIENCE_MS = 30_000;
 /** The lock of the job, two looks for dead locks, and the daemon's own look. */
 const STARTED_AGAIN_MS = 22_000;

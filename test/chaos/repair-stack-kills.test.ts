@@ -66,6 +66,6 @@ function stackOn(rig: ChaosRig, line: string): RepairedStack["stack"] {
   );
   stack.write("api/Dockerfile", DOCKERFILE);
   stack.write("api/start.sh", crlf(...(line === "" ? [] : [line])));
-  stack.write("orco.repair.yaml", "version: 1\nservices: { api: { settle: 500ms, restart_timeout: 20s } }\n");
+  stack.write("orco.repair.yaml", "version: 1\nservices: { api: { settle: 2s, restart_timeout: 20s } }\n");
   return stack;
 }

@@ -12,8 +12,8 @@ const CAPACITY = 2;
 const CTX = 100;
 const plane = planeOf({
   ORCHD_ADMISSION_CAPACITY: String(CAPACITY),
-  ORCHD_FIRST_TOKEN_TIMEOUT_MS: "2000",
-  ORCHD_IDLE_TOKEN_TIMEOUT_MS: "1000",
+  ORCHD_FIRST_TOKEN_TIMEOUT_MS: "5000",
+  ORCHD_IDLE_TOKEN_TIMEOUT_MS: "4000",
   ORCHD_BREAKER_FAILURES: "1000",
 });
 const engine = new EngineRig({ slots: 1, tokensPerS: 50, ctx: CTX });
@@ -133,6 +133,7 @@ describe("refused at the door", () => {
     const refused = await plane.ask({ deadline_ms: 1 });
     expectRefusal(refused, { status: 400, code: "DEADLINE_UNMET", retriable: false });
     await plane.cancel(running);
+    await plane.calm();
     expect(await failureOf({ prompt: "loop", deadline_ms: 150 })).toMatchObject({ code: "DEADLINE_UNMET" });
     const stats = async (): Promise<{ active: number }> => (await engine.get("/stats")) as { active: number };
     await until("upstream to be closed", async () => (await stats()).active === 0);
@@ -174,10 +175,10 @@ describe("failed on the way", () => {
     await plane.pool("x", mute.url);
     const first = await failureOf(pinned("x"));
     expect(first).toMatchObject({ code: "DECODE_TIMEOUT", retriable: true });
-    expect(first["message"]).toContain("within 2000 ms");
+    expect(first["message"]).toContain("within 5000 ms");
     const idle = await failureOf(pinned("x"));
     expect(idle).toMatchObject({ code: "DECODE_TIMEOUT", retriable: true });
-    expect(idle["message"]).toContain("within 1000 ms");
+    expect(idle["message"]).toContain("within 4000 ms");
     expect(mute.asked.length).toBe(2);
     await plane.call("DELETE", "/v2/pools/x");
   });

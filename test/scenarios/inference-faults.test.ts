@@ -12,10 +12,10 @@ const clock = systemClock();
 
 /** Of the frames of engines below, those that are neither an object nor null. */
 const SKIPPED = 4;
-const OPEN_MS = 2000;
+const OPEN_MS = 4000;
 const plane = planeOf({
-  ORCHD_FIRST_TOKEN_TIMEOUT_MS: "1500",
-  ORCHD_IDLE_TOKEN_TIMEOUT_MS: "1000",
+  ORCHD_FIRST_TOKEN_TIMEOUT_MS: "5000",
+  ORCHD_IDLE_TOKEN_TIMEOUT_MS: "10000",
   ORCHD_BREAKER_FAILURES: "3",
   ORCHD_BREAKER_OPEN_MS: String(OPEN_MS),
 });
@@ -213,17 +213,16 @@ test("an engine that is slow to accept is waited for", async () => {
 test("a circuit opens after failures in a row, is left alone, and closes with one probe", async () => {
   const breaker = async (): Promise<unknown> =>
     (await plane.get<{ replicas: Fields[] }>(`/v2/pools/p${pool}`)).body.replicas[0]?.["breaker"];
-  let healthy = false;
   const times: number[] = [];
+  // It is well again by the time of the probe.
   using flaky = await RawEngine.start((socket) => {
     times.push(performance.now());
-    socket.end(healthy ? ANSWER : whole(500, "{}"));
+    socket.end(times.length > 3 ? ANSWER : whole(500, "{}"));
   });
   await plane.pool(`p${++pool}`, flaky.url);
   const { task_id: id } = await plane.task(pin());
   await until("the circuit to open", async () => (await breaker()) === "open");
   expect(times.length).toBe(3);
-  healthy = true;
   expect(await plane.ended(id)).toMatchObject({ state: "completed" });
   expect(times.length).toBe(4);
   expect((times[3] ?? 0) - (times[2] ?? 0)).toBeGreaterThan(OPEN_MS - 20);

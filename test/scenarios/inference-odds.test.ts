@@ -91,7 +91,7 @@ test("the time that a refused task is told to wait is what tasks take", async ()
   expect(ms).toBeLessThan(3000);
   expect(refused.headers.get("retry-after")).toBe(String(Math.ceil(ms / 1000)));
   for (const { started_at: started, accepted_at: accepted } of await Promise.all(ids.map((id) => plane.ended(id))))
-    expect(Date.parse(started ?? "") - Date.parse(accepted)).toBeLessThan(4000);
+    expect(Date.parse(started ?? "") - Date.parse(accepted)).toBeLessThan(10_000);
 });
 
 test("a ticket opens the stream of one task, and no other", async () => {

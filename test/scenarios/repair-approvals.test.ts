@@ -16,7 +16,7 @@ services:
   guarded: {protected: true, roles: [owner], settle: 200ms}
   edited: {protected: true, settle: 200ms}
   committed: {protected: true, settle: 200ms}
-  late: {protected: true, expires: 1s, settle: 200ms}
+  late: {protected: true, expires: 6s, settle: 200ms}
   own: {protected: true, self_approval: true, settle: 200ms}
 `;
 const BOB = { approver: { id: "bob", role: "owner" }, token: "bobs" };

@@ -46,7 +46,7 @@ describe.skipIf(!found)("what is counted of repairs", () => {
     expect((await c.through("good", { plan: plan("good") })).status).toBe("succeeded");
     expect((await c.through("sick.one", { plan: plan("sick.one") })).status).toBe("rolled_back");
     // A file of a repair that is written by somebody else in its midst stays as they want it, and that is told aloud.
-    const late = await c.admitted("good", { plan: plan("good", "RUN sleep 4; exit 7") });
+    const late = await c.admitted("good", { plan: plan("good", "RUN sleep 8; exit 7") });
     await c.inStep(late, "build");
     c.rig.write("good/Dockerfile", `${c.rig.read("good/Dockerfile")}# mine\n`);
     expect((await c.ended(late)).status).toBe("rollback_failed");

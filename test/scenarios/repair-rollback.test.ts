@@ -6,14 +6,14 @@ setDefaultTimeout(90_000);
 const found = await contract();
 /** Its own answer is fine, whatever its healthcheck says. */
 const SERVE = "mkdir -p /www && echo '{\"items\": 3}' >/www/health && exec httpd -f -p 8000 -h /www";
-const CHECK = (test: string): string => `healthcheck: {test: "${test}", interval: 200ms, retries: 2, timeout: 2s}`;
+const CHECK = (test: string): string => `healthcheck: {test: "${test}", interval: 200ms, retries: 2, timeout: 10s}`;
 const POLICY = `services:
   sick: {settle: 200ms, health: {url: "http://sick:8000/health", timeout: 5s}}
-  deaf: {settle: 200ms, health: {url: "http://deaf:8000/absent", timeout: 3s}}
+  deaf: {settle: 200ms, health: {url: "http://deaf:8000/absent", timeout: 10s}}
   wrong: {settle: 200ms, health: {url: "http://wrong:8000/health", timeout: 10s}, app_check: {path: /health, pattern: "items.: 3"}}
   never: {settle: 200ms, health: {url: "http://never:8000/health", timeout: 3s}, app_check: {path: /health, pattern: "items.: 4"}}
   ill: {settle: 200ms}
-  gone: {settle: 200ms, health: {url: "http://gone:8000/absent", timeout: 5s}}
+  gone: {settle: 200ms, health: {url: "http://gone:8000/absent", timeout: 12s}}
   hangs: {settle: 200ms, build_timeout: 2s}
 `;
 

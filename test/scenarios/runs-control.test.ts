@@ -81,7 +81,7 @@ describe("cancel", () => {
 
   test("of a paused run, and while the daemon is killed", async () => {
     const deafNow = join(rig.dir, "deaf-now");
-    const id = await rig.plan([sh("a", `trap '' TERM; touch ${deafNow}; while :; do sleep 0.02; done`, { grace_ms: 2000 })]);
+    const id = await rig.plan([sh("a", `trap '' TERM; touch ${deafNow}; while :; do sleep 0.02; done`, { grace_ms: 6000 })]);
     await until("it to be deaf", () => existsSync(deafNow), 20_000);
     await rig.post(`/runs/${id}/pause`);
     void rig.delete(`/runs/${id}`).catch(() => undefined);

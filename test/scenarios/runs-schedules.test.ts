@@ -91,7 +91,7 @@ describe("schedules", () => {
     const { body } = await rig.post("/schedules", { cron: "* * * * * *", timezone: "UTC", catch_up: "skip", run });
     const id = String(body["id"]);
     const fired = () => rig.get("/runs?name=tick").then((reply) => reply.body["runs"] as Fields[]);
-    await until("two runs", async () => (await fired()).length >= 2, 8000);
+    await until("two runs", async () => (await fired()).length >= 2, 20_000);
     for (const one of await fired()) expect(one["schedule_id"]).toBe(id);
     const seen = (await rig.get(`/schedules/${id}`)).body;
     expect(String(seen["last_fired_at"])).toMatch(/:\d\d\.000Z$/);
@@ -101,7 +101,11 @@ describe("schedules", () => {
     const silence = { cron: "* * * * * *", timezone: "UTC", catch_up: "skip", enabled: false, run: { name: "silent" } };
     await rig.post("/schedules", silence);
     const watch = await rig.post("/schedules", { ...silence, enabled: true, run: { name: "watch" } });
-    await until("another schedule to fire", async () => ((await rig.get("/runs?name=watch")).body["runs"] as unknown[]).length >= 1, 8000);
+    await until(
+      "another schedule to fire",
+      async () => ((await rig.get("/runs?name=watch")).body["runs"] as unknown[]).length >= 1,
+      20_000,
+    );
     await rig.delete(`/schedules/${String(watch.body["id"])}`);
     expect((await fired()).length).toBe(after);
     expect((await rig.get("/runs?name=silent")).body["runs"]).toEqual([]);
@@ -123,7 +127,7 @@ describe("webhooks", () => {
       [bad, "failed"],
       [long, "canceled"],
     ] as const) {
-      const { body, headers } = await until(`the webhook of ${status}`, () => of(id), 8000);
+      const { body, headers } = await until(`the webhook of ${status}`, () => of(id), 20_000);
       const said = JSON.parse(body) as { event: string; run: Fields };
       expect(said.event).toBe(`run.${status}`);
       expect(said.run).toEqual(await rig.run(id));
@@ -139,7 +143,7 @@ describe("webhooks", () => {
 
   test("are told again when they refuse, under the same delivery id", async () => {
     const id = await rig.plan([sh("a", "true")], { webhook: url("/flaky") });
-    await until("the second try", () => told.filter(({ body }) => body.includes(id)).length === 2, 10_000);
+    await until("the second try", () => told.filter(({ body }) => body.includes(id)).length === 2, 30_000);
     const ids = told
       .filter(({ body }) => body.includes(id))
       .map(({ headers }) => [...headers].find(([name]) => name.includes("delivery"))?.[1]);

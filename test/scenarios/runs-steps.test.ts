@@ -119,7 +119,7 @@ describe("retry", () => {
 
 test("a timeout ends the whole tree of a step", async () => {
   const { run, step } = await rig.through([
-    sh("a", "sleep 300 & echo $! > pid; wait", { timeout_ms: 2000 }),
+    sh("a", "sleep 300 & echo $! > pid; wait", { timeout_ms: 5000 }),
     sh("b", "cat pid", { needs: ["a"], when: "failure" }),
   ]);
   expect([run.status, step("a").error?.code, step("b").status]).toEqual(["failed", "timeout", "completed"]);
@@ -128,7 +128,7 @@ test("a timeout ends the whole tree of a step", async () => {
 
 test("a run's own timeout ends it and its steps", async () => {
   const file = join(rig.dir, "timed-out");
-  const id = await rig.plan([sh("a", `echo $$ > ${file}; exec sleep 300`), sh("b", "true", { needs: ["a"] })], { timeout_ms: 2000 });
+  const id = await rig.plan([sh("a", `echo $$ > ${file}; exec sleep 300`), sh("b", "true", { needs: ["a"] })], { timeout_ms: 5000 });
   const run = await rig.ended(id);
   expect([run.status, run.error?.code]).toEqual(["failed", "timeout"]);
   const pid = Number(readFileSync(file, "utf8"));

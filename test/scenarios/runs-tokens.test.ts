@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type Fields, type Reply, runsRig, sh } from "./runs-rig.ts";
 
-const LEASE_MS = 3000;
+const LEASE_MS = 6000;
 const rig = runsRig({ ORCO_LEASE_MS: String(LEASE_MS) });
 
 async function claimed(id: string): Promise<(path: string, json?: unknown) => Promise<Reply>> {

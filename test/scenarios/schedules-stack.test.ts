@@ -45,7 +45,7 @@ test("each time makes one run, which ends as its service does", async () => {
       bad: { command: "echo ran >> bad; exit 3", schedule: "* * * * * *" }
   `);
   await stack.up();
-  await until("two runs of each", () => ["good", "bad"].every((name) => linesOf(stack, name).length >= 2) || undefined, 15_000);
+  await until("two runs of each", () => ["good", "bad"].every((name) => linesOf(stack, name).length >= 2) || undefined, 30_000);
   const bad = await stack.whenService(
     "bad",
     "to say why",
@@ -84,7 +84,7 @@ async function skips(stack: StackUnderTest, count: number): Promise<string[]> {
       const found = (await stack.history()).filter(({ type }) => type === "schedule.skipped");
       return found.length >= count ? found.map(({ reason }) => String(reason)) : undefined;
     },
-    15_000,
+    30_000,
   );
 }
 
@@ -94,7 +94,7 @@ test("overlap skip: while a run goes on, times are passed over, and each is told
   expect(new Set(await skips(stack, 2))).toEqual(new Set(["the run before it has not ended (overlap: skip)"]));
   expect(linesOf(stack, "log")).toEqual(["begin"]);
   stack.write("go", "");
-  await until("the next", () => linesOf(stack, "log").length >= 4 || undefined, 10_000);
+  await until("the next", () => linesOf(stack, "log").length >= 4 || undefined, 30_000);
   await stack.ok("down");
   expect(linesOf(stack, "log").slice(0, 4)).toEqual(["begin", "end", "begin", "end"]);
 });
@@ -114,7 +114,7 @@ test("overlap queue: one more run after the present one, and not two", async () 
 test("overlap replace: the present run is stopped, and the next one begins", async () => {
   const stack = slow("replace");
   await stack.up();
-  await until("three to have begun", () => linesOf(stack, "log").length >= 3 || undefined, 15_000);
+  await until("three to have begun", () => linesOf(stack, "log").length >= 3 || undefined, 30_000);
   await stack.ok("stop", "job");
   expect(linesOf(stack, "log").every((line) => line === "begin")).toBe(true);
   const replaced = (await scheduledRuns(stack)).filter(({ status }) => status === "canceled");
@@ -164,7 +164,7 @@ test("a stop by hand pauses it, start goes on; the stack file owns it, and what 
   `;
   const stack = rig.stack(job(`, schedule: "* * * * * *"`));
   await stack.up();
-  await until("a run", () => linesOf(stack, "ran").length > 0 || undefined, 10_000);
+  await until("a run", () => linesOf(stack, "ran").length > 0 || undefined, 30_000);
   await stack.ok("stop", "job");
   const before = linesOf(stack, "ran").length;
   const paused = await stack.service("job");
@@ -180,7 +180,7 @@ test("a stop by hand pauses it, start goes on; the stack file owns it, and what 
   expect((await stack.service("job")).message).toContain("paused");
   expect(linesOf(stack, "ran").length).toBe(before);
   await stack.ok("start", "job");
-  await until("runs again", () => linesOf(stack, "ran").length >= before + 2 || undefined, 10_000);
+  await until("runs again", () => linesOf(stack, "ran").length >= before + 2 || undefined, 30_000);
 
   stack.edit(job(`, schedule: { cron: "0 4 * * *", overlap: queue }`));
   await stack.ok("apply");
@@ -238,7 +238,7 @@ scenario("however a daemon is killed, each time has one run, and no two run at o
   await stack.up();
   for (let n = 0; n < 5; n++) {
     const many = linesOf(stack, "log").length;
-    await until("the next run", () => linesOf(stack, "log").length > many || undefined, 15_000);
+    await until("the next run", () => linesOf(stack, "log").length > many || undefined, 30_000);
     await own.killDaemon();
     await own.serve();
   }
