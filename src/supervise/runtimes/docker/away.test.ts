@@ -38,7 +38,7 @@ describe.skipIf(!docker || (await docker.isPodman()))("docker away", () => {
         await own.crash();
         await until("trouble", () => rig.runtime.trouble());
         const noticedMs = performance.now() - killed;
-        expect(noticedMs).toBeLessThan(4_500);
+        expect(noticedMs).toBeLessThan(9_000);
         expect(rig.runtime.trouble()).toMatch(WORDS);
         const refused = await rig.runtime.start(rig.launch("")).catch((error: unknown) => error);
         expect(refused).toMatchObject({ code: "engine_away", facts: { since: expect.any(Number) } });
@@ -55,7 +55,7 @@ describe.skipIf(!docker || (await docker.isPodman()))("docker away", () => {
         const started = performance.now();
         await until("docker", () => rig.runtime.trouble() === undefined);
         const backMs = performance.now() - started;
-        expect(backMs).toBeLessThan(4_000);
+        expect(backMs).toBeLessThan(9_000);
         expect(await leaves.exited).toMatchObject({ code: 7, reason: "exited" });
         expect(await stateOf(stays)).toBe("running");
         expect(rig.troubles.map((words) => words !== undefined).slice(0, 1)).toEqual([true]);
@@ -78,13 +78,13 @@ describe.skipIf(!docker || (await docker.isPodman()))("docker away", () => {
         own.pause();
         await until("trouble", () => rig.runtime.trouble());
         const noticedMs = performance.now() - stopped;
-        expect(noticedMs).toBeLessThan(4_500);
+        expect(noticedMs).toBeLessThan(9_000);
         const asked = performance.now();
         const next = rig.successor();
         const launches = [{ instance: handle.instance }, rig.launch("")] as const;
         const found = await Promise.all([next.adopt(launches[0].instance), next.adopt(launches[1].instance)]);
         expect(found.map(({ kind }) => kind)).toEqual(["running", "running"]);
-        expect(performance.now() - asked).toBeLessThan(4_500);
+        expect(performance.now() - asked).toBeLessThan(9_000);
         // A probe: that docker is away says nothing of the service.
         const probed = rig.runtime.command(rig.launch("", { instance: handle.instance }), { argv: ["true"], timeoutMs: 1000 });
         expect(await Promise.race([probed.then(() => "answered"), Promise.resolve("waits")])).toBe("waits");
@@ -96,7 +96,7 @@ describe.skipIf(!docker || (await docker.isPodman()))("docker away", () => {
         own.resume();
         await until("docker", () => rig.runtime.trouble() === undefined);
         const backMs = performance.now() - resumed;
-        expect(backMs).toBeLessThan(4_000);
+        expect(backMs).toBeLessThan(9_000);
         expect(await probed).toMatchObject({ ended: "exited", code: 0 });
         // Not in a container of its own, as a hook of what does not run yet.
         expect(await asking).toMatchObject({ code: "conflict" });
