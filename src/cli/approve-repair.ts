@@ -14,13 +14,14 @@ interface Wanted {
   readonly decision: "approve" | "reject";
   readonly comment: string | undefined;
   readonly role: string | undefined;
+  readonly as: string | undefined;
 }
 
 /** `orco approve <run>` of a repair: shows the plan and the patch, and decides exactly these. Exits 5 when they have changed, or it is decided. */
 export async function approveRepair(
   context: Context,
   client: RepairClient,
-  { id, decision, comment, role }: Wanted,
+  { id, decision, comment, role, as }: Wanted,
 ): Promise<number | undefined> {
   const { io, options, global } = context;
   const token = tokenFrom(context);
@@ -34,7 +35,7 @@ export async function approveRepair(
     context.note("nothing was decided");
     return EXIT.failed;
   }
-  const approver = { id: textOption(options, "as") ?? user(), ...(role !== undefined && { role }) };
+  const approver = { id: as ?? user(), ...(role !== undefined && { role }) };
   const decided = await client
     .decide(id, {
       approver,

@@ -75,6 +75,18 @@ describe("approve of a repair", () => {
   });
 });
 
+test.each([
+  ["an empty approver", ["--as", ""], "--as is empty: say who decides, such as --as alice, or leave it out"],
+  ["one of spaces", ["--as", "  "], "--as is empty"],
+  ["an empty role", ["--role", ""], "--role is empty: say who decides, such as --role owner, or leave it out"],
+  ["one that is too long", ["--as", "a".repeat(201)], "--as takes 200 characters at most"],
+  ["one that cannot be seen", ["--as", "bo\u200bb"], '--as holds characters that cannot be seen: "bob" without them'],
+])("%s is a usage error, before anything is asked", async (_name, args, says) => {
+  const daemon = fake({});
+  const { code, out, err } = await daemon.run(["approve", ID, ...args]);
+  expect({ code, out, says: err.includes(says) || err, asked: daemon.asked.length }).toEqual({ code: 2, out: "", says: true, asked: 0 });
+});
+
 describe("audit", () => {
   const record = {
     seq: 2,

@@ -80,6 +80,7 @@ describe("repair <service> <instruction>", () => {
     ["an option of an action", ["api", "x", "--from", "build"], "--from is an option of repair retry"],
     ["an option that show does not have", ["show", ID, "--high"], "--high is an option of repair <service>"],
     ["a step that there is not", ["retry", ID, "--from", "deploy"], "--from takes one of analyze, patch"],
+    ["a reason that is a book", ["retry", ID, "--reason", "x".repeat(2001)], "--reason takes 2000 characters at most"],
   ])("%s is a usage error", async (_name, args, says) => {
     const daemon = fake({});
     for (const [name, text] of [

@@ -7,6 +7,7 @@ import { detailText } from "./repair-text.ts";
 import { followRepair } from "./repair-watch.ts";
 
 const STEPS = ["analyze", "patch", "build", "restart", "verify", "rollback"];
+const MAX_REASON_CHARS = 2000;
 
 /** What reads files is loaded for whoever needs it. */
 const DO = {
@@ -53,6 +54,7 @@ async function retry(context: Context): Promise<number | undefined> {
   const { options, io, global } = context;
   const [from, reason] = [textOption(options, "from"), textOption(options, "reason")];
   if (from !== undefined && !STEPS.includes(from)) throw usageError(`--from takes one of ${STEPS.join(", ")}, not ${JSON.stringify(from)}`);
+  if ((reason?.length ?? 0) > MAX_REASON_CHARS) throw usageError(`--reason takes ${MAX_REASON_CHARS} characters at most`);
   const { repair: client } = await context.client();
   const former = await repairMeant(context, client);
   const run = await client.retry(former, {
