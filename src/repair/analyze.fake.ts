@@ -40,6 +40,7 @@ export class FakeService {
       logs: refuse,
       restore: refuse,
       cleanUp: refuse,
+      isGone: refuse,
       forget: refuse,
     };
   }

@@ -11,6 +11,8 @@ import { signatureLook } from "./signature.ts";
 
 /** How often docker is asked. */
 const LOOK_EVERY_MS = 250;
+/** Whoever takes a container down ends it first. */
+const ENDED: ReadonlySet<string> = new Set(["exited", "dead", "removing"]);
 
 export interface VerifyRequest extends Patience {
   readonly target: Pick<Target, "state" | "logs" | "isGone">;
@@ -98,7 +100,7 @@ class Verification {
   private healthcheck(): Promise<Look> {
     return this.watch("healthcheck", async () => {
       const state = await this.state();
-      return this.interruption(state) ?? healthLook(state);
+      return (await this.interruption(state)) ?? healthLook(state);
     });
   }
 
@@ -130,13 +132,15 @@ class Verification {
   private async ended(): Promise<Look | undefined> {
     const found: { look?: Look | undefined } = {};
     await dockerLook(this.request.signal, async () => {
-      found.look = this.interruption(await this.state());
+      found.look = await this.interruption(await this.state());
       return { ok: true, detail: "" };
     });
     return found.look;
   }
 
-  private interruption(state: ContainerState | undefined): Look | undefined {
+  private async interruption(state: ContainerState | undefined): Promise<Look | undefined> {
+    const taken = await this.takenDown(state);
+    if (taken) return taken;
     if (!state) return { ok: false, final: true, detail: "the container is gone" };
     if (state.status !== "running") return { ...notRunning(state), final: true };
     if (this.serving && isSameRun(this.serving, state)) return undefined;
@@ -153,7 +157,7 @@ class Verification {
   /** Nobody brings back what somebody takes down. */
   private async takenDown(state: ContainerState | undefined): Promise<Look | undefined> {
     const { target, signal } = this.request;
-    const isGone = state === undefined && (await target.isGone?.(signal)) === true;
+    const isGone = (state === undefined || ENDED.has(state.status)) && (await target.isGone(signal)) === true;
     return isGone ? { ok: false, final: true, detail: "it was taken down" } : undefined;
   }
 
