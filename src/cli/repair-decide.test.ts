@@ -161,6 +161,23 @@ test("repairs are a table, newest first, of a status and a service", async () =>
   });
 });
 
+test("repairs of a filter are looked for page after page, until there are enough or no more", async () => {
+  const pages: Record<string, object> = {
+    "": { runs: [], next_cursor: "two" },
+    two: { runs: [repairSummary({ run_id: "1" })], next_cursor: "three" },
+    three: { runs: [repairSummary({ run_id: "2" })], next_cursor: "four" },
+    four: { runs: [repairSummary({ run_id: "3" })] },
+  };
+  const daemon = fake({ [`GET ${RUNS}`]: ({ url }) => Response.json(pages[new URL(url).searchParams.get("cursor") ?? ""]) });
+  const ids = async (n: string): Promise<unknown> => {
+    const { runs, next_cursor } = JSON.parse((await daemon.run(["repairs", "--status", "failed", "-n", n, "--json"])).out);
+    return [runs.map(({ run_id: id }: { run_id: string }) => id), next_cursor];
+  };
+  expect(await ids("2")).toEqual([["1", "2"], "four"]);
+  expect(daemon.asked.at(-1)?.query).toEqual({ status: "failed", limit: "1", cursor: "three" });
+  expect(await ids("9")).toEqual([["1", "2", "3"], undefined]);
+});
+
 test("projects are added as they are meant from here, listed and forgotten", async () => {
   const path = "/orchestrator/projects";
   const services = [{ name: "api", protected: true, buildable: true, repair: "off" }];

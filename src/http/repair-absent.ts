@@ -5,7 +5,7 @@ import type { RepairService } from "../repair/service.ts";
 export function absentRepair(): RepairService {
   return {
     create: refuse,
-    list: () => [],
+    list: () => ({ runs: [] }),
     get: notThere,
     artifacts: notThere,
     artifact: notThere,

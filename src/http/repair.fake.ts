@@ -127,12 +127,13 @@ export class FakeRepairs implements RepairService {
   readonly list: RepairService["list"] = (query) => {
     this.called("list", query);
     const { status, service, before, limit } = query;
-    return [...this.saved.values()]
+    const runs = [...this.saved.values()]
       .toReversed()
       .filter((run) => (status === undefined || run.status === status) && (service === undefined || run.target_service === service))
       .filter(({ run_id: id }) => before === undefined || id < before)
-      .slice(0, limit)
       .map(summaryOf);
+    const [page, last] = [runs.slice(0, limit), runs[limit - 1]];
+    return { runs: page, ...(last && runs.length > limit && { before: last.run_id }) };
   };
 
   readonly get: RepairService["get"] = async (id) => this.find(id);

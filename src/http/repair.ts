@@ -66,7 +66,7 @@ function listRoute(site: Site): void {
     status: z.enum(REPAIR_STATUSES).optional(),
     service: z.string().min(1).max(401).optional().describe("service or project/service"),
     limit,
-    cursor: z.string().optional(),
+    cursor: z.string().optional().describe("next_cursor of the page before, which may be short, or empty, where there are filters"),
   });
   const list = { path: REPAIRS, id: "listRepairs", summary: "Repairs, newest first", answers: { 200: json("Repairs", "RepairList") } };
   endpoint(site, { method: "get", params: none, query, ...list }, (c, { query: { limit: count, cursor, ...wanted } }) => {
@@ -76,12 +76,10 @@ function listRoute(site: Site): void {
     >;
     const bound = { list: "repairs", ...filter };
     const before = cursor === undefined ? undefined : decodeCursor(cursor, bound);
-    const found = repair.list({ ...filter, limit: count + 1, ...(before !== undefined && { before }) });
-    const page = found.slice(0, count);
-    const last = page.at(-1);
-    if (found.length <= count || !last) return c.json({ runs: page });
-    const next = encodeCursor(last.run_id, bound);
-    return c.json({ runs: page, next_cursor: next }, 200, { link: nextLink(c.req.url, next) });
+    const { runs, before: end } = repair.list({ ...filter, limit: count, ...(before !== undefined && { before }) });
+    if (end === undefined) return c.json({ runs });
+    const next = encodeCursor(end, bound);
+    return c.json({ runs, next_cursor: next }, 200, { link: nextLink(c.req.url, next) });
   });
 }
 

@@ -21,6 +21,10 @@ export interface BookQuery {
   readonly limit: number;
   /** Strictly older than this run. */
   readonly before?: string;
+  /** Of these. */
+  readonly lanes?: readonly string[];
+  /** Whose run is in one of these, or whose end is not noted: memory may know more of those. */
+  readonly runStatuses?: readonly string[];
 }
 
 /** A fault that was patched before, for the loop breaker. */
@@ -65,9 +69,19 @@ export class RepairBook {
   }
 
   /** Newest first. */
-  list({ limit, before = AFTER_ALL }: BookQuery): readonly RepairRecord[] {
-    const sql = "SELECT row FROM repairs WHERE run < ? ORDER BY run DESC LIMIT ?";
-    return rowsOf<RepairRecord>(this.options.journal, sql, [before, limit]).map((record) => this.open.get(record.id) ?? record);
+  list({ limit, before = AFTER_ALL, lanes, runStatuses }: BookQuery): readonly RepairRecord[] {
+    const sql = `SELECT r.row AS row FROM repairs r LEFT JOIN runs ON runs.id = r.run
+      WHERE r.run < ?1 AND (?2 IS NULL OR r.lane IN (SELECT value FROM json_each(?2)))
+      AND (?3 IS NULL OR r.ended_at IS NULL OR runs.status IN (SELECT value FROM json_each(?3))) ORDER BY r.run DESC LIMIT ?4`;
+    const [among, within] = [lanes, runStatuses].map((one) => (one === undefined ? null : JSON.stringify(one)));
+    return rowsOf<RepairRecord>(this.options.journal, sql, [before, among ?? null, within ?? null, limit]).map(
+      (record) => this.open.get(record.id) ?? record,
+    );
+  }
+
+  /** All that there ever was a repair of. */
+  lanes(): readonly string[] {
+    return (this.options.journal.query("SELECT DISTINCT lane FROM repairs") as { lane: string }[]).map(({ lane }) => lane);
   }
 
   /** Finished runs of the lane with this fault whose patch was applied, that ended after `since` (epoch ms). */

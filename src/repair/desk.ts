@@ -8,18 +8,16 @@ import { type Note, RepairDecisions } from "./decisions.ts";
 import { RepairEnds } from "./ends.ts";
 import type { RepairFiles } from "./files.ts";
 import type { RepairHost } from "./host.ts";
+import { listed } from "./listing.ts";
 import type { ActionPlan } from "./plan.ts";
 import type { ServiceRef } from "./project.ts";
 import { type RepairRecord, type RepairStatus, type Requester, type StepName } from "./record.ts";
 import { assertInstruction, newRecord, retryRecord } from "./request.ts";
-import type { CiFailure, NewRepair, RepairDecision, RepairQuery } from "./service.ts";
+import type { CiFailure, NewRepair, RepairDecision, RepairPage, RepairQuery } from "./service.ts";
 import { isOver, statusOf } from "./status.ts";
 import type { RunDetail, RunSummary } from "./view.ts";
 import { detailOf, summaryOf } from "./views.ts";
 
-/** Records looked at for one page of a list that is filtered. */
-const MOST_SCANNED = 10_000;
-const SCAN = 200;
 const HIGH = 1;
 
 export interface DeskParts extends DecisionParts {
@@ -98,19 +96,8 @@ export class RepairDesk {
     return this.create(request, id, { trigger: "ci", propose: profile.repair === "propose" });
   }
 
-  list({ status, service, limit, before }: RepairQuery): readonly RunSummary[] {
-    const found: RunSummary[] = [];
-    for (let at = before, scanned = 0; scanned < MOST_SCANNED && found.length < limit; scanned += SCAN) {
-      const page = this.parts.book.list({ limit: SCAN, ...(at !== undefined && { before: at }) });
-      for (const record of page) {
-        const summary = this.known(record);
-        if (summary && (status ?? summary.status) === summary.status && (service === undefined || isOf(record, service)))
-          found.push(summary);
-      }
-      at = page.at(-1)?.id;
-      if (page.length < SCAN) break;
-    }
-    return found.slice(0, limit);
+  list(query: RepairQuery): RepairPage {
+    return listed({ book: this.parts.book, summary: (record) => this.known(record) }, query);
   }
 
   async get(id: string): Promise<RunDetail> {
@@ -252,8 +239,4 @@ function withoutUser(text: string): string {
 
 function actorOf({ id, role }: Requester): string {
   return role === undefined ? id : `${id} (${role})`;
-}
-
-function isOf({ project, service }: RepairRecord, wanted: string): boolean {
-  return service === wanted || `${project}/${service}` === wanted;
 }

@@ -29,6 +29,12 @@ export interface RepairQuery {
   readonly before?: string;
 }
 
+export interface RepairPage {
+  readonly runs: readonly RunSummary[];
+  /** Where the next page begins, of which this one says nothing: it may be there though this one is short. Absent: this is the last. */
+  readonly before?: string;
+}
+
 export interface CiFailure {
   readonly targetService: string;
   readonly logs: string;
@@ -44,7 +50,7 @@ export interface RepairService {
    */
   readonly create: (request: NewRepair, id?: string) => Promise<RunSummary>;
   /** Newest first. */
-  readonly list: (query: RepairQuery) => readonly RunSummary[];
+  readonly list: (query: RepairQuery) => RepairPage;
   /** `not_found`. */
   readonly get: (id: string) => Promise<RunDetail>;
   readonly artifacts: (id: string) => Promise<readonly RepairArtifact[]>;

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { ApprovalRecord, RepairRecord } from "./record.ts";
-import { isOver, type RunFacts, statusOf } from "./status.ts";
+import { isOver, type RunFacts, runStatusesOf, statusOf } from "./status.ts";
 
 const APPROVAL: ApprovalRecord = { status: "not_required", reasons: [], roles: [] };
 const AWAITING: ApprovalRecord = { ...APPROVAL, status: "awaiting", asked: true };
@@ -36,4 +36,8 @@ test("what is over stays over", () => {
   expect(
     ["succeeded", "failed", "rolled_back", "rollback_failed", "rejected", "canceled"].every((status) => isOver(status as "failed")),
   ).toBe(true);
+});
+
+test.each(rows)("%s is looked for among the runs that can have it", (_status, run, record) => {
+  expect(runStatusesOf(statusOf(run, { approval: APPROVAL, ...record }))).toContain(run.status);
 });

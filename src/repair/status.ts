@@ -10,6 +10,23 @@ export function isOver(status: RepairStatus): boolean {
   return ENDED.has(status);
 }
 
+/** What the run of such a repair can be. */
+export function runStatusesOf(status: RepairStatus): readonly RunRow["status"][] {
+  return RUN_STATUSES[status];
+}
+
+const RUN_STATUSES: Readonly<Record<RepairStatus, readonly RunRow["status"][]>> = {
+  queued: ["queued"],
+  running: ["running"],
+  awaiting_approval: ["running"],
+  succeeded: ["completed"],
+  failed: ["failed"],
+  rolled_back: ["failed"],
+  rejected: ["failed"],
+  rollback_failed: ["failed", "cancelled"],
+  canceled: ["cancelled"],
+};
+
 /** Where a repair stands, from the row of its run and its own record: it is stored nowhere, so that the two cannot disagree. */
 export function statusOf(run: RunFacts, record: Pick<RepairRecord, "approval" | "rollback" | "patchedAt" | "outcome">): RepairStatus {
   switch (run.status) {

@@ -20,6 +20,9 @@ export interface EventsOptions extends CallOptions {
 }
 
 /** What happens from now on, until the signal aborts or docker goes. */
-export function dockerEvents(engine: Engine, { filters = {}, since, until, ...options }: EventsOptions = {}): AsyncGenerator<DockerEvent, void> {
+export function dockerEvents(
+  engine: Engine,
+  { filters = {}, since, until, ...options }: EventsOptions = {},
+): AsyncGenerator<DockerEvent, void> {
   return jsonLines(engine.stream("GET", "/events", { ...options, query: { filters: JSON.stringify(filters), since, until } }));
 }
