@@ -37,7 +37,7 @@ async function shelf(ones: readonly One[]) {
   const summary = (record: RepairRecord): RunSummary => {
     read.push(record.id);
     const { status = "completed" } = ones[Number(record.id)] ?? {};
-    return { run_id: record.id, status: statusOf({ status } as RunFacts, record) } as RunSummary;
+    return { run_id: record.id, status: statusOf({ status }, record) } as RunSummary;
   };
   const list = (query: Partial<RepairQuery>) => listed({ book, summary }, { limit: 50, ...query });
   /** Page after page. */

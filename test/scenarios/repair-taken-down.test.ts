@@ -116,9 +116,9 @@ describe.skipIf(!first)("a service that nobody takes down", () => {
     await rig.engine.call("POST", `/containers/${Id}/stop`);
     expect(await target.isGone(signal)).toBe(false);
     await target.restore(before, BUILT, rig.work());
-    let isReplaced = false;
-    const replaced = rig.operator("up", "-d", "--force-recreate", "api").finally(() => (isReplaced = true));
-    while (!isReplaced) expect(await target.isGone(signal)).toBe(false);
+    const seen = { isReplaced: false };
+    const replaced = rig.operator("up", "-d", "--force-recreate", "api").finally(() => (seen.isReplaced = true));
+    while (!seen.isReplaced) expect(await target.isGone(signal)).toBe(false);
     await replaced;
     rig.write("docker-compose.yml", FILE.replace("init: true", "init: true, command: [sh, -c, exit 3]"));
     await rig.operator("up", "-d", "api");

@@ -157,7 +157,7 @@ class Verification {
   /** Nobody brings back what somebody takes down. */
   private async takenDown(state: ContainerState | undefined): Promise<Look | undefined> {
     const { target, signal } = this.request;
-    const isGone = (state === undefined || ENDED.has(state.status)) && (await target.isGone(signal)) === true;
+    const isGone = (state === undefined || ENDED.has(state.status)) && (await target.isGone(signal));
     return isGone ? { ok: false, final: true, detail: "it was taken down" } : undefined;
   }
 
