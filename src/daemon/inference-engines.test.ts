@@ -191,7 +191,11 @@ test("what became of a reload of a former daemon is read off its updates and the
     requests: { reload: () => Promise.reject(new Error("nothing is reloaded here")) },
     runs: {
       list: () => runs as never,
-      settled: async (id: string) => runs.find((one) => (one as { id: string }).id === id) as never,
+      settled: async (id: string) => {
+        const found = runs.find((one) => (one as { id: string }).id === id) as { settled?: Promise<never> };
+        await found.settled;
+        return found as never;
+      },
     },
     pools: { replace: () => undefined, get: () => undefined },
     load: () => ({ queueDepth: 0, inFlight: new Map() }),
@@ -206,6 +210,16 @@ test("what became of a reload of a former daemon is read off its updates and the
   services["a"] = specOf({ pool: "p" }, { name: "a", ...env("new") });
   expect(await told()).toContain("update of b failed; the former version was restored; and what had gone over stays so: s/a");
   expect(await told(6)).toContain("the daemon ended before s/b went over");
+  // What takes a back has been asked for, and is not through.
+  const back = Promise.withResolvers<never>();
+  runs.unshift(run("a", { input: env("old"), settled: back.promise }));
+  const toldLater = told();
+  const later = new Promise<string>((resolve) => setImmediate(() => resolve("waits")));
+  expect(await Promise.race([toldLater, later])).toBe("waits");
+  services["a"] = specOf({ pool: "p" }, { name: "a", ...env("old") });
+  back.resolve({} as never);
+  expect(await toldLater).not.toContain("stays so");
+  services["a"] = specOf({ pool: "p" }, { name: "a", ...env("new") });
   services["b"] = specOf({ pool: "p" }, { name: "b", ...env("new") });
   expect(await told()).toBe("it did");
 });

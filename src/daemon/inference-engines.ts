@@ -110,13 +110,13 @@ export class StackEngines {
     throw new OrcoError("start_failed", (troubles.join("; ") || "the daemon ended in the midst of it; reload it again") + stays);
   }
 
-  /** What went wrong with the update of a service; undefined: nothing, or there was none. */
+  /** What went wrong with the update of a service, once it and those that take it back are through; undefined: nothing, or there was none. */
   private async endOf(lane: string, { service, model, at }: { service: string; model: string; at: number }): Promise<string | undefined> {
     const { runs } = this.options;
-    const isIt = ({ kind, labels, input, createdAt }: RunRow): boolean =>
-      kind === "reload" && labels["service"] === service && modelIn(input) === model && createdAt >= at;
-    const run = runs.list(MAX_RUNS, { lane }).find(isIt);
-    return run && (await runs.settled(run.id)).error?.message;
+    const isOfIt = ({ kind, labels, createdAt }: RunRow): boolean => kind === "reload" && labels["service"] === service && createdAt >= at;
+    const found = runs.list(MAX_RUNS, { lane }).filter(isOfIt);
+    const settled = await Promise.all(found.map(({ id }) => runs.settled(id)));
+    return settled[found.findIndex(({ input }) => modelIn(input) === model)]?.error?.message;
   }
 
   /** Returns what went wrong with those that could not: the others go back all the same. */

@@ -35,13 +35,10 @@ function listRoute(site: Site): void {
   endpoint(site, { method: "get", params: none, query, ...list }, async (c, { query: { limit: count, cursor } }) => {
     const bound = { list: "models" };
     const after = cursor === undefined ? {} : { after: decodeCursor(cursor, bound) };
-    if (count === undefined) return c.json({ models: await catalog.list(after) });
-    const found = await catalog.list({ ...after, limit: count + 1 });
-    const models = found.slice(0, count);
-    const last = models.at(-1);
-    if (found.length <= count || !last) return c.json({ models });
-    const next = encodeCursor(last.id, bound);
-    return c.json({ models, next_cursor: next }, 200, { link: nextLink(c.req.url, next) });
+    const { models, next } = await catalog.list({ ...after, ...(count !== undefined && { limit: count }) });
+    if (next === undefined) return c.json({ models });
+    const place = encodeCursor(next, bound);
+    return c.json({ models, next_cursor: place }, 200, { link: nextLink(c.req.url, place) });
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../kernel/event.ts";
-import type { Availability, ModelGuard, ModelView } from "./catalog/model.ts";
+import type { Availability, ModelGuard, ModelPage, ModelView } from "./catalog/model.ts";
 import type { Heartbeat, HeartbeatReply, ManagerView, NodeView, Registration } from "./nodes/node.ts";
 import type { Explanation } from "./placement/decide.ts";
 import type { PoolHealth, PoolView } from "./pools/pool.ts";
@@ -76,7 +76,7 @@ export interface PoolService {
 export interface CatalogService extends ModelGuard {
   register(model: JsonObject): Promise<ModelView>;
   /** In the order of their ids, those behind `after`, `limit` at most; without either all of them. */
-  list(page?: { readonly after?: string; readonly limit?: number }): Promise<ModelView[]>;
+  list(page?: { readonly after?: string; readonly limit?: number }): Promise<ModelPage>;
   get(id: string): ModelView;
   remove(id: string): Promise<void>;
   /** Begins it; `get` shows how far it is. */

@@ -23,7 +23,7 @@ describe("registering", () => {
     expect(made.verification).toEqual({ status: "unverified", bytes_done: 0, bytes_total: 5 });
     await rig.restart();
     expect(rig.catalog.get("org/a")).toEqual(made);
-    expect(await rig.catalog.list()).toEqual([made]);
+    expect(await rig.catalog.list()).toEqual({ models: [made] });
     expect(rig.catalog.look("org/a")).toEqual({ state: "Active", trusted: true, createdAt: made.created_at, sizeBytes: 5 });
     expect(rig.catalog.look("b")).toBeUndefined();
   });
@@ -47,7 +47,7 @@ describe("registering", () => {
     expect((await refused(() => rig.catalog.remove("a"))).code).toBe("NOT_FOUND");
     expect(statSync(path).size).toBe(5);
     await rig.restart();
-    expect(await rig.catalog.list()).toEqual([]);
+    expect(await rig.catalog.list()).toEqual({ models: [] });
     expect(rig.told).toEqual(["model.registered", "model.state", "model.removed"]);
   });
 });
@@ -195,7 +195,7 @@ test("files are looked at again now and then: admission knows the size of one th
 });
 
 describe("the list", () => {
-  const ids = async (rig: CatalogRig, page = {}): Promise<string[]> => (await rig.catalog.list(page)).map(({ id }) => id);
+  const ids = async (rig: CatalogRig, page = {}): Promise<string[]> => (await rig.catalog.list(page)).models.map(({ id }) => id);
 
   test("is in the order of the ids, whole or from one on, whatever comes and goes", async () => {
     await using rig = new CatalogRig();
@@ -222,6 +222,9 @@ describe("the list", () => {
     const found = await listed.finally(() => (over = true));
     expect(turns).toBeGreaterThanOrEqual(5);
     expect(found.slice(0, 999)).toEqual(Array.from({ length: 999 }, (_, n) => id(n)));
+    const page = rig.catalog.list({ limit: 500 });
+    await rig.catalog.remove(id(450));
+    expect(await page).toMatchObject({ models: { length: 499 }, next: id(499) });
   });
 });
 

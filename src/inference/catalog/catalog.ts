@@ -11,7 +11,7 @@ import { availabilityOf } from "./availability.ts";
 import { ModelBody } from "./body.ts";
 import type { FetchLimits, FetchPorts } from "./fetch/ports.ts";
 import { type Live, ModelJobs } from "./jobs.ts";
-import type { Availability, ModelGuard, ModelView } from "./model.ts";
+import type { Availability, ModelGuard, ModelPage, ModelView } from "./model.ts";
 import { type Job, type ModelRecord, newRecord, wanting } from "./record.ts";
 import { type FileFacts, ModelRoots } from "./roots.ts";
 import { type Page, Shelf } from "./shelf.ts";
@@ -101,19 +101,20 @@ export class Catalog implements CatalogService, ModelGuard {
     return this.view(await this.shelf.add(record));
   }
 
-  /** By id, whichever came first. */
-  async list(page: Partial<Page> = {}): Promise<ModelView[]> {
-    const ids = this.shelf.ids({ limit: Number.POSITIVE_INFINITY, ...page });
-    const views: ModelView[] = [];
-    for (let from = 0; from < ids.length; from += LOOKS) {
+  async list({ after, limit = Number.POSITIVE_INFINITY }: Partial<Page> = {}): Promise<ModelPage> {
+    const ids = this.shelf.ids({ limit: limit + 1, ...(after !== undefined && { after }) });
+    const page = ids.slice(0, limit);
+    const models: ModelView[] = [];
+    for (let from = 0; from < page.length; from += LOOKS) {
       if (from > 0) await setImmediate();
       const roots = this.roots.still();
-      for (const id of ids.slice(from, from + LOOKS)) {
+      for (const id of page.slice(from, from + LOOKS)) {
         const record = this.shelf.find(id);
-        if (record) views.push(this.view(record, roots));
+        if (record) models.push(this.view(record, roots));
       }
     }
-    return views;
+    const last = page.at(-1);
+    return { models, ...(ids.length > page.length && last !== undefined && { next: last }) };
   }
 
   get(id: string): ModelView {

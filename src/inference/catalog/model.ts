@@ -32,6 +32,13 @@ export interface Fetch {
   readonly digest?: string;
 }
 
+/** By id, whichever came first. */
+export interface ModelPage {
+  readonly models: readonly ModelView[];
+  /** Behind which the next page begins; absent: this is the last. The model may have gone meanwhile. */
+  readonly next?: string;
+}
+
 /** A model as admission sees it, without a look at its file. */
 interface ModelGlance {
   readonly state: "Active" | "Retired";

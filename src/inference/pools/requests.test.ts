@@ -119,6 +119,22 @@ test("a reload that a daemon did not see the end of is told by the next one, and
   expect(errors).toEqual([]);
 });
 
+test("a pool that is registered while a former reload of its id is seen through stays as it was registered", async () => {
+  const { requests, pools, told, open, settles, engines, errors } = rig();
+  engines.says.set(NEW, { props: { models: ["other"] } });
+  pools.replace("stack", "s/llm", [{ id: "p", engine: "mock", models: ["chain"], replicas: [] }]);
+  await requests.reload("p", "fresh");
+  const update = Promise.withResolvers<void>();
+  settles(() => update.promise);
+  const next = open();
+  next.load();
+  await next.put(pool(NEW, ["other"]));
+  update.resolve();
+  await until("it is told", () => told("p").at(-1) === "pool.reload_failed");
+  expect(next.health("p").last_error).toContain("the pool was changed meanwhile");
+  expect([next.get("p").models, errors]).toEqual([["other"], []]);
+});
+
 test("a reload of engines of somebody else that a daemon did not see the end of has changed nothing", async () => {
   const { requests, engines, journal, told, open, begun } = rig();
   engines.says.set(OLD, { props: { models: ["chain", "fresh"] } });

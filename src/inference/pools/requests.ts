@@ -164,12 +164,16 @@ export class PoolRequests implements PoolService {
   private async seeThrough(begun: BegunReload): Promise<void> {
     const { pools, reloadedServices } = this.options;
     const { pool: id, model } = begun;
+    const [former, registered] = [pools.entry(id), this.rows.get(id)?.pool];
     const asked = "the daemon ended before its engines had been asked; reload it again";
     const why = this.rows.has(id) ? asked : await reloadedServices(begun).then(() => undefined, messageOf);
     if (why === undefined) await pools.entry(id)?.lookAgain();
     await this.inTurn(async () => {
       const entry = pools.entry(id);
-      if (entry) await this.settleReload(entry, { model, why });
+      // As in `carryOut`; that of a stack may come after this began.
+      if (former && entry && entry !== former) return;
+      const isSame = this.rows.get(id)?.pool === registered;
+      if (entry) await this.settleReload(entry, { model, why: isSame ? why : "the pool was changed meanwhile" });
       else await this.store.tell(id, "pool.reload_failed", { model, why: why ?? "the pool has gone" });
     });
   }

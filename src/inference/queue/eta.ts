@@ -21,22 +21,33 @@ export interface PlaceInQueue {
   readonly waitedMs?: number;
   /** Of an interactive task: monotonic ms at which batch tasks behind it will have aged, ascending. */
   readonly ripening?: readonly number[];
+  /** Replicas whose slots are not counted: that something on them ends frees none of the others. */
+  readonly without?: ReadonlySet<string>;
+}
+
+interface Running {
+  readonly at: number;
+  readonly tokens: number | undefined;
+  readonly replica: string | undefined;
 }
 
 type Others = Pick<Scene, "interactive" | "batch" | "agedInMs" | "inflow" | "ripening" | "ripe">;
 
 /** How fast a pool works its queue off, as measured, and when a task will start. All times are monotonic ms and given. */
 export class Drain {
-  private readonly running = new Map<string, { readonly at: number; readonly tokens: number | undefined }>();
+  private readonly running = new Map<string, Running>();
   private readonly times = new ServiceTimes();
   private readonly arrivals = { interactive: new Arrivals(), batch: new Arrivals() };
 
   /** `ageingMs`: of the queue. */
   constructor(private readonly options: { readonly ageingMs: number } = { ageingMs: Number.POSITIVE_INFINITY }) {}
 
-  /** A task has taken a slot; again when it is tried again. */
-  began(id: string, { at, expectedTokens }: { readonly at: number; readonly expectedTokens?: number }): void {
-    this.running.set(id, { at, tokens: expectedTokens });
+  /** A task has taken a slot, of `replica`; again when it is tried again. */
+  began(
+    id: string,
+    { at, expectedTokens, replica }: { readonly at: number; readonly expectedTokens?: number; readonly replica?: string },
+  ): void {
+    this.running.set(id, { at, tokens: expectedTokens, replica });
   }
 
   /** It has left its slot, however it ended. Of one that had none nothing is learnt. */
@@ -56,15 +67,21 @@ export class Drain {
   predict(place: PlaceInQueue, now: number): number {
     const { position, slotsTotal, slotsFree } = place;
     if (position < slotsFree) return 0;
-    const share = shareOf(Math.max(slotsTotal, slotsFree + this.running.size));
-    const running = sampled(this.running.values(), share).map(({ at, tokens }) => ({
+    const counted = this.runningWithout(place.without);
+    const share = shareOf(Math.max(slotsTotal, slotsFree + counted.length));
+    const running = sampled(counted, share).map(({ at, tokens }) => ({
       service: this.times.of(tokens),
       elapsedMs: now - at,
     }));
     // Without any slot at all: as if somebody else held the only one.
-    const taken = Math.max(slotsTotal === 0 && running.length === 0 ? 1 : 0, slotsTotal - slotsFree - this.running.size);
+    const taken = Math.max(slotsTotal === 0 && running.length === 0 ? 1 : 0, slotsTotal - slotsFree - counted.length);
     const busy = { slotsFree, running, taken: { tasks: taken, service: this.times.of(undefined) } };
     return likelyStartIn({ ...busy, ...this.others(place, now) }, share);
+  }
+
+  private runningWithout(replicas: ReadonlySet<string> | undefined): readonly Running[] {
+    const all = [...this.running.values()];
+    return replicas ? all.filter(({ replica }) => replica === undefined || !replicas.has(replica)) : all;
   }
 
   private others({ position, priority, ahead, waitedMs = 0, ripening = [] }: PlaceInQueue, now: number): Others {

@@ -216,7 +216,7 @@ export class Dispatcher implements PoolWork {
     this.parts.affinities.went(this.parts.placed(task), { pool: lane.id, replica: replica.id });
     const { expectedTokens, maxTokens } = task.request;
     const expected = expectedTokens ?? maxTokens;
-    lane.drain.began(task.id, { at: clock.monotonic(), ...(expected !== undefined && { expectedTokens: expected }) });
+    lane.drain.began(task.id, { at: clock.monotonic(), replica: replica.id, ...(expected !== undefined && { expectedTokens: expected }) });
     onDispatch(task);
     task.execution?.begin(replica);
   }

@@ -38,6 +38,28 @@ test("no place is free before the next probe while every circuit is open", () =>
   expect(lane.untilPlaceFree()).toBe(0);
 });
 
+test("that a task behind an open circuit ends frees no slot of the others", () => {
+  let now = 0;
+  const breaker = { failures: 5, openMs: 60_000 };
+  const options = { capacity: 10, admission: "reject", ageingMs: 30_000, policy: "least-loaded", breaker, now: () => now } as const;
+  const lane = new Lane(poolOf("a", { r1: 4, r2: 1 }), options);
+  const [shut, open] = ["r1", "r2"].map((id) => lane.replica(id));
+  if (!shut || !open) throw new Error("both were made");
+  for (let n = 0; n < 50; n++) {
+    lane.drain.began(`w${n}`, { at: now });
+    now += 20_000;
+    lane.drain.ended(`w${n}`, now);
+  }
+  lane.drain.began("nearly through", { at: now, replica: "r1" });
+  shut.inFlight = 1;
+  now += 19_000;
+  lane.drain.began("just begun", { at: now, replica: "r2" });
+  open.inFlight = 1;
+  for (let n = 0; n < 5; n++) shut.breaker.failed(now);
+  expect(lane.predict({ position: 0, priority: "interactive" }, now)).toBeGreaterThan(15_000);
+  expect(lane.untilPlaceFree()).toBeGreaterThan(15_000);
+});
+
 test("what sources say of a thousand replicas is matched with those that are known by a look at each, not at each pair", () => {
   const lane = laneOf(() => 0);
   let reads = 0;

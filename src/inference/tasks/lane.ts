@@ -83,9 +83,10 @@ export class Lane implements PoolSnapshot {
     const { open, shut } = this.slots();
     const { drain } = this;
     if (shut.slotsTotal === 0 || place.position < open.slotsFree) return drain.predict({ ...place, ...open }, now);
+    const without = new Set(this.replicas.flatMap(({ id, opensInMs }) => (opensInMs > 0 ? [id] : [])));
     const both = { slotsTotal: open.slotsTotal + shut.slotsTotal, slotsFree: open.slotsFree + shut.slotsFree };
     const probed = shut.opensInMs + drain.predict({ ...place, ...both }, now);
-    return open.slotsTotal === 0 ? probed : Math.min(probed, drain.predict({ ...place, ...open }, now));
+    return open.slotsTotal === 0 ? probed : Math.min(probed, drain.predict({ ...place, ...open, without }, now));
   }
 
   /** Of replicas whose circuits let tasks through, or are being probed, and of those where that takes time. */
