@@ -40,7 +40,6 @@ export class FakeService {
       logs: refuse,
       restore: refuse,
       cleanUp: refuse,
-      isGone: refuse,
       forget: refuse,
     };
   }

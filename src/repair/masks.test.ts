@@ -101,15 +101,3 @@ test("so many at most", () => {
   const many = Object.fromEntries(Array.from({ length: 1500 }, (_, n) => [`TOKEN_${n}`, `value-${n}`]));
   expect(found(many)).toHaveLength(1000);
 });
-
-test("values of the project's other services, but those that any log may hold", () => {
-  const others = [
-    { environment: { POSTGRES_PASSWORD: "postgres", REDIS_PASSWORD: "shop", ADMIN_TOKEN: "abcdef", PORT: "5432-5433" }, raw: {} },
-    {
-      environment: { POSTGRES_PASSWORD: "d1-db-pass", MQ_KEY: "hunter2", URL: "amqp://u:w2-url-pass@mq/x" },
-      build: { context: "/srv", dockerfile: "/srv/Dockerfile", args: { NPM_TOKEN: "a3-npm-token" } },
-      raw: { command: ["run", "https://u:r4-in-command@host/"] },
-    },
-  ];
-  expect(found({ API_TOKEN: "t1" }, { others })).toEqual(["t1", "d1-db-pass", "hunter2", "w2-url-pass", "a3-npm-token", "r4-in-command"]);
-});

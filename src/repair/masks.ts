@@ -2,7 +2,6 @@ import type { Json, JsonObject } from "../kernel/event.ts";
 import { isJsonObject } from "../kernel/event.ts";
 import { readTextFile } from "../kernel/read-text.ts";
 import { Redactor } from "../supervise/logs/redact.ts";
-import { isDistinctive } from "./patch/secret-scan.ts";
 import type { ServiceConfig } from "./project.ts";
 
 const MAX_SECRETS = 1000;
@@ -23,12 +22,8 @@ const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*=[ \t]*(?:"(
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-type Configured = Pick<ServiceConfig, "environment" | "build" | "raw">;
-
 export interface SecretSources {
-  readonly config: Configured;
-  /** The other services of the file: a patch may touch it, and what is recorded of the time before is all of it. */
-  readonly others?: readonly Configured[];
+  readonly config: Pick<ServiceConfig, "environment" | "build" | "raw">;
   /** `secrets` of the rendered compose file, by name: `{file}` or `{environment}`. */
   readonly declared?: ReadonlyMap<string, JsonObject>;
   /** The operator's `.env`, and other files of `NAME=value` lines; one that cannot be read is passed over. */
@@ -37,15 +32,14 @@ export interface SecretSources {
 }
 
 /** Every value that must not be seen: of names that sound like it, of declared secrets, and passwords in URLs wherever they are. */
-export function secretsIn({ config, others = [], declared = new Map(), envFiles, daemonEnv }: SecretSources): string[] {
+export function secretsIn({ config, declared = new Map(), envFiles, daemonEnv }: SecretSources): string[] {
   const files = envFiles.map((path) => assignments(contentOf(path)));
-  const all: readonly Env[] = [...envsOf(config), ...files, daemonEnv];
+  const all: readonly Env[] = [config.environment, config.build?.args ?? {}, ...files, daemonEnv];
   const lookUp = (name: string): string | undefined => all.toReversed().find((env) => env[name] !== undefined)?.[name];
   const values = [
     ...[...declared.values()].flatMap((secret) => valueOf(secret, lookUp)),
     ...all.flatMap(named),
     ...stringsIn(config.raw, 0).flatMap(urlPasswords),
-    ...others.flatMap(secretsOfOther),
   ];
   return [...new Set(values.map((value) => value.trim()))].filter((value) => !NO_SECRET.test(value)).slice(0, MAX_SECRETS);
 }
@@ -53,16 +47,6 @@ export function secretsIn({ config, others = [], declared = new Map(), envFiles,
 /** Takes them out of text, in base64, base64url, as parts of URLs and of JSON too. Values of fewer than four characters stay: they are everywhere. */
 export function masksOf(values: Iterable<string>): Redactor {
   return new Redactor(values);
-}
-
-/** What a log of this service says by chance is not masked for another's sake. */
-function secretsOfOther(config: Configured): string[] {
-  const values = [...envsOf(config).flatMap(named), ...stringsIn(config.raw, 0).flatMap(urlPasswords)];
-  return values.filter((value) => isDistinctive(value.trim()));
-}
-
-function envsOf({ environment, build }: Configured): readonly Env[] {
-  return [environment, build?.args ?? {}];
 }
 
 function named(env: Env): string[] {

@@ -143,7 +143,6 @@ export class FakeDocker {
           work,
           changing(() => this.restore(service, before, { ...how, clock })),
         ),
-      isGone: async () => false,
       cleanUp: (work) => call("cleanUp", work, () => undefined),
       forget: (before, keepRollback) =>
         call("forget", {}, () => {

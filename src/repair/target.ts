@@ -72,8 +72,8 @@ export interface Target {
   readonly logs: (signal: AbortSignal) => Promise<readonly string[]>;
   /** Makes the recorded image and configuration serve again; the files are restored already. Rebuilds where the image is gone. `false`: nothing had to be done. */
   readonly restore: (before: Before, how: { readonly restarted: boolean; readonly built: boolean }, work: Work) => Promise<boolean>;
-  /** Somebody took it down meanwhile, or does: nothing of it has to run again. */
-  readonly isGone: (signal: AbortSignal) => Promise<boolean>;
+  /** Somebody took it down meanwhile, or does: nothing of it has to run again. Absent: that cannot be told from a failure. */
+  readonly isGone?: (signal: AbortSignal) => Promise<boolean>;
   /** Ends what a former daemon left: children with our marker, half-made containers. */
   readonly cleanUp: (work: Work) => Promise<void>;
   /** Trial images go; the rollback tag and what `record` has noted too where `keepRollback` is false. */

@@ -71,7 +71,6 @@ describe.skipIf(!found)("analysis with docker", () => {
     state: never,
     logs: never,
     restore: never,
-    isGone: never,
     cleanUp: never,
     forget: never,
   };

@@ -25,11 +25,7 @@ async function docker(...args: string[]): Promise<string> {
 }
 
 /** A container as compose would make one of that service, and how a repair looks at it. */
-async function container(
-  service: string,
-  options: readonly string[],
-  command: readonly string[],
-): Promise<Pick<Target, "state" | "logs" | "isGone">> {
+async function container(service: string, options: readonly string[], command: readonly string[]): Promise<Pick<Target, "state" | "logs">> {
   const labels = ["--label", `com.docker.compose.project=${project}`, "--label", `com.docker.compose.service=${service}`];
   started.push(await docker("run", "-d", "--stop-timeout", "0", ...labels, ...options, IMAGE, ...command));
   const own = engine as NonNullable<typeof engine>;
@@ -43,12 +39,11 @@ async function container(
       const found = await find(signal);
       return found ? logsOf(own, found, { redactor: new Redactor([]), sinceStart: true, signal }) : [];
     },
-    isGone: async () => false,
   };
 }
 
 function verified(
-  target: Pick<Target, "state" | "logs" | "isGone">,
+  target: Pick<Target, "state" | "logs">,
   { finding = null, lines = [], ...profile }: Partial<ServiceProfile> & { finding?: Finding | null; lines?: string[] } = {},
 ): Promise<VerifyResult> {
   const { signal } = new AbortController();

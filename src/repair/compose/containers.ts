@@ -13,7 +13,7 @@ const MAX_LOG_LINES = 2000;
 const MAX_LOG_BYTES = 8 * 1024 * 1024;
 const MAX_PROBES = 10;
 /** How compose names a container while it replaces another. */
-export const HALF_MADE = /^\/?[0-9a-f]{12}_/;
+const HALF_MADE = /^\/?[0-9a-f]{12}_/;
 
 /** More of it than orco looks at elsewhere. */
 export interface ComposeContainer extends ContainerInfo {

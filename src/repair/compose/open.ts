@@ -13,7 +13,7 @@ import type { Compose } from "./detect.ts";
 import { assertNotOwn } from "./own.ts";
 import { sectionOf } from "./render.ts";
 import { ComposeService } from "./service.ts";
-import { serviceConfig, text } from "./service-config.ts";
+import { text } from "./service-config.ts";
 import { composeTarget } from "./target.ts";
 
 export interface OpenerParts {
@@ -48,7 +48,6 @@ export async function openCompose(parts: OpenerParts, { workspace, service, run,
   const { envFile } = plain.place();
   const secrets = secretsIn({
     config: rendered.service,
-    others: [...sectionOf(rendered.config, "services")].flatMap(([name, raw]) => (name === service ? [] : [serviceConfig(raw)])),
     declared: sectionOf(rendered.config, "secrets"),
     envFiles: envFile === undefined ? [] : [envFile],
     daemonEnv: env,

@@ -9,15 +9,12 @@ import { builtImage } from "./image-names.ts";
 import type { Recorded } from "./recorded.ts";
 import type { ComposeProject } from "./run.ts";
 import type { ComposeService } from "./service.ts";
-import { isTakenFromUp, takenDown } from "./taken-down.ts";
 import { removeImage } from "./untag.ts";
 
 export interface Restored {
   readonly service: ComposeService;
   readonly recorded: Recorded;
   readonly before: Before;
-  /** Somebody has taken it down, or does. */
-  readonly isGone: () => Promise<boolean>;
 }
 
 interface Files {
@@ -27,8 +24,7 @@ interface Files {
 
 /**
  * Makes what was recorded serve again, after `built` under the operator's name, and after `restarted` the container too; the operator's files are
- * restored already. False: there was nothing to do. Throws `build_failed` (the image was gone, and what was restored does not build), `start_failed`,
- * and `unknown_service` where somebody has taken it down: its image is as before, and nothing is started.
+ * restored already. False: there was nothing to do. Throws `build_failed` (the image was gone, and what was restored does not build), `start_failed`.
  */
 export async function restoreService(
   restored: Restored,
@@ -43,11 +39,8 @@ export async function restoreService(
     for (const { Id } of await serviceContainers(engine, service.name, work)) await removeContainer(engine, Id, work);
     work.onLine("there was no container before: there is none again");
   }
-  const isToServe = restarted && before.containerId !== undefined;
-  const isDown = isToServe && (await restored.isGone());
-  await restoreImage(restored, { files, needed: isToServe && !isDown }, work);
-  if (isDown) throw takenDown(service.name);
-  if (isToServe) await startAgain(restored, files, work);
+  await restoreImage(restored, { files, needed: restarted && before.containerId !== undefined }, work);
+  if (restarted && before.containerId !== undefined) await startAgain(restored, files, work);
   return true;
 }
 
@@ -99,10 +92,7 @@ async function startAgain(restored: Restored, files: Files, work: Work): Promise
   for (const line of await settleHalfMade(engine, service.name, work)) work.onLine(line);
   const timeoutMs = ref.profile.restartTimeoutMs;
   const args = ["up", "-d", "--no-deps", "--no-build", ref.service];
-  const former = await serviceContainers(engine, service.name, work);
-  const { ok, ended, lines } = await service.run(args, work, { ...files, timeoutMs });
-  if (!ok && ended === "exited" && (await isTakenFromUp({ ...service.parts, name: service.name }, former, work.signal)))
-    throw takenDown(service.name);
+  const { ok, lines } = await service.run(args, work, { ...files, timeoutMs });
   const container = await newestContainer(engine, service.name, work);
   const isSame = container !== undefined && (await isOf(restored, container.Image, work));
   // One that did not run before need not now: it is there again as it was.

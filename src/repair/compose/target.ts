@@ -4,15 +4,7 @@ import { rfc3339 } from "../../kernel/rfc3339.ts";
 import { inspectImage, tagImage } from "../../supervise/docker/images.ts";
 import { removeAnalysisContainers } from "../copy/repair-label.ts";
 import type { Before, BuildResult, Copy, Inspection, Target, Work } from "../target.ts";
-import {
-  type ComposeContainer,
-  logsOf,
-  newestContainer,
-  otherContainers,
-  serviceContainers,
-  settleHalfMade,
-  stateOf,
-} from "./containers.ts";
+import { type ComposeContainer, logsOf, newestContainer, otherContainers, settleHalfMade, stateOf } from "./containers.ts";
 import { builtImage, rollbackImage, trialImage } from "./image-names.ts";
 import { realPath } from "./inside.ts";
 import { Recorded } from "./recorded.ts";
@@ -20,7 +12,6 @@ import { withReferences } from "./references.ts";
 import { restoreService } from "./restore.ts";
 import { type ComposeResult, endOrphans } from "./run.ts";
 import { ComposeService, type ComposeServiceParts } from "./service.ts";
-import { isTakenDown, isTakenFromUp, takenDown } from "./taken-down.ts";
 import { trialConfig } from "./trial.ts";
 import type { ProjectTurns } from "./turns.ts";
 import { removeImage } from "./untag.ts";
@@ -105,22 +96,15 @@ class ComposeTarget implements Target {
   }
 
   restart(_before: Before, work: Work): Promise<void> {
-    return this.parts.turns.take(this.service.name.project, work.signal, async () => {
-      await this.replace(work);
-      this.recorded.bring(this.parts.ref.service);
-    });
+    return this.parts.turns.take(this.service.name.project, work.signal, () => this.replace(work));
   }
 
   private async replace(work: Work): Promise<void> {
     const { engine, ref } = this.parts;
     await this.service.allowed(work.signal);
-    if (await this.isGone(work.signal)) throw takenDown(this.service.name);
-    const former = await serviceContainers(engine, this.service.name, { signal: work.signal });
     const earlier = await otherContainers(engine, this.service.name, { signal: work.signal });
     const timeoutMs = ref.profile.restartTimeoutMs;
     const { ok, ended, lines } = await this.service.run(["up", "-d", "--no-deps", ref.service], work, { timeoutMs });
-    if (!ok && ended === "exited" && this.hasServed() && (await isTakenFromUp(this.where(), former, work.signal)))
-      throw takenDown(this.service.name);
     const later = await otherContainers(engine, this.service.name, { signal: work.signal });
     const changed = earlier.project.filter((id) => !later.project.includes(id));
     const strangers = earlier.all.filter((id) => !later.all.includes(id) && !changed.includes(id));
@@ -152,12 +136,7 @@ class ComposeTarget implements Target {
 
   restore(before: Before, how: { restarted: boolean; built: boolean }, work: Work): Promise<boolean> {
     const { service, recorded } = this;
-    const isGone = (): Promise<boolean> => this.isGone(work.signal);
-    return this.parts.turns.take(service.name.project, work.signal, () => restoreService({ service, recorded, before, isGone }, how, work));
-  }
-
-  async isGone(signal: AbortSignal): Promise<boolean> {
-    return this.hasServed() && isTakenDown(this.where(), signal);
+    return this.parts.turns.take(service.name.project, work.signal, () => restoreService({ service, recorded, before }, how, work));
   }
 
   async cleanUp({ signal, onLine }: Work): Promise<void> {
@@ -172,15 +151,6 @@ class ComposeTarget implements Target {
     if (!keepRollback) this.recorded.remove();
     await removeImage(engine, trialImage(ref.service, run));
     if (!keepRollback) await removeImage(engine, before?.rollbackTag ?? rollbackImage(ref.service, run));
-  }
-
-  /** One that did not run, and never came to it, may be swept away with whatever else does not run. */
-  private hasServed(): boolean {
-    return this.recorded.before()?.wasRunning === true || this.recorded.brought() !== undefined;
-  }
-
-  private where() {
-    return { ...this.parts, name: this.service.name };
   }
 
   private container(signal: AbortSignal): Promise<ComposeContainer | undefined> {

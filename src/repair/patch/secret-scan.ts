@@ -1,7 +1,6 @@
 import { Redactor } from "../../supervise/logs/redact.ts";
 
 const MIN_CHARS = 4;
-const MIN_DISTINCTIVE_CHARS = 6;
 /** Nobody can keep these: every image has them in it. */
 const NO_SECRETS: ReadonlySet<string> = new Set(
   "postgres postgresql root admin administrator mysql mariadb redis rabbitmq guest user test testing example password passwd secret changeme default none null true false local localhost development production".split(
@@ -41,18 +40,9 @@ export function secretsIn(text: string, declared: Iterable<string>): string[] {
   return [...(hasDeclared ? ["the value of a declared secret"] : []), ...new Set(tokens)];
 }
 
-/** Whether a value can be looked for in texts that have nothing to do with it: one that is a word, or short, is all over them. */
-export function isDistinctive(value: string): boolean {
-  return value.length >= MIN_DISTINCTIVE_CHARS && !NO_SECRETS.has(value.toLowerCase()) && !isPlain(value);
-}
-
 /** A short value or a plain word is found in half of all text: only where it stands alone does it count. */
 function isWord(value: string): boolean {
-  return value.length < 8 || isPlain(value);
-}
-
-function isPlain(value: string): boolean {
-  return value.length < 16 && /^(?:[A-Za-z]+|\d+)$/.test(value);
+  return value.length < 8 || (value.length < 16 && /^(?:[A-Za-z]+|\d+)$/.test(value));
 }
 
 function holdsWord(text: string, value: string): boolean {

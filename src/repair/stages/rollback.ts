@@ -120,7 +120,7 @@ async function imageBack(job: RepairJob, work: Work, opened: OpenTarget): Promis
     if (!restarted) return done;
     return [...done, await (wasRunning ? servesAgain(job, work, opened) : asItEnded(work, opened))];
   } catch (error) {
-    if (!(await target.isGone(work.signal))) throw error;
+    if ((await target.isGone?.(work.signal)) !== true) throw error;
     return [STAYS_DOWN];
   }
 }

@@ -12,9 +12,8 @@ export const RUNNING: ContainerState = {
 };
 
 /** A container that goes through states, one a look, and stays in the last. */
-export class FakeTarget implements Pick<Target, "state" | "logs" | "isGone"> {
+export class FakeTarget implements Pick<Target, "state" | "logs"> {
   looks = 0;
-  isDown = false;
   readonly lines: string[] = [];
   private readonly states: (ContainerState | undefined | Error)[];
 
@@ -32,8 +31,6 @@ export class FakeTarget implements Pick<Target, "state" | "logs" | "isGone"> {
     const state = this.states.length > 1 ? this.states.shift() : this.states[0];
     return state instanceof Error ? Promise.reject(state) : Promise.resolve(state);
   };
-
-  isGone = (): Promise<boolean> => Promise.resolve(this.isDown);
 
   logs = (): Promise<readonly string[]> => Promise.resolve(this.lines);
 }

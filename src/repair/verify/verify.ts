@@ -11,8 +11,6 @@ import { signatureLook } from "./signature.ts";
 
 /** How often docker is asked. */
 const LOOK_EVERY_MS = 250;
-/** Whoever takes a container down ends it first. */
-const ENDED: ReadonlySet<string> = new Set(["exited", "dead", "removing"]);
 
 export interface VerifyRequest extends Patience {
   readonly target: Pick<Target, "state" | "logs" | "isGone">;
@@ -100,7 +98,7 @@ class Verification {
   private healthcheck(): Promise<Look> {
     return this.watch("healthcheck", async () => {
       const state = await this.state();
-      return (await this.interruption(state)) ?? healthLook(state);
+      return this.interruption(state) ?? healthLook(state);
     });
   }
 
@@ -132,15 +130,13 @@ class Verification {
   private async ended(): Promise<Look | undefined> {
     const found: { look?: Look | undefined } = {};
     await dockerLook(this.request.signal, async () => {
-      found.look = await this.interruption(await this.state());
+      found.look = this.interruption(await this.state());
       return { ok: true, detail: "" };
     });
     return found.look;
   }
 
-  private async interruption(state: ContainerState | undefined): Promise<Look | undefined> {
-    const taken = await this.takenDown(state);
-    if (taken) return taken;
+  private interruption(state: ContainerState | undefined): Look | undefined {
     if (!state) return { ok: false, final: true, detail: "the container is gone" };
     if (state.status !== "running") return { ...notRunning(state), final: true };
     if (this.serving && isSameRun(this.serving, state)) return undefined;
@@ -157,7 +153,7 @@ class Verification {
   /** Nobody brings back what somebody takes down. */
   private async takenDown(state: ContainerState | undefined): Promise<Look | undefined> {
     const { target, signal } = this.request;
-    const isGone = (state === undefined || ENDED.has(state.status)) && (await target.isGone(signal));
+    const isGone = state === undefined && (await target.isGone?.(signal)) === true;
     return isGone ? { ok: false, final: true, detail: "it was taken down" } : undefined;
   }
 

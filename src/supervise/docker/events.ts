@@ -15,14 +15,9 @@ export interface EventsOptions extends CallOptions {
   readonly filters?: Readonly<Record<string, readonly string[]>>;
   /** Epoch seconds, with fractions; those from then on come first. */
   readonly since?: string;
-  /** Epoch seconds, with fractions; nothing comes after it. */
-  readonly until?: string;
 }
 
 /** What happens from now on, until the signal aborts or docker goes. */
-export function dockerEvents(
-  engine: Engine,
-  { filters = {}, since, until, ...options }: EventsOptions = {},
-): AsyncGenerator<DockerEvent, void> {
-  return jsonLines(engine.stream("GET", "/events", { ...options, query: { filters: JSON.stringify(filters), since, until } }));
+export function dockerEvents(engine: Engine, { filters = {}, since, ...options }: EventsOptions = {}): AsyncGenerator<DockerEvent, void> {
+  return jsonLines(engine.stream("GET", "/events", { ...options, query: { filters: JSON.stringify(filters), since } }));
 }
