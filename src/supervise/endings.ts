@@ -39,7 +39,6 @@ interface EndingsOptions {
 export class Endings {
   readonly drains: Drains;
 
-  private concluding = false;
   private readonly cell: SlotCell;
   private readonly ports: SupervisorPorts;
   private readonly turnstile: Turnstile;
@@ -80,9 +79,8 @@ export class Endings {
 
   /** A start that came to nothing. */
   async notStarted(error: unknown): Promise<void> {
-    const message = messageOf(error);
-    this.cell.note("error", message);
     await this.purge();
+    const message = messageOf(error);
     if (isFinal(error, this.cell.slot)) await this.cell.move("giveUp", { reason: "start_failed", message }, "instance.failed");
     else if (isBlameless(error)) this.postpone(message, codesOf(error).includes("engine_away"));
     else void this.decide({ readyForMs: 0, failure: "start_failed", message });
@@ -99,21 +97,7 @@ export class Endings {
     void this.cell.move("retry", { ...none, reason: "start_failed", message, nextStartAt: now + afterMs }, "instance.pending");
   }
 
-  /** One that ended by itself has gone, and how is not on disk yet: its last lines are being read. */
-  get isConcluding(): boolean {
-    return this.concluding;
-  }
-
   async exited(live: Live, exit: Exit, force: AbortSignal): Promise<void> {
-    this.concluding = true;
-    try {
-      await this.bury(live, exit, force);
-    } finally {
-      this.concluding = false;
-    }
-  }
-
-  private async bury(live: Live, exit: Exit, force: AbortSignal): Promise<void> {
     const { readyForMs } = this.cell;
     const { ready } = this.cell.slot;
     void this.cell.change({ ready: false, readyAt: undefined });
@@ -125,7 +109,7 @@ export class Endings {
     await this.leave(live, force, () => {
       // Its last line may have been the one its log probe waited for.
       if (live.takeVerdict()?.ready) void this.cell.change({ wasReady: true });
-      return this.decide({ exit, readyForMs, byItself: !live.wasAsked, ...(strain !== undefined && { strain }) });
+      return this.decide({ exit, readyForMs, ...(strain !== undefined && { strain }) });
     });
   }
 

@@ -69,8 +69,6 @@ export interface Slot {
   /** It has been ready since its present (or last) start. */
   readonly wasReady?: boolean | undefined;
   readonly exit?: Exit | undefined;
-  /** Its present (or last) start ended with success before anybody asked it to, also where the reason is by now that it was stopped. */
-  readonly endedWell?: boolean | undefined;
   /** When it lost its readiness, the last minute's (see `flaps.ts`); a stop that was asked for is not among them. */
   readonly flaps?: readonly number[] | undefined;
   /** Where it is fronted. held: not let in yet; in (also when absent): gets requests while it is ready; leaving: another set has taken over. */
@@ -93,11 +91,6 @@ export function isAtRest(slot: Slot): boolean {
 /** It starts again only when somebody asks, or, where it was blocked, when what it needs is there. */
 export function hasEnded(slot: Slot): boolean {
   return slot.state === "Stopped" || slot.state === "Failed";
-}
-
-/** What its last start was for is done; whoever stopped it then came too late to take that away. */
-export function hasEndedWell(slot: Slot): boolean {
-  return isCompleted(slot) || (slot.state === "Stopped" && slot.endedWell === true);
 }
 
 export function isCompleted(slot: Slot): boolean {

@@ -18,7 +18,6 @@ export class Live {
   /** The last word of the probes. */
   detail = "";
   private verdict: Verdict | undefined;
-  private asked: boolean;
 
   constructor(
     readonly handle: Handle,
@@ -27,7 +26,6 @@ export class Live {
   ) {
     const { ports, slot } = options;
     this.attachment = ports.attach({ ...slot, instance: handle.instance }, handle.spools);
-    this.asked = slot.wanted === "stop";
     const { health, aim } = prepared;
     this.health = health && aim ? aim(health, endpointOf(handle, options.slot, prepared)) : health;
     this.prober = this.probe();
@@ -37,15 +35,6 @@ export class Live {
       if (!prepared.health?.log) this.prober?.stop();
       options.onChange();
     });
-  }
-
-  /** Somebody wanted it to end before it had. */
-  get wasAsked(): boolean {
-    return this.asked;
-  }
-
-  noteAsked(): void {
-    this.asked ||= !this.handle.hasEnded;
   }
 
   get told(): string {

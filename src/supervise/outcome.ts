@@ -9,8 +9,6 @@ export interface Ending {
   readonly exit?: Exit;
   /** Uninterrupted readiness before the end. */
   readonly readyForMs: number;
-  /** Nobody had asked it to end by then. */
-  readonly byItself?: boolean;
   readonly failure?: "probe_unready" | "start_failed" | "hook_failed";
   readonly message?: string;
   /** What it needs was away: `db unready`. */
@@ -29,8 +27,7 @@ export interface Outcome {
 export function outcomeOf(ending: Ending, { slot, policy, clock }: { slot: Slot; policy: RestartPolicy; clock: Clock }): Outcome {
   const { exit, readyForMs, failure } = ending;
   const known = { ready: false, readyAt: undefined, pid: undefined, ...(exit && { exit }) };
-  const endedWell = !failure && ending.byItself === true && exit?.reason === "exited" && exit.code === 0;
-  if (slot.wanted === "stop") return { move: "end", patch: { ...known, endedWell, reason: "stopped" }, type: "instance.stopped" };
+  if (slot.wanted === "stop") return { move: "end", patch: { ...known, reason: "stopped" }, type: "instance.stopped" };
   const why = [ending.message ?? describeExit(exit), ...(ending.strain === undefined ? [] : [`(${ending.strain})`])].join(" ");
   const decision = decideRestart({
     policy,
@@ -52,7 +49,7 @@ export function outcomeOf(ending: Ending, { slot, policy, clock }: { slot: Slot;
     };
   }
   const { state, reason } = decision.giveUp;
-  if (state === "Stopped") return { move: "end", patch: { ...known, endedWell, reason, message: undefined }, type: "instance.stopped" };
+  if (state === "Stopped") return { move: "end", patch: { ...known, reason, message: undefined }, type: "instance.stopped" };
   return { move: "giveUp", patch: { ...known, reason, message: why }, type: "instance.failed" };
 }
 

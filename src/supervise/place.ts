@@ -8,7 +8,6 @@ export const UNKNOWN_YET: Partial<Slot> = {
   ready: false,
   message: undefined,
   exit: undefined,
-  endedWell: undefined,
   pid: undefined,
   readyAt: undefined,
   wasReady: false,

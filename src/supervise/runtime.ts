@@ -210,8 +210,6 @@ export interface Handle {
   readonly held?: string | undefined;
   /** Resolves once, when the main process has ended (a grandchild that holds stdout does not delay it). Never rejects. */
   readonly exited: Promise<Exit>;
-  /** The main process has come to its end, and how is known somewhere; `exited` follows when the rest of the tree is gone too. */
-  readonly hasEnded: boolean;
   /**
    * Stops the whole tree: command or signal, then after `timeoutMs` (or at once when `force` aborts) the kill.
    * Resolves when no process of the tree is left. Idempotent; a second call joins the first, and may force it.

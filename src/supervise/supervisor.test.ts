@@ -3,7 +3,7 @@ import { FakeWorld } from "../../test/chaos/fake-world.ts";
 import { slotOf } from "../../test/spec.ts";
 import { FakeClock } from "../kernel/clock.ts";
 import { OrcoError } from "../kernel/errors.ts";
-import { hasEndedWell, isCompleted, type Slot } from "./instance.ts";
+import type { Slot } from "./instance.ts";
 import type { SupervisorPorts } from "./supervised.ts";
 import { Supervisor } from "./supervisor.ts";
 
@@ -79,46 +79,4 @@ test("a start that fills the disk does not count, and is not tried again before 
   await world.clock.advance(119_000);
   expect(begun).toBe(3);
   expect(supervisor.slot).toMatchObject({ state: "Pending", restarts: 0, retries: 0, message: "no space left for the image" });
-});
-
-/** A one-shot whose last lines take longer to read than its end waits for them. */
-async function slowlyRead(): Promise<{ world: FakeWorld; supervisor: Supervisor }> {
-  const world = new FakeWorld(new FakeClock(), { ...POLICY, condition: "never" });
-  const { attach, ...rest } = world.ports;
-  const never = (): Promise<boolean> => Promise.withResolvers<boolean>().promise;
-  const ports: SupervisorPorts = { ...rest, attach: (...args) => Object.assign(attach(...args), { finish: never }) };
-  const supervisor = new Supervisor(slotOf("api", { state: "Pending", ready: false }), ports, () => undefined);
-  supervisor.start();
-  await world.clock.advance(0);
-  return { world, supervisor };
-}
-
-test("one that has ended well stays so, though it is stopped while its last lines are being read", async () => {
-  const { world, supervisor } = await slowlyRead();
-  await world.exit(0);
-  expect([supervisor.slot.state, supervisor.endings.isConcluding]).toEqual(["Running", true]);
-  await supervisor.want("stop", "stop");
-  await world.clock.advance(1000);
-  expect(supervisor.slot).toMatchObject({ state: "Stopped", reason: "stopped", endedWell: true, exit: { code: 0 } });
-  expect([hasEndedWell(supervisor.slot), isCompleted(supervisor.slot)]).toEqual([true, false]);
-  await supervisor.want("run", "start");
-  await world.clock.advance(0);
-  expect(supervisor.slot).toMatchObject({ state: "Running", endedWell: undefined });
-});
-
-test("one that was asked to end before it did was stopped, whatever its exit code", async () => {
-  const { world, supervisor } = await slowlyRead();
-  void supervisor.want("stop", "stop");
-  await world.exit(0);
-  await world.clock.advance(1000);
-  expect(supervisor.slot).toMatchObject({ state: "Stopped", reason: "stopped" });
-  expect(hasEndedWell(supervisor.slot)).toBe(false);
-});
-
-test("one that has failed and is stopped before that is told is not tried again", async () => {
-  const { world, supervisor } = await slowlyRead();
-  await world.exit(3);
-  await supervisor.want("stop", "stop");
-  await world.clock.advance(1000);
-  expect(supervisor.slot).toMatchObject({ state: "Stopped", reason: "stopped", endedWell: false, exit: { code: 3 } });
 });

@@ -81,7 +81,6 @@ export class Supervisor {
   async want(wanted: "run" | "stop", reason: string, force = false): Promise<void> {
     if (wanted === "stop") {
       this.restartReason = undefined;
-      this.live?.noteAsked();
       this.starting.abort();
     }
     const wished =
@@ -246,14 +245,14 @@ export class Supervisor {
   }
 
   private async watch(live: Live, woken: Promise<void>): Promise<void> {
-    const { signal: force } = this.force;
+    if (live.exit) return this.endings.exited(live, live.exit, this.force.signal);
     const asked = this.cell.slot.wanted === "stop" ? "stopped" : this.restartReason;
-    if (live.exit || (asked !== undefined && live.handle.hasEnded)) return this.endings.exited(live, await live.handle.exited, force);
     if (asked !== undefined) {
       this.restartReason = undefined;
-      return this.endings.halt(live, asked, force);
+      return this.endings.halt(live, asked, this.force.signal);
     }
     const verdict = live.takeVerdict();
+    const { signal: force } = this.force;
     if (!verdict) {
       const dueMs = this.unready.dueMs(live);
       return dueMs > 0 ? this.pause(dueMs, woken) : this.unready.count(live, force);
@@ -270,6 +269,7 @@ export class Supervisor {
 
   private async failedToStart(error: unknown): Promise<void> {
     if (this.cell.slot.wanted === "stop") return this.endings.standDown();
+    this.cell.note("error", messageOf(error));
     await this.endings.notStarted(error);
   }
 

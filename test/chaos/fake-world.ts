@@ -20,12 +20,8 @@ export class FakeWorld {
   ) {}
 
   /** The running instance ends with code 1. */
-  crash(): Promise<void> {
-    return this.exit(1);
-  }
-
-  async exit(code: number): Promise<void> {
-    this.end?.({ code, reason: "exited", at: this.clock.now() });
+  async crash(): Promise<void> {
+    this.end?.({ code: 1, reason: "exited", at: this.clock.now() });
     await this.clock.advance(0);
   }
 
@@ -68,11 +64,7 @@ export class FakeWorld {
   private handle(instance: string): Handle {
     this.starts.push(this.clock.monotonic());
     const ended = Promise.withResolvers<Exit>();
-    let hasEnded = false;
-    this.end = (exit) => {
-      hasEnded = true;
-      ended.resolve(exit);
-    };
+    this.end = ended.resolve;
     return {
       instance,
       identity: { bootId: "b", pid: 1, startTime: 1 },
@@ -80,9 +72,6 @@ export class FakeWorld {
       spools: { stdout: "", stderr: "" },
       startedAt: this.clock.now(),
       exited: ended.promise,
-      get hasEnded() {
-        return hasEnded;
-      },
       stop: () => Promise.resolve({ reason: "signaled", signal: "SIGTERM", at: this.clock.now() }),
       usage: () => undefined,
     };

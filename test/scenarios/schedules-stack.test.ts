@@ -122,40 +122,6 @@ test("overlap replace: the present run is stopped, and the next one begins", asy
   expect(replaced.at(-1)?.error?.message).toBe("its next run replaces it (overlap: replace)");
 });
 
-/** An end is told when its hook is over, so that the test can ask for another one meanwhile. */
-async function endedWell(): Promise<{ stack: StackUnderTest; run: string }> {
-  const held = "echo over > over; while [ ! -e go ]; do sleep 0.02; done";
-  const stack = rig.stack(`
-    services:
-      job: { command: "echo ran >> ran", schedule: "* * * * * *", hooks: { postStop: { command: "${held}", timeout: 60s } } }
-  `);
-  await stack.up();
-  await until("its process to have ended", () => linesOf(stack, "over").length > 0 || undefined);
-  const [run] = (await scheduledRuns(stack)).filter(({ status }) => status === "running");
-  return { stack, run: run?.id ?? "" };
-}
-
-test("a job that has ended well has completed, though its run is canceled before that is told", async () => {
-  const { stack, run } = await endedWell();
-  const asked = rig.client.cancelRun(run);
-  const events = rig.client.events({ topic: `run/${run}`, signal: AbortSignal.timeout(30_000) });
-  for await (const { type } of events) if (type === "run.cancelling") break;
-  stack.write("go", "");
-  expect(await asked).toMatchObject({ status: "completed" });
-  expect((await stack.service("job")).schedule?.last?.outcome).toBe("completed");
-  await stack.ok("down");
-});
-
-test("a job that has ended well has completed, though its service is stopped before that is told", async () => {
-  const { stack, run } = await endedWell();
-  const asked = stack.ok("stop", "job");
-  await stack.event("the wish", ({ type, reason }) => type === "instance.wanted" && reason === "stop");
-  stack.write("go", "");
-  await asked;
-  expect(await rig.client.waitRun(run)).toMatchObject({ status: "completed" });
-  expect((await stack.service("job")).instances[0]).toMatchObject({ state: "Stopped", reason: "stopped" });
-});
-
 test("a stop by hand pauses it, start goes on; the stack file owns it, and what it no longer declares is gone", async () => {
   const job = (schedule: string): string => `
     services:

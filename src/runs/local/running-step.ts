@@ -20,8 +20,6 @@ export class RunningStep implements StepHandle {
   private readonly reader: StepReader;
   private exit: Exit | undefined;
   private stopped: "cancel" | "timeout" | undefined;
-  /** It had ended by then, and how is about to be learnt. */
-  private stoppedLate = false;
   private readonly force = new AbortController();
   /** Monotonic ms. */
   private killAt = Infinity;
@@ -41,7 +39,6 @@ export class RunningStep implements StepHandle {
 
   /** What has ended with success stays so; else whoever wants it to end first says how it did. */
   stop(why: "cancel" | "timeout", graceMs: number): void {
-    if (!this.stopped) this.stoppedLate = this.parts.process?.hasEnded === true;
     if (this.exit?.code !== 0) this.stopped ??= why;
     this.endProcess(graceMs);
   }
@@ -54,7 +51,6 @@ export class RunningStep implements StepHandle {
   private async seeThrough(): Promise<StepEnd> {
     const { process, execution } = this.parts;
     if (process) this.exit = await process.exited;
-    if (this.stoppedLate && this.exit?.code === 0) this.stopped = undefined;
     this.cancelKill?.();
     await this.reader.drained();
     this.close();

@@ -1,12 +1,11 @@
 import { OrcoError } from "../../kernel/errors.ts";
 import type { RunContext, Workflow } from "../../workflow/define.ts";
-import { hasEnded, hasEndedWell, type Slot } from "../../supervise/instance.ts";
+import { hasEnded, isCompleted, type Slot } from "../../supervise/instance.ts";
 import type { Supervisor } from "../../supervise/supervisor.ts";
 import { serviceOf } from "../graph.ts";
 import type { ServiceSpec } from "../spec.ts";
 import type { Stack } from "../stack.ts";
 import type { StackHost } from "./host.ts";
-import { untilEnded } from "./until-ended.ts";
 
 /** Throws `unsupported` for a service that is restarted whenever it ends: nobody could wait for that. */
 export function refuseLasting({ name, restartPolicy }: ServiceSpec): void {
@@ -31,7 +30,7 @@ export function onceWorkflow(host: StackHost): Workflow {
     const members = stack.supervisorsOf(service);
     await start(members, context);
     context.releaseLane();
-    await untilEnded(stack, members, context.signal);
+    await stack.until(() => members.every((one) => !stack.has(one) || hasEnded(one.slot)) || undefined, context.signal);
     for (const member of members) await conclude(stack, member);
     return { stack: name, service };
   };
@@ -55,7 +54,7 @@ async function start(members: readonly Supervisor[], context: RunContext): Promi
 
 async function conclude(stack: Stack, supervisor: Supervisor): Promise<void> {
   const { slot } = supervisor;
-  if (hasEndedWell(slot)) return;
+  if (isCompleted(slot)) return;
   const { service } = slot;
   if (!stack.has(supervisor) || slot.state === "Stopped") throw new OrcoError("cancelled", `${service} was stopped`, { service });
   // It would start by itself as soon as what it needs is there, when nobody waits for it any more.

@@ -1,9 +1,8 @@
 import { OrcoError } from "../../kernel/errors.ts";
-import { hasEnded, hasEndedWell } from "../../supervise/instance.ts";
+import { hasEnded, isCompleted } from "../../supervise/instance.ts";
 import type { Supervisor } from "../../supervise/supervisor.ts";
 import type { Workflow } from "../../workflow/define.ts";
 import type { StackHost } from "../changes/host.ts";
-import { untilEnded } from "../changes/until-ended.ts";
 import { serviceOf } from "../graph.ts";
 import type { Stack } from "../stack.ts";
 import { scheduledOf, type ScheduleOwner } from "./book.ts";
@@ -52,7 +51,7 @@ export function scheduledWorkflow(host: StackHost): Workflow {
     // One that has ended by now may have been replaced already.
     const supervisor = started ?? stack.supervisorsOf(service)[0];
     if (!supervisor) throw new OrcoError("cancelled", `${service} was removed`);
-    await untilEnded(stack, [supervisor], context.signal);
+    await stack.until(() => !stack.has(supervisor) || hasEnded(supervisor.slot) || undefined, context.signal);
     await conclude(stack, supervisor);
     return { stack: name, service };
   };
@@ -72,7 +71,7 @@ function endPresent(stack: Stack, service: string, reason: string): void {
 async function conclude(stack: Stack, supervisor: Supervisor): Promise<void> {
   const { slot } = supervisor;
   const { service } = slot;
-  if (hasEndedWell(slot)) return;
+  if (isCompleted(slot)) return;
   const there = stack.has(supervisor);
   if (slot.state === "Stopped" || (!there && slot.state !== "Failed"))
     throw new OrcoError("cancelled", `${service} was stopped`, { service });

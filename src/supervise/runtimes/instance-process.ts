@@ -74,8 +74,9 @@ export class InstanceProcess implements Handle, Watched {
     return this.ended.promise;
   }
 
+  /** The shim is gone; `exited` follows when the rest of the tree is. */
   get hasEnded(): boolean {
-    return this.ending || this.parts.folder.hasExit();
+    return this.ending;
   }
 
   get pace(): Pace {
