@@ -1,4 +1,5 @@
 import { OrcoError } from "../kernel/errors.ts";
+import { parse, rawJSON } from "../kernel/raw-json.ts";
 
 const MAX_DEPTH = 64;
 /** Ten million of them fit into a task's 32 MiB, and checking them keeps the daemon from everything else for half a minute. */
@@ -11,12 +12,6 @@ const SUSPECT = /\d[\d.]{15}|[eE][-+]?\d{3}/;
 /** So many digits a double holds, unless it is tiny. */
 const SURE_DIGITS = 15;
 const MIN_NORMAL = 2.2250738585072014e-308;
-
-/** The proposal "JSON.parse source text access", which Bun has and the types do not. */
-const { parse, rawJSON } = JSON as unknown as {
-  readonly parse: (text: string, reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown) => unknown;
-  readonly rawJSON: (text: string) => object;
-};
 
 export interface ParsedJson {
   readonly value: unknown;

@@ -1,8 +1,6 @@
 import { expect, test } from "bun:test";
 import { canonical } from "./canonical.ts";
-
-/** The proposal "JSON.parse source text access", which Bun has and the types do not. */
-const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => object };
+import { rawJSON } from "./raw-json.ts";
 
 test("values are equal when their texts are, whatever the order of their keys", () => {
   expect(canonical({ b: [1, { d: undefined, c: null }], a: "x" })).toBe('{"a":"x","b":[1,{"c":null}]}');

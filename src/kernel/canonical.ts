@@ -1,5 +1,4 @@
-/** The proposal "JSON.parse source text access", which Bun has and the types do not. */
-const { isRawJSON } = JSON as unknown as { readonly isRawJSON: (value: unknown) => boolean };
+import { isRawJSON } from "./raw-json.ts";
 
 /** JSON with sorted keys, without what is undefined: two values are equal when this text is. Numbers that are kept as they were written count as that. */
 export function canonical(value: unknown): string {

@@ -32,6 +32,14 @@ const MAX_POOLS = 1000;
 /** Whoever registers a pool may post a task at once: so long its engines are waited for. */
 const FIRST_LOOK_MS = 1000;
 
+interface ReloadOutcome {
+  readonly model: string;
+  /** Why the former model goes on; undefined: the new one is served. */
+  readonly why: string | undefined;
+  /** The pool of the API that was reloaded; undefined: it is somebody else's. */
+  readonly registered: NewPool | undefined;
+}
+
 /** Requests of people about pools (inference.md, "Control"). */
 export class PoolRequests implements PoolService {
   private readonly rows = new Map<string, PoolRow>();
@@ -151,8 +159,7 @@ export class PoolRequests implements PoolService {
       await this.inTurn(async () => {
         // Another one of that id has nothing to do with it.
         if (pools.entry(id) !== entry) return;
-        const isSame = this.rows.get(id)?.pool === registered;
-        await this.settleReload(entry, { model, why: isSame ? why : "the pool was changed meanwhile" });
+        await this.settleReload(entry, { model, why, registered });
       });
     } catch (error) {
       onError(error);
@@ -172,8 +179,7 @@ export class PoolRequests implements PoolService {
       const entry = pools.entry(id);
       // As in `carryOut`; that of a stack may come after this began.
       if (former && entry && entry !== former) return;
-      const isSame = this.rows.get(id)?.pool === registered;
-      if (entry) await this.settleReload(entry, { model, why: isSame ? why : "the pool was changed meanwhile" });
+      if (entry) await this.settleReload(entry, { model, why, registered });
       else await this.store.tell(id, "pool.reload_failed", { model, why: why ?? "the pool has gone" });
     });
   }
@@ -186,8 +192,9 @@ export class PoolRequests implements PoolService {
     return reloadServices(id, model).then(() => undefined, messageOf);
   }
 
-  private async settleReload(entry: PoolEntry, { model, why }: { model: string; why: string | undefined }): Promise<void> {
+  private async settleReload(entry: PoolEntry, { model, registered, ...outcome }: ReloadOutcome): Promise<void> {
     const { id } = entry.facts;
+    const why = this.rows.get(id)?.pool === registered ? outcome.why : "the pool was changed meanwhile";
     if (why !== undefined) {
       entry.reloadFailed(`reload of ${model} failed, the former model is served on: ${why}`);
       await this.store.tell(id, "pool.reload_failed", { model, why });

@@ -67,21 +67,20 @@ export class Drain {
   predict(place: PlaceInQueue, now: number): number {
     const { position, slotsTotal, slotsFree } = place;
     if (position < slotsFree) return 0;
-    const counted = this.runningWithout(place.without);
-    const share = shareOf(Math.max(slotsTotal, slotsFree + counted.length));
-    const running = sampled(counted, share).map(({ at, tokens }) => ({
+    const counted = place.without ? this.runningWithout(place.without) : this.running;
+    const share = shareOf(Math.max(slotsTotal, slotsFree + counted.size));
+    const running = sampled(counted.values(), share).map(({ at, tokens }) => ({
       service: this.times.of(tokens),
       elapsedMs: now - at,
     }));
     // Without any slot at all: as if somebody else held the only one.
-    const taken = Math.max(slotsTotal === 0 && running.length === 0 ? 1 : 0, slotsTotal - slotsFree - counted.length);
+    const taken = Math.max(slotsTotal === 0 && running.length === 0 ? 1 : 0, slotsTotal - slotsFree - counted.size);
     const busy = { slotsFree, running, taken: { tasks: taken, service: this.times.of(undefined) } };
     return likelyStartIn({ ...busy, ...this.others(place, now) }, share);
   }
 
-  private runningWithout(replicas: ReadonlySet<string> | undefined): readonly Running[] {
-    const all = [...this.running.values()];
-    return replicas ? all.filter(({ replica }) => replica === undefined || !replicas.has(replica)) : all;
+  private runningWithout(replicas: ReadonlySet<string>): ReadonlySet<Running> {
+    return new Set(this.running.values().filter(({ replica }) => replica === undefined || !replicas.has(replica)));
   }
 
   private others({ position, priority, ahead, waitedMs = 0, ripening = [] }: PlaceInQueue, now: number): Others {

@@ -24,6 +24,14 @@ export interface LaneOptions {
 type Slots = Pick<PlaceInQueue, "slotsTotal" | "slotsFree">;
 type Place = Omit<PlaceInQueue, keyof Slots>;
 
+/** Behind open circuits. */
+interface Shut extends Slots {
+  /** Ms until the first of them is probed. */
+  readonly opensInMs: number;
+  /** Of the replicas. */
+  readonly ids: ReadonlySet<string>;
+}
+
 /** One pool with what waits and runs in it: its own snapshot for placement. The desk alone changes it. */
 export class Lane implements PoolSnapshot {
   readonly id: string;
@@ -83,23 +91,24 @@ export class Lane implements PoolSnapshot {
     const { open, shut } = this.slots();
     const { drain } = this;
     if (shut.slotsTotal === 0 || place.position < open.slotsFree) return drain.predict({ ...place, ...open }, now);
-    const without = new Set(this.replicas.flatMap(({ id, opensInMs }) => (opensInMs > 0 ? [id] : [])));
     const both = { slotsTotal: open.slotsTotal + shut.slotsTotal, slotsFree: open.slotsFree + shut.slotsFree };
     const probed = shut.opensInMs + drain.predict({ ...place, ...both }, now);
-    return open.slotsTotal === 0 ? probed : Math.min(probed, drain.predict({ ...place, ...open, without }, now));
+    return open.slotsTotal === 0 ? probed : Math.min(probed, drain.predict({ ...place, ...open, without: shut.ids }, now));
   }
 
   /** Of replicas whose circuits let tasks through, or are being probed, and of those where that takes time. */
-  private slots(): { readonly open: Slots; readonly shut: Slots & { readonly opensInMs: number } } {
+  private slots(): { readonly open: Slots; readonly shut: Shut } {
     const open = { slotsTotal: 0, slotsFree: 0 };
-    const shut = { slotsTotal: 0, slotsFree: 0, opensInMs: Number.POSITIVE_INFINITY };
+    const shut = { slotsTotal: 0, slotsFree: 0, opensInMs: Number.POSITIVE_INFINITY, ids: new Set<string>() };
     for (const replica of this.replicas) {
       if (!replica.ready) continue;
       const { opensInMs } = replica;
       const side = opensInMs > 0 ? shut : open;
       side.slotsTotal += replica.slotsTotal;
       if (side === shut || !replica.broken) side.slotsFree += replica.slotsFree;
-      if (side === shut) shut.opensInMs = Math.min(shut.opensInMs, opensInMs);
+      if (side !== shut) continue;
+      shut.opensInMs = Math.min(shut.opensInMs, opensInMs);
+      shut.ids.add(replica.id);
     }
     return { open, shut };
   }

@@ -4,6 +4,7 @@ import { textsOf } from "../evidence/log-reader.ts";
 import type { Diagnosis, Source, ToolRun } from "../finding.ts";
 import type { ServiceSnapshot } from "../snapshot.ts";
 import { DEPENDENCY_ENTRIES } from "./dependency-entries.ts";
+import { snapshotOf as serviceOf } from "./system-fixture.fake.ts";
 
 export const PYTHON =
   'FROM python:3.11-slim\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\nCOPY . .\nCMD ["python", "app.py"]\n';
@@ -42,17 +43,7 @@ export function toolOf(one: DependencyCase): ToolRun | undefined {
 }
 
 function snapshotOf(directory: string, below: Readonly<Record<string, string>>): ServiceSnapshot {
-  const { Dockerfile } = below;
   const files = Object.fromEntries(Object.entries(below).map(([path, text]) => [posix.join(directory, path), text]));
-  return {
-    service: "api",
-    directory,
-    ...(Dockerfile !== undefined && { dockerfile: { path: posix.join(directory, "Dockerfile"), text: Dockerfile } }),
-    buildArgs: {},
-    paths: Object.keys(files).toSorted(),
-    files: new Map(Object.entries(files)),
-    modes: new Map(),
-    config: { init: false, bindTargets: [], environment: {}, raw: {} },
-    distributions: new Map(),
-  };
+  const { Dockerfile: text } = below;
+  return serviceOf(files, { directory, ...(text !== undefined && { dockerfile: { path: posix.join(directory, "Dockerfile"), text } }) });
 }
