@@ -7,13 +7,10 @@ import { clockTime } from "../terminal/clock-time.ts";
 import { sayAway } from "./away.ts";
 import type { Context } from "./context.ts";
 import { runFailed } from "./exit.ts";
-import { interrupt } from "./interrupt.ts";
-import { OutputClosed } from "./io.ts";
+import { type Following, follow } from "./follow.ts";
 import { sayWhyQueued } from "./repair-queued.ts";
 import { approvalLines, decideText, planLines, stepLine, targetText } from "./repair-text.ts";
 
-/** 128 + SIGINT, as a shell says it. */
-const INTERRUPTED = 130;
 /** Failures before anything was changed whose codes say more than that it failed. */
 const SAYS_MORE: ReadonlySet<string> = new Set(["dirty_target", "plan_outdated", "conflict", "busy", "timeout"]);
 
@@ -22,12 +19,8 @@ const SAYS_MORE: ReadonlySet<string> = new Set(["dirty_target", "plan_outdated",
  * on. Resolves with 0 when it succeeded; throws (exit 1, or that of the code) when not. Ctrl-C leaves it running.
  */
 export async function followRepair(context: Context, client: RepairClient, id: string): Promise<number> {
-  const stop = interrupt();
-  const unread = new AbortController();
-  const silent = context.global.json === true || context.global.quiet === true;
-  const release = silent ? undefined : context.io.onUnread?.(() => unread.abort(new OutputClosed()));
-  const signal = AbortSignal.any([stop.signal, unread.signal]);
-  try {
+  const goesOn = `repair ${id} goes on; watch it: orco repair watch ${id}, cancel it: orco repair cancel ${id}`;
+  return follow(context, goesOn, async ({ signal, silent }) => {
     if (!silent) context.note(`repair ${id}`);
     await shownWhole(context, { client, id, signal, silent });
     signal.throwIfAborted();
@@ -35,23 +28,12 @@ export async function followRepair(context: Context, client: RepairClient, id: s
     if (context.global.json) context.io.out(`${JSON.stringify(run)}\n`);
     succeeded(run);
     if (!silent) context.io.out(`${endText(run)}\n`);
-    return 0;
-  } catch (error) {
-    unread.signal.throwIfAborted();
-    if (!stop.signal.aborted) throw error;
-    context.note(`repair ${id} goes on; watch it: orco repair watch ${id}, cancel it: orco repair cancel ${id}`);
-    return INTERRUPTED;
-  } finally {
-    release?.();
-    stop.release();
-  }
+  });
 }
 
-interface Watched {
+interface Watched extends Following {
   readonly client: RepairClient;
   readonly id: string;
-  readonly signal: AbortSignal;
-  readonly silent: boolean;
 }
 
 /** Resolves at its end. */

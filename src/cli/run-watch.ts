@@ -6,37 +6,22 @@ import type { RunStepView, RunView } from "../workflow/view.ts";
 import { succeeded } from "./change.ts";
 import { sayAway } from "./away.ts";
 import type { Context } from "./context.ts";
-import { interrupt } from "./interrupt.ts";
-import { OutputClosed } from "./io.ts";
+import { type Following, follow } from "./follow.ts";
 import { progressText, runTable } from "./run-text.ts";
 import { oneLine } from "../terminal/sanitize.ts";
 import { Screen } from "./screen.ts";
 import { clockTime } from "../terminal/clock-time.ts";
 
 const REDRAW_MS = 500;
-const INTERRUPTED = 130;
 
 /** Shows a run until it ends: a table drawn over itself on a terminal, else one line an event. Exit 0 when it completed; Ctrl-C leaves it running. */
 export async function followRun(context: Context, client: Client, id: string): Promise<number> {
-  const stop = interrupt();
-  const unread = new AbortController();
-  const silent = context.global.json === true || context.global.quiet === true;
-  const release = silent ? undefined : context.io.onUnread?.(() => unread.abort(new OutputClosed()));
-  const signal = AbortSignal.any([stop.signal, unread.signal]);
-  try {
-    const run = await (context.io.tty && !silent ? draw : tell)({ context, client, id, signal });
+  const goesOn = `run ${id} goes on; see it: orco run watch ${id}, cancel it: orco run cancel ${id}`;
+  return follow(context, goesOn, async ({ signal, silent }) => {
+    const run = await (context.io.tty && !silent ? draw : tell)({ context, client, id, signal, silent });
     if (context.global.json) context.io.out(`${JSON.stringify(run)}\n`);
     succeeded(run, afterFailure(run));
-    return 0;
-  } catch (error) {
-    unread.signal.throwIfAborted();
-    if (!stop.signal.aborted) throw error;
-    context.note(`run ${id} goes on; see it: orco run watch ${id}, cancel it: orco run cancel ${id}`);
-    return INTERRUPTED;
-  } finally {
-    release?.();
-    stop.release();
-  }
+  });
 }
 
 function afterFailure({ id, kind, steps }: RunView): string | undefined {
@@ -47,15 +32,13 @@ function afterFailure({ id, kind, steps }: RunView): string | undefined {
   return `its log: orco run logs ${id}${step}; again from where it failed: orco run retry ${id}`;
 }
 
-interface Watched {
+interface Watched extends Following {
   readonly context: Context;
   readonly client: Client;
   readonly id: string;
-  readonly signal: AbortSignal;
 }
 
-async function tell({ context, client, id, signal }: Watched): Promise<RunView> {
-  const silent = context.global.json === true || context.global.quiet === true;
+async function tell({ context, client, id, signal, silent }: Watched): Promise<RunView> {
   if (!silent) context.note(`run ${id}`);
   return client.waitRun(id, {
     signal,
