@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Clock, systemClock } from "../../kernel/clock.ts";
 import { OrcoError } from "../../kernel/errors.ts";
+import { type GitSetting, isolatedGit } from "../../kernel/git-isolation.ts";
 import { plainLine } from "../../kernel/plain-text.ts";
 import { runCommand } from "../../supervise/command.ts";
 import { findExecutable } from "../../supervise/executable.ts";
@@ -10,25 +11,11 @@ const TIMEOUT_MS = 60_000;
 /** The end of a pipe is never long in coming; without it what was read may be half. */
 const OUTPUT_PATIENCE_MS = 10_000;
 const MAX_OUTPUT = 64 * 1024 * 1024;
-/** What of our environment git may see: how to find programs, keys, proxies and certificates. */
-const INHERITED = [
-  "PATH",
-  "TMPDIR",
-  "SSH_AUTH_SOCK",
-  "https_proxy",
-  "HTTPS_PROXY",
-  "no_proxy",
-  "NO_PROXY",
-  "SSL_CERT_FILE",
-  "SSL_CERT_DIR",
-  "GIT_SSL_CAINFO",
-];
 
 /**
- * Settings of every git that runs, whatever the machine, its users or the repository say: nothing of theirs is executed. They come by the
- * environment: an argument would show in /proc.
+ * Settings of every git that runs, whatever the machine, its users or the repository say: nothing of theirs is executed.
  */
-const SETTINGS: readonly (readonly [name: string, value: string])[] = [
+const SETTINGS: readonly GitSetting[] = [
   // The workspace may be another user's: its operator named it.
   ["safe.directory", "*"],
   ["core.hooksPath", "/dev/null"],
@@ -48,15 +35,13 @@ const SETTINGS: readonly (readonly [name: string, value: string])[] = [
   ["http.lowSpeedLimit", "1"],
   ["http.lowSpeedTime", "60"],
 ];
-/** ssh asks nobody: an unknown host or a missing key is an error. */
-const SSH = "ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4";
 
 export interface GitCall {
   readonly cwd: string;
   readonly args: readonly string[];
   readonly stdin?: string;
   readonly env?: Readonly<Record<string, string>>;
-  readonly settings?: readonly (readonly [name: string, value: string])[];
+  readonly settings?: readonly GitSetting[];
   /** `uid:gid` to run as. */
   readonly user?: string | undefined;
   readonly signal?: AbortSignal;
@@ -80,7 +65,7 @@ export async function runGit(call: GitCall): Promise<GitResult> {
   const ran = await runCommand({
     argv: ["git", ...args],
     cwd,
-    env: { ...environment([...SETTINGS, ...settings]), ...env },
+    env: { ...isolatedGit(process.env, [...SETTINGS, ...settings]), ...env },
     ...(user !== undefined && { user }),
     timeoutMs,
     clock,
@@ -113,38 +98,10 @@ export function mayBeRepository(folder: string): boolean {
 
 function isInstalled(): boolean {
   try {
-    return findExecutable("git", { cwd: "/", env: environment([]) }) !== "";
+    return findExecutable("git", { cwd: "/", env: isolatedGit(process.env, []) }) !== "";
   } catch {
     return false;
   }
-}
-
-function environment(settings: readonly (readonly [string, string])[]): Record<string, string> {
-  const inherited = INHERITED.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]] as const]));
-  const given = settings.flatMap(([name, value], index) => [
-    [`GIT_CONFIG_KEY_${index}`, name] as const,
-    [`GIT_CONFIG_VALUE_${index}`, value] as const,
-  ]);
-  return {
-    ...Object.fromEntries([...inherited, ...given]),
-    GIT_CONFIG_COUNT: String(settings.length),
-    GIT_CONFIG_NOSYSTEM: "1",
-    GIT_CONFIG_GLOBAL: "/dev/null",
-    GIT_ATTR_NOSYSTEM: "1",
-    GIT_TERMINAL_PROMPT: "0",
-    GIT_ASKPASS: "",
-    SSH_ASKPASS: "",
-    GIT_SSH_COMMAND: SSH,
-    GIT_SSH_VARIANT: "ssh",
-    GIT_NO_REPLACE_OBJECTS: "1",
-    GIT_NO_LAZY_FETCH: "1",
-    GIT_OPTIONAL_LOCKS: "0",
-    GIT_LITERAL_PATHSPECS: "1",
-    GIT_ALLOW_PROTOCOL: "none",
-    LC_ALL: "C",
-    HOME: "/nonexistent",
-    XDG_CONFIG_HOME: "/nonexistent",
-  };
 }
 
 class Collected {
