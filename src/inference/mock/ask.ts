@@ -79,7 +79,11 @@ function messagesOf({ messages }: JsonObject): JsonObject[] {
 function textOf(content: Json | undefined): string {
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return "";
-  return content.map((part) => (isObject(part) ? (typeof part["text"] === "string" ? part["text"] : "") : String(part))).join(" ");
+  return content
+    .map((part) =>
+      isObject(part) ? (typeof part["text"] === "string" ? part["text"] : "") : typeof part === "string" ? part : JSON.stringify(part),
+    )
+    .join(" ");
 }
 
 /** The first tool, unless what a tool returned is what it answers to. */

@@ -218,3 +218,12 @@ function untilEnd(url: string, request: string): Promise<string> {
   socket.on("error", reject);
   return promise;
 }
+
+test.each([
+  ["/v1/embeddings", { input: [[{ toString: 1, valueOf: 2 }]] }, 400],
+  ["/v1/rerank", { query: "a", documents: [[{ toString: 1, valueOf: 2 }]] }, 400],
+  ["/v1/completions", { prompt: [[{ toString: 1, valueOf: 2 }]], max_tokens: 1 }, 200],
+])("an object that cannot be a text does not end the engine: %s", async (path, body, status) => {
+  using rig = new EngineRig();
+  expect((await rig.post(path, body)).status).toBe(status);
+});

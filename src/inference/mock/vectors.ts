@@ -38,7 +38,8 @@ export function rerank(body: JsonObject, models: readonly string[]): JsonObject 
 /** One text, several, or token numbers. */
 function textsOf(value: Json | undefined, param: string): string[] {
   const texts = (Array.isArray(value) ? (value.every((each) => typeof each === "number") ? [value] : value) : [value]).map((each) =>
-    Array.isArray(each) ? each.join(" ") : each,
+    // An object in it may have a toString that is no function.
+    Array.isArray(each) && each.every((one) => typeof one !== "object") ? each.join(" ") : each,
   );
   const right = texts.length > 0 && texts.length <= MAX_INPUTS && texts.every((text) => typeof text === "string" && text !== "");
   if (!right) throw new Refusal(400, `${param} takes a text, or an array of 1 to ${MAX_INPUTS}`, { param });
